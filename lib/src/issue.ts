@@ -1,0 +1,40 @@
+// What validation finds: the same shape for YAML resources, bootstrap files and xDS, so that `analyze`, NACKs, status and
+// the dashboard say the same words.
+
+export type IssueLevel = 'error' | 'warning' | 'info';
+
+/** Where a resource came from; carried through the model into xDS metadata so that a failure can name its line. */
+export interface Origin {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly generation?: number;
+  readonly file?: string;
+  /** 1-based line in `file`. */
+  readonly line?: number;
+}
+
+/** One finding. The message says what happened, why, and what to do. */
+export interface Issue {
+  /** Permanent, `WEFT` and four digits; never reused or renamed. */
+  readonly code: string;
+  readonly level: IssueLevel;
+  readonly message: string;
+  /** Dotted path of the field, such as `spec.http[0].route[1].destination.subset`. */
+  readonly path?: string;
+  readonly origin?: Origin;
+}
+
+/** `file:line: level CODE Kind/namespace/name path: message`, leaving out what is not known. */
+export function formatIssue(issue: Issue): string {
+  const { origin } = issue;
+  const place = origin?.file === undefined ? '' : `${origin.file}${origin.line === undefined ? '' : `:${origin.line}`}: `;
+  const resource = origin === undefined ? '' : ` ${origin.kind}/${origin.namespace ? `${origin.namespace}/` : ''}${origin.name}`;
+  const path = issue.path === undefined ? '' : ` ${issue.path}`;
+  return `${place}${issue.level} ${issue.code}${resource}${path}: ${issue.message}`;
+}
+
+/** Whether any of the issues is an error. */
+export function hasErrors(issues: readonly Issue[]): boolean {
+  return issues.some((issue) => issue.level === 'error');
+}

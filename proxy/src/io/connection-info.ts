@@ -1,0 +1,40 @@
+// What is known of one connection besides its bytes: addresses, TLS, the peer's identity. Made once per connection, read by
+// filters, policies and the access log.
+
+/** The verified certificate of the peer, by its parts. */
+export interface PeerCertificate {
+  /** `spiffe://…` and other URI names, in order. */
+  readonly uriSans: readonly string[];
+  readonly dnsSans: readonly string[];
+  /** RFC 2253 text. */
+  readonly subject: string;
+  readonly issuer: string;
+  readonly serial: string;
+  /** SHA-256 of the DER, lower-case hex. */
+  readonly hash: string;
+  /** PEM, URL-encoded when it goes into `x-forwarded-client-cert`. */
+  readonly pem: string;
+}
+
+export interface ConnectionInfo {
+  /** Process-wide number. */
+  readonly id: number;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+  /** The destination before redirection, `ip:port` or `host:port`, or null: from the kernel or from a CONNECT authority. */
+  originalDestination: string | null;
+  /** Envoy's word: `raw_buffer` or `tls`. */
+  transportProtocol: 'raw_buffer' | 'tls';
+  /** SNI, empty when none. */
+  serverName: string;
+  /** Negotiated ALPN protocol, empty when none. */
+  alpn: string;
+  /** Present only when the peer's certificate was verified. */
+  peer: PeerCertificate | null;
+  /** URI SANs of our own certificate, for `x-forwarded-client-cert` (`By=`). */
+  ownUriSans: readonly string[];
+  tlsVersion: string;
+  tlsCipher: string;
+}
