@@ -92,11 +92,11 @@ class TimerWheel {
   }
 
   private fireSlot(slot: number, lastTick: number): void {
-    let due: Entry[] | null = null;
+    if (this.slots[slot] === null) return;
+    const due: Entry[] = [];
     for (let entry = this.slots[slot] ?? null; entry !== null; entry = entry.next) {
-      if (entry.dueTick <= lastTick) due = due === null ? [entry] : (due.push(entry), due);
+      if (entry.dueTick <= lastTick) due.push(entry);
     }
-    if (due === null) return;
     // An earlier callback may have stopped a later entry, hence the look at `slot`.
     for (const entry of due.reverse()) {
       if (entry.slot < 0) continue;

@@ -7,8 +7,16 @@ test('a view changes without touching the shared block', () => {
   const headers = new Headers(block);
   headers.set('x-a', '3');
   headers.add('x-b', '4');
-  assert.deepEqual(headers.entries(), [['host', 'h'], ['x-a', '3'], ['x-b', '4']]);
-  assert.deepEqual(new Headers(block).entries(), [['host', 'h'], ['x-a', '1'], ['x-a', '2']]);
+  assert.deepEqual(headers.entries(), [
+    ['host', 'h'],
+    ['x-a', '3'],
+    ['x-b', '4'],
+  ]);
+  assert.deepEqual(new Headers(block).entries(), [
+    ['host', 'h'],
+    ['x-a', '1'],
+    ['x-a', '2'],
+  ]);
   assert.equal(headers.rawNameAt(0), 'Host');
 });
 

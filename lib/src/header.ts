@@ -46,7 +46,13 @@ export class Headers {
       raw.push(pairs[i] as string);
       values.push(pairs[i + 1] as string);
     }
-    return new Headers(new HeaderBlock(raw.map((name) => name.toLowerCase()), values, raw));
+    return new Headers(
+      new HeaderBlock(
+        raw.map((name) => name.toLowerCase()),
+        values,
+        raw,
+      ),
+    );
   }
 
   /** The unchanged block when nothing was removed or added, else null: encoders may then reuse cached bytes. */

@@ -28,8 +28,10 @@ export interface Issue {
 /** `file:line: level CODE Kind/namespace/name path: message`, leaving out what is not known. */
 export function formatIssue(issue: Issue): string {
   const { origin } = issue;
-  const place = origin?.file === undefined ? '' : `${origin.file}${origin.line === undefined ? '' : `:${origin.line}`}: `;
-  const resource = origin === undefined ? '' : ` ${origin.kind}/${origin.namespace ? `${origin.namespace}/` : ''}${origin.name}`;
+  const place =
+    origin?.file === undefined ? '' : `${origin.file}${origin.line === undefined ? '' : `:${origin.line}`}: `;
+  const resource =
+    origin === undefined ? '' : ` ${origin.kind}/${origin.namespace ? `${origin.namespace}/` : ''}${origin.name}`;
   const path = issue.path === undefined ? '' : ` ${issue.path}`;
   return `${place}${issue.level} ${issue.code}${resource}${path}: ${issue.message}`;
 }

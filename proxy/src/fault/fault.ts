@@ -26,25 +26,75 @@ export interface Fault {
 }
 
 const grpc = {
-  cancelled: 1, unknown: 2, invalidArgument: 3, deadlineExceeded: 4, permissionDenied: 7, resourceExhausted: 8, unimplemented: 12, internal: 13,
-  unavailable: 14, unauthenticated: 16,
+  cancelled: 1,
+  unknown: 2,
+  invalidArgument: 3,
+  deadlineExceeded: 4,
+  permissionDenied: 7,
+  resourceExhausted: 8,
+  unimplemented: 12,
+  internal: 13,
+  unavailable: 14,
+  unauthenticated: 16,
 } as const;
 
-type Row = readonly [source: FaultSource, retriable: Retriable, status: number, grpcStatus: number, flag: string, message: string];
+type Row = readonly [
+  source: FaultSource,
+  retriable: Retriable,
+  status: number,
+  grpcStatus: number,
+  flag: string,
+  message: string,
+];
 
 const rows = {
   // downstream: what the client did
   downstream_closed: ['downstream', 'never', 0, grpc.cancelled, 'DC', 'the client closed the connection'],
   downstream_reset: ['downstream', 'never', 0, grpc.cancelled, 'DR', 'the client reset the stream'],
   downstream_protocol_error: ['downstream', 'never', 400, grpc.internal, 'DPE', 'the request is malformed'],
-  request_headers_too_large: ['downstream', 'never', 431, grpc.resourceExhausted, 'DPE', 'the request headers exceed the limit'],
-  request_body_too_large: ['downstream', 'never', 413, grpc.resourceExhausted, 'DPE', 'the request body exceeds the limit'],
-  request_headers_timeout: ['downstream', 'never', 408, grpc.deadlineExceeded, 'DPE', 'the request headers did not arrive in time'],
+  request_headers_too_large: [
+    'downstream',
+    'never',
+    431,
+    grpc.resourceExhausted,
+    'DPE',
+    'the request headers exceed the limit',
+  ],
+  request_body_too_large: [
+    'downstream',
+    'never',
+    413,
+    grpc.resourceExhausted,
+    'DPE',
+    'the request body exceeds the limit',
+  ],
+  request_headers_timeout: [
+    'downstream',
+    'never',
+    408,
+    grpc.deadlineExceeded,
+    'DPE',
+    'the request headers did not arrive in time',
+  ],
   request_body_timeout: ['downstream', 'never', 408, grpc.deadlineExceeded, 'DT', 'the request did not arrive in time'],
-  unsupported_expectation: ['downstream', 'never', 417, grpc.invalidArgument, 'DPE', 'the expectation is not supported'],
+  unsupported_expectation: [
+    'downstream',
+    'never',
+    417,
+    grpc.invalidArgument,
+    'DPE',
+    'the expectation is not supported',
+  ],
   missing_host: ['downstream', 'never', 400, grpc.invalidArgument, 'DPE', 'the request names no host'],
   upgrade_refused: ['downstream', 'never', 403, grpc.unimplemented, '-', 'the upgrade is not enabled here'],
-  capture_unauthenticated: ['downstream', 'never', 407, grpc.unauthenticated, 'UAEX', 'the capture port wants the credential of its own workload'],
+  capture_unauthenticated: [
+    'downstream',
+    'never',
+    407,
+    grpc.unauthenticated,
+    'UAEX',
+    'the capture port wants the credential of its own workload',
+  ],
   access_denied: ['downstream', 'never', 403, grpc.permissionDenied, 'UAEX', 'RBAC: access denied'],
 
   // config: what the configuration says or lacks
@@ -58,11 +108,32 @@ const rows = {
   connect_failed: ['upstream', 'yes', 503, grpc.unavailable, 'UF', 'the connection to the endpoint failed'],
   connect_timeout: ['upstream', 'yes', 503, grpc.unavailable, 'UF', 'connecting to the endpoint took too long'],
   tls_failed: ['upstream', 'yes', 503, grpc.unavailable, 'UF', 'the TLS handshake with the endpoint failed'],
-  connection_closed_unused: ['upstream', 'yes', 503, grpc.unavailable, 'UC', 'the endpoint closed the pooled connection before it took the request'],
-  upstream_closed: ['upstream', 'reset', 503, grpc.unavailable, 'UC', 'the endpoint closed the connection before its response was complete'],
+  connection_closed_unused: [
+    'upstream',
+    'yes',
+    503,
+    grpc.unavailable,
+    'UC',
+    'the endpoint closed the pooled connection before it took the request',
+  ],
+  upstream_closed: [
+    'upstream',
+    'reset',
+    503,
+    grpc.unavailable,
+    'UC',
+    'the endpoint closed the connection before its response was complete',
+  ],
   upstream_reset: ['upstream', 'reset', 503, grpc.unavailable, 'UR', 'the endpoint reset the stream'],
   upstream_refused: ['upstream', 'yes', 503, grpc.unavailable, 'UR', 'the endpoint refused the stream'],
-  upstream_protocol_error: ['upstream', 'reset', 502, grpc.internal, 'UPE', 'the response of the endpoint is malformed'],
+  upstream_protocol_error: [
+    'upstream',
+    'reset',
+    502,
+    grpc.internal,
+    'UPE',
+    'the response of the endpoint is malformed',
+  ],
   response_headers_too_large: ['upstream', 'never', 502, grpc.internal, 'UPE', 'the response headers exceed the limit'],
   request_timeout: ['upstream', 'never', 504, grpc.deadlineExceeded, 'UT', 'upstream request timeout'],
   per_try_timeout: ['upstream', 'reset', 504, grpc.deadlineExceeded, 'UT', 'upstream request timeout'],
@@ -70,7 +141,14 @@ const rows = {
 
   // proxy: limits and state of our own
   no_healthy_host: ['proxy', 'never', 503, grpc.unavailable, 'UH', 'no healthy upstream'],
-  breaker_open: ['proxy', 'never', 503, grpc.unavailable, 'UO', 'upstream overflow: a circuit breaker limit is reached'],
+  breaker_open: [
+    'proxy',
+    'never',
+    503,
+    grpc.unavailable,
+    'UO',
+    'upstream overflow: a circuit breaker limit is reached',
+  ],
   retries_exhausted: ['proxy', 'never', 503, grpc.unavailable, 'URX', 'the retries are used up'],
   stream_idle: ['proxy', 'never', 504, grpc.deadlineExceeded, 'SI', 'the stream was idle for too long'],
   max_duration: ['proxy', 'never', 504, grpc.deadlineExceeded, 'DT', 'the stream lasted longer than allowed'],

@@ -20,10 +20,14 @@ export interface HttpFilter {
   /** Index into `stream.filterState`; set when the chain is compiled. */
   slot: number;
   readonly onRequestHead: ((stream: Stream, endStream: boolean) => FilterStatus) | null;
-  readonly onRequestData: ((stream: Stream, buffer: Buffer, offset: number, length: number, endStream: boolean) => FilterStatus) | null;
+  readonly onRequestData:
+    | ((stream: Stream, buffer: Buffer, offset: number, length: number, endStream: boolean) => FilterStatus)
+    | null;
   readonly onRequestTrailers: ((stream: Stream) => FilterStatus) | null;
   readonly onResponseHead: ((stream: Stream, endStream: boolean) => FilterStatus) | null;
-  readonly onResponseData: ((stream: Stream, buffer: Buffer, offset: number, length: number, endStream: boolean) => FilterStatus) | null;
+  readonly onResponseData:
+    | ((stream: Stream, buffer: Buffer, offset: number, length: number, endStream: boolean) => FilterStatus)
+    | null;
   readonly onResponseTrailers: ((stream: Stream) => FilterStatus) | null;
   /** Always runs, once, when the stream is over for whatever reason: stop timers, give back permits. */
   readonly onComplete: ((stream: Stream) => void) | null;
