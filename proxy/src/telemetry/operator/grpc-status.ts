@@ -1,0 +1,69 @@
+// The gRPC status of an exchange: from its trailers, its headers, or the HTTP status where the peer said nothing.
+
+import type { LoggedView } from '../view.ts';
+
+// In order of number (grpc/status.proto); Envoy's spelling.
+const names = [
+  ['OK', 'OK'],
+  ['Canceled', 'CANCELLED'],
+  ['Unknown', 'UNKNOWN'],
+  ['InvalidArgument', 'INVALID_ARGUMENT'],
+  ['DeadlineExceeded', 'DEADLINE_EXCEEDED'],
+  ['NotFound', 'NOT_FOUND'],
+  ['AlreadyExists', 'ALREADY_EXISTS'],
+  ['PermissionDenied', 'PERMISSION_DENIED'],
+  ['ResourceExhausted', 'RESOURCE_EXHAUSTED'],
+  ['FailedPrecondition', 'FAILED_PRECONDITION'],
+  ['Aborted', 'ABORTED'],
+  ['OutOfRange', 'OUT_OF_RANGE'],
+  ['Unimplemented', 'UNIMPLEMENTED'],
+  ['Internal', 'INTERNAL'],
+  ['Unavailable', 'UNAVAILABLE'],
+  ['DataLoss', 'DATA_LOSS'],
+  ['Unauthenticated', 'UNAUTHENTICATED'],
+] as const;
+
+/** The name of a status, or its number where it has none. */
+export function grpcStatusName(status: number, isSnake: boolean): string {
+  return names[status]?.[isSnake ? 1 : 0] ?? String(status);
+}
+
+/** The number of a status by the name that `GrpcStatusFilter` uses (`CANCELED`), or -1. */
+export function grpcStatusNumber(name: string): number {
+  const wanted = name === 'CANCELED' ? 'CANCELLED' : name;
+  return names.findIndex((pair) => pair[1] === wanted);
+}
+
+/** Null where the exchange is not gRPC. */
+export function grpcStatusOf(view: LoggedView): number | null {
+  if (!isGrpc(view)) return null;
+  const text = view.responseTrailers?.get('grpc-status') ?? view.responseHeaders?.get('grpc-status');
+  if (text !== undefined) return /^\d{1,9}$/.test(text) ? Number(text) : 2;
+  return view.status === 0 ? null : statusFromHttp(view.status);
+}
+
+function isGrpc(view: LoggedView): boolean {
+  const type = view.requestHeaders.get('content-type');
+  return type?.startsWith('application/grpc') === true && (type.length === 16 || /[+;]/.test(type.charAt(16)));
+}
+
+// grpc/doc/http-grpc-status-mapping.md
+function statusFromHttp(status: number): number {
+  switch (status) {
+    case 400:
+      return 13;
+    case 401:
+      return 16;
+    case 403:
+      return 7;
+    case 404:
+      return 12;
+    case 429:
+    case 502:
+    case 503:
+    case 504:
+      return 14;
+    default:
+      return 2;
+  }
+}
