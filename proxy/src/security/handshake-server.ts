@@ -1,0 +1,219 @@
+// Server side of one version of the secrets. Built on a `tls.Server` that never listens: only it says whether a client's
+// chain verified (`authorized`), and its documentation allows connections to be injected by the `connection` event.
+
+import { constants } from 'node:crypto';
+import type { Duplex } from 'node:stream';
+import {
+  createSecureContext,
+  type SecureContext,
+  type SecureContextOptions,
+  Server,
+  type TLSSocket,
+  type TlsOptions,
+} from 'node:tls';
+import { assert } from '@weft/lib/assert';
+import { messageOf } from '@weft/lib/error';
+import { peerCertificate, rememberPeer, type VerifiedPeer } from './peer.ts';
+import { judgePeer, readPeerCertificate } from './peer-verdict.ts';
+import type { TrustMaterial } from './secret.ts';
+import type { SecretSet } from './secret-set.ts';
+import { type CertificateGroup, compileSniChoice, pickCertificates, type SniChoice } from './sni-choice.ts';
+import { hasRoots, type TlsMaterial, type TlsSettings, wantsVerification } from './tls-settings.ts';
+import type { TlsStats } from './tls-stats.ts';
+
+/** Who waits for a handshake; exactly one of the two is called, once, and never during `accept`. */
+export interface HandshakeOwner {
+  /** The handshake is done. `peer` is null when the client showed no certificate or none was to be verified. */
+  onSecure(socket: TLSSocket, peer: VerifiedPeer | null): void;
+  /** The socket is closed already. */
+  onHandshakeFailed(reason: string): void;
+}
+
+/** What a `DownstreamTlsContext` says besides the common part. */
+export interface ServerPolicy {
+  readonly requireClientCertificate: boolean;
+  readonly requireServerName: boolean;
+  readonly statelessResumption: boolean;
+  readonly sessionTimeoutSeconds: number;
+}
+
+/** Who clocks, logs and counts. */
+export interface HandshakeEnvironment {
+  readonly secrets: SecretSet;
+  readonly stats: TlsStats;
+}
+
+/** A peer that stops in the middle of a handshake is cut off then. */
+const handshakeTimeoutMs = 15_000;
+
+/** The server as one connection sees it: Node emits a connection's events on the object that it was injected into. */
+interface PendingServer extends Server {
+  owner: HandshakeOwner;
+  raw: Duplex;
+}
+
+/** Accepts sockets with one fixed set of certificates and rules. */
+export class HandshakeServer {
+  private readonly server: Server;
+  private readonly policy: ServerPolicy;
+  private readonly trust: TrustMaterial | null;
+  private readonly environment: HandshakeEnvironment;
+  private readonly asksForCertificate: boolean;
+
+  constructor(settings: TlsSettings, policy: ServerPolicy, material: TlsMaterial, environment: HandshakeEnvironment) {
+    this.policy = policy;
+    this.trust = material.trust;
+    this.environment = environment;
+    const verifies = material.trust !== null && wantsVerification(material.trust);
+    this.asksForCertificate = policy.requireClientCertificate || verifies;
+    // OpenSSL's own refusal sends the client an alert; it covers the usual case, `judge` covers the rest.
+    const strict = policy.requireClientCertificate && verifies && needsChain(material.trust);
+    this.server = new Server({
+      ...this.serverOptions(settings, material),
+      requestCert: this.asksForCertificate,
+      rejectUnauthorized: strict,
+      handshakeTimeout: handshakeTimeoutMs,
+    });
+    this.listen();
+  }
+
+  /** Starts a handshake. */
+  accept(raw: Duplex, owner: HandshakeOwner): void {
+    const pending: PendingServer = Object.create(this.server);
+    pending.owner = owner;
+    pending.raw = raw;
+    pending.emit('connection', raw);
+  }
+
+  private serverOptions(settings: TlsSettings, material: TlsMaterial): TlsOptions {
+    const choice = compileSniChoice(material.certificates);
+    const shared = contextOptions(settings.parameters, material.trust, this.policy);
+    const options: TlsOptions = { ...shared, ...certificateOptions(choice.fallback) };
+    options.sessionTimeout = this.policy.sessionTimeoutSeconds;
+    // Preference is the server's. Without a protocol in common the handshake ends with an alert (RFC 7301 §3.2).
+    if (settings.alpnProtocols.length > 0) options.ALPNProtocols = [...settings.alpnProtocols];
+    if (material.certificates.length > choice.fallback.length) options.SNICallback = makeSniCallback(choice, shared);
+    return options;
+  }
+
+  private listen(): void {
+    const self = this;
+    this.server.on('secureConnection', function (this: Server, socket: TLSSocket) {
+      self.onSecure(socket, pendingOf(this));
+    });
+    this.server.on('tlsClientError', function (this: Server, error: Error, socket: TLSSocket) {
+      self.onError(error, socket, pendingOf(this));
+    });
+  }
+
+  private onSecure(socket: TLSSocket, { owner, raw }: PendingServer): void {
+    const { stats, secrets } = this.environment;
+    stats.handshake.inc();
+    if (socket.isSessionReused()) stats.sessionReused.inc();
+    const reason = this.judge(socket);
+    if (reason === null) {
+      owner.onSecure(socket, peerCertificate(socket));
+      return;
+    }
+    secrets.log.warn('client refused', { reason, remote: socket.remoteAddress });
+    socket.destroy();
+    raw.destroy();
+    owner.onHandshakeFailed(reason);
+  }
+
+  private judge(socket: TLSSocket): string | null {
+    if (this.policy.requireServerName && !socket.servername)
+      return 'the client sent no server name, which is required here';
+    if (!this.asksForCertificate) return null;
+    const { stats, secrets } = this.environment;
+    const der = socket.getPeerX509Certificate()?.raw;
+    if (der === undefined) {
+      const counter = this.policy.requireClientCertificate ? stats.failVerifyNoCertificate : stats.noCertificate;
+      counter.inc();
+      return this.policy.requireClientCertificate ? 'the client showed no certificate, which is required here' : null;
+    }
+    // Without rules for it a certificate is taken, but its names count for nothing.
+    if (this.trust === null || !wantsVerification(this.trust) || this.trust.acceptUntrusted) return null;
+    const facts = readPeerCertificate(der);
+    if (typeof facts === 'string') return facts;
+    const chainError = socket.authorized ? null : chainErrorOf(socket);
+    const evidence = { facts, chainError, nowMs: secrets.clock.wallMs(), expectedHost: null };
+    const reason = judgePeer(evidence, this.trust, stats);
+    if (reason === null) rememberPeer(socket, facts);
+    return reason;
+  }
+
+  private onError(error: Error, socket: TLSSocket, { owner, raw }: PendingServer): void {
+    const { stats, secrets } = this.environment;
+    const reason = this.reasonOf(error, socket);
+    stats.connectionError.inc();
+    secrets.log.info('TLS handshake failed', { reason, remote: socket.remoteAddress });
+    socket.destroy();
+    raw.destroy();
+    owner.onHandshakeFailed(reason);
+  }
+
+  private reasonOf(error: Error, socket: TLSSocket): string {
+    const { stats } = this.environment;
+    // Set when OpenSSL had no objection to the handshake but Node did to the chain.
+    if (!socket.authorized && socket.authorizationError) {
+      stats.failVerifyError.inc();
+      return `the client's certificate does not verify: ${chainErrorOf(socket)}`;
+    }
+    if ('code' in error && error.code === 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE') {
+      stats.failVerifyNoCertificate.inc();
+      return 'the client showed no certificate, which is required here';
+    }
+    return `TLS handshake: ${messageOf(error)}`;
+  }
+}
+
+function needsChain(trust: TrustMaterial | null): boolean {
+  return trust !== null && hasRoots(trust) && !trust.acceptUntrusted;
+}
+
+function pendingOf(emitter: Server): PendingServer {
+  assert('owner' in emitter, 'Node emits a connection on the server that it was injected into');
+  return emitter as PendingServer;
+}
+
+/** OpenSSL's code for what is wrong with the chain; Node's types call it an Error, it is a text. */
+export function chainErrorOf(socket: TLSSocket): string {
+  return messageOf(socket.authorizationError) || 'unknown reason';
+}
+
+function makeSniCallback(choice: SniChoice, shared: SecureContextOptions): NonNullable<TlsOptions['SNICallback']> {
+  const contexts: Map<CertificateGroup, SecureContext> = new Map();
+  for (const group of [...choice.exact.values(), ...choice.wildcard.values()]) {
+    if (!contexts.has(group)) contexts.set(group, createSecureContext({ ...shared, ...certificateOptions(group) }));
+  }
+  // Undefined leaves the server's own context, which is that of the fallback.
+  return (serverName, callback) => callback(null, contexts.get(pickCertificates(choice, serverName)));
+}
+
+function certificateOptions(group: CertificateGroup): SecureContextOptions {
+  return {
+    cert: group.map((certificate) => certificate.chainPem),
+    key: group.map(({ keyPem, passphrase }) =>
+      passphrase === undefined ? { pem: keyPem } : { pem: keyPem, passphrase },
+    ),
+  };
+}
+
+/** Parameters and roots. Renegotiation is off: it would let a peer change its identity within a connection. */
+export function contextOptions(
+  parameters: SecureContextOptions,
+  trust: TrustMaterial | null,
+  policy: Pick<ServerPolicy, 'statelessResumption'> | null,
+): SecureContextOptions {
+  const noTickets = policy !== null && !policy.statelessResumption;
+  const options: SecureContextOptions = {
+    ...parameters,
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION | (noTickets ? constants.SSL_OP_NO_TICKET : 0),
+  };
+  if (trust === null) return options;
+  // An empty list keeps the system's roots out where the configuration names none.
+  if (!trust.useSystemRoots || trust.rootsPem !== null) options.ca = trust.rootsPem ?? [];
+  if (trust.crlPem !== null) options.crl = trust.crlPem;
+  return options;
+}

@@ -1,0 +1,257 @@
+// A secret made ready for use: certificate and key that belong together, or the rules by which a peer is trusted.
+
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import type { envoy } from '@weft/api/xds/types';
+import type { Clock } from '@weft/lib/clock';
+import { messageOf } from '@weft/lib/error';
+import { type CertificateFacts, parseCertificate } from '@weft/lib/x509/certificate';
+import { parseCertificatePem } from '@weft/lib/x509/pem';
+import {
+  filesOf,
+  type IssueSink,
+  readDataSource,
+  refuseFields,
+  reportError,
+  reportWarning,
+  sinkAt,
+} from './data-source.ts';
+import { compilePins, compileSanMatchers, type Pins, type SanMatcher } from './san-match.ts';
+
+type SecretMessage = envoy.extensions.transport_sockets.tls.v3.Secret;
+type TlsCertificateMessage = envoy.extensions.transport_sockets.tls.v3.TlsCertificate;
+type ValidationContextMessage = envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext;
+
+/** A certificate chain and its key. */
+export interface CertificateMaterial {
+  readonly chainPem: string;
+  readonly keyPem: string;
+  readonly passphrase: string | undefined;
+  readonly leaf: CertificateFacts;
+  /** The whole chain, leaf first. */
+  readonly chain: readonly CertificateFacts[];
+  /** `ec`, `rsa`, `ed25519` …: one server can hold one certificate of each kind per name. */
+  readonly keyType: string;
+}
+
+/** The rules for a peer's certificate. */
+export interface TrustMaterial {
+  /** Roots in PEM; null when there are none. */
+  readonly rootsPem: string | null;
+  readonly roots: readonly CertificateFacts[];
+  readonly useSystemRoots: boolean;
+  readonly crlPem: string | null;
+  readonly sanMatchers: readonly SanMatcher[];
+  readonly pins: Pins;
+  /** Let a peer in whose chain does not verify; its names then count for nothing. */
+  readonly acceptUntrusted: boolean;
+}
+
+/** Immutable: a rotation makes a new one, so identity tells versions apart. */
+export interface Secret {
+  readonly name: string;
+  /** The xDS version, `file`, `static` or `identity`. */
+  readonly version: string;
+  readonly updatedWallMs: number;
+  readonly certificate: CertificateMaterial | null;
+  readonly trust: TrustMaterial | null;
+  /** Files to watch, empty when it came inline. */
+  readonly files: readonly string[];
+}
+
+/** What a compilation knows besides the message. */
+export interface SecretContext {
+  readonly name: string;
+  readonly version: string;
+  readonly clock: Clock;
+}
+
+/** The secret, or null after reporting everything that is wrong with it. */
+export function compileSecret(message: SecretMessage, context: SecretContext, sink: IssueSink): Secret | null {
+  if (message.tlsCertificate !== undefined) {
+    return compileCertificateSecret(message.tlsCertificate, context, sinkAt(sink, 'tls_certificate'));
+  }
+  if (message.validationContext !== undefined) {
+    return compileTrustSecret(message.validationContext, context, sinkAt(sink, 'validation_context'));
+  }
+  return reportError(
+    sink,
+    'WEFT0702',
+    'the secret holds neither tls_certificate nor validation_context; send one of them',
+  );
+}
+
+/** A secret of a certificate and key. */
+export function compileCertificateSecret(
+  message: TlsCertificateMessage,
+  context: SecretContext,
+  sink: IssueSink,
+): Secret | null {
+  const certificate = compileCertificate(message, context.clock, sink);
+  if (certificate === null) return null;
+  const directory = message.watchedDirectory?.path;
+  const files = filesOf(message.certificateChain, message.privateKey, message.password);
+  return makeSecret(context, { certificate, files: directory === undefined ? files : [...files, `${directory}/.`] });
+}
+
+/** A secret of rules for peers. */
+export function compileTrustSecret(
+  message: ValidationContextMessage,
+  context: SecretContext,
+  sink: IssueSink,
+): Secret | null {
+  const before = sink.issues.length;
+  const trust = compileTrust(message, context.clock, sink);
+  if (sink.issues.slice(before).some((issue) => issue.level === 'error')) return null;
+  const directory = message.watchedDirectory?.path;
+  const files = filesOf(message.trustedCa, message.crl);
+  return makeSecret(context, { trust, files: directory === undefined ? files : [...files, `${directory}/.`] });
+}
+
+/** A secret from parts that are known to be good, such as the workload's own identity. */
+export function makeSecret(
+  context: SecretContext,
+  parts: { certificate?: CertificateMaterial; trust?: TrustMaterial; files?: readonly string[] },
+): Secret {
+  return {
+    name: context.name,
+    version: context.version,
+    updatedWallMs: context.clock.wallMs(),
+    certificate: parts.certificate ?? null,
+    trust: parts.trust ?? null,
+    files: parts.files ?? [],
+  };
+}
+
+const unsupportedCertificateFields = {
+  pkcs12: 'pkcs12',
+  privateKeyProvider: 'private_key_provider',
+  ocspStaple: 'ocsp_staple',
+  signedCertificateTimestamp: 'signed_certificate_timestamp',
+} as const;
+
+// OpenSSL reports only the last problem of a chain: "expired" may hide "not signed by a trusted root", so
+// `allow_expired_certificate` cannot be carried out safely.
+const unsupportedTrustFields = {
+  allowExpiredCertificate: 'allow_expired_certificate',
+  caCertificateProviderInstance: 'ca_certificate_provider_instance',
+  customValidatorConfig: 'custom_validator_config',
+  maxVerifyDepth: 'max_verify_depth',
+  onlyVerifyLeafCertCrl: 'only_verify_leaf_cert_crl',
+  requireSignedCertificateTimestamp: 'require_signed_certificate_timestamp',
+} as const;
+
+function compileCertificate(message: TlsCertificateMessage, clock: Clock, sink: IssueSink): CertificateMaterial | null {
+  refuseFields(message, unsupportedCertificateFields, sink);
+  const { certificateChain, privateKey, password } = message;
+  if (certificateChain === undefined) reportError(sink, 'WEFT0703', 'certificate_chain is missing');
+  if (privateKey === undefined) reportError(sink, 'WEFT0703', 'private_key is missing');
+  if (certificateChain === undefined || privateKey === undefined) return null;
+  const chainPem = readDataSource(certificateChain, sinkAt(sink, 'certificate_chain'));
+  const keyPem = readDataSource(privateKey, sinkAt(sink, 'private_key'));
+  const passphrase = password === undefined ? undefined : readDataSource(password, sinkAt(sink, 'password'));
+  if (chainPem === null || keyPem === null || passphrase === null) return null;
+  return pairCertificate({ chainPem, keyPem, passphrase: passphrase?.trimEnd() }, clock, sink);
+}
+
+/** Checks that the parts are readable, fit each other and are in date. */
+export function pairCertificate(
+  pem: { chainPem: string; keyPem: string; passphrase?: string | undefined },
+  clock: Clock,
+  sink: IssueSink,
+): CertificateMaterial | null {
+  const chain = parseChain(pem.chainPem, sinkAt(sink, 'certificate_chain'));
+  const key = parseKey(pem.keyPem, pem.passphrase, sinkAt(sink, 'private_key'));
+  const leaf = chain?.[0];
+  if (chain === null || leaf === undefined || key === null) return null;
+  if (!new X509Certificate(leaf.der).checkPrivateKey(key)) {
+    const problem = `the private key does not belong to the certificate of "${describeLeaf(leaf)}"; replace both together`;
+    return reportError(sinkAt(sink, 'private_key'), 'WEFT0705', problem);
+  }
+  if (!checkDates(leaf, clock, sinkAt(sink, 'certificate_chain'))) return null;
+  const { chainPem, keyPem, passphrase } = pem;
+  return { chainPem, keyPem, passphrase, leaf, chain, keyType: key.asymmetricKeyType ?? 'unknown' };
+}
+
+function parseChain(pem: string, sink: IssueSink): CertificateFacts[] | null {
+  try {
+    return parseCertificatePem(pem).map(parseCertificate);
+  } catch (error) {
+    return reportError(sink, 'WEFT0704', `the certificates cannot be read: ${messageOf(error)}; give PEM, leaf first`);
+  }
+}
+
+function parseKey(pem: string, passphrase: string | undefined, sink: IssueSink): KeyObject | null {
+  try {
+    return createPrivateKey(passphrase === undefined ? { key: pem } : { key: pem, passphrase });
+  } catch {
+    // OpenSSL's words would not help, and a message about a key should hold nothing of it.
+    return reportError(
+      sink,
+      'WEFT0704',
+      'the private key cannot be read; give an unencrypted PEM key, or its password',
+    );
+  }
+}
+
+function checkDates(leaf: CertificateFacts, clock: Clock, sink: IssueSink): boolean {
+  const now = clock.wallMs();
+  if (now >= leaf.notAfterMs) {
+    const since = new Date(leaf.notAfterMs).toISOString();
+    reportError(sink, 'WEFT0706', `the certificate of "${describeLeaf(leaf)}" expired at ${since}; issue a new one`);
+    return false;
+  }
+  if (now < leaf.notBeforeMs) {
+    const from = new Date(leaf.notBeforeMs).toISOString();
+    reportWarning(
+      sink,
+      'WEFT0707',
+      `the certificate of "${describeLeaf(leaf)}" is not valid before ${from}; check the clocks`,
+    );
+  }
+  return true;
+}
+
+/** The name by which a person knows the certificate. */
+export function describeLeaf(leaf: CertificateFacts): string {
+  return leaf.names.uris[0] ?? leaf.names.dnsNames[0] ?? (leaf.subject || `serial ${leaf.serial}`);
+}
+
+function compileTrust(message: ValidationContextMessage, clock: Clock, sink: IssueSink): TrustMaterial {
+  refuseFields(message, unsupportedTrustFields, sink);
+  const rootsSink = sinkAt(sink, 'trusted_ca');
+  const rootsPem = message.trustedCa === undefined ? null : readDataSource(message.trustedCa, rootsSink);
+  const roots = rootsPem === null ? [] : (parseChain(rootsPem, rootsSink) ?? []);
+  if (roots.length > 0 && roots.every((root) => root.notAfterMs <= clock.wallMs())) {
+    reportWarning(
+      rootsSink,
+      'WEFT0708',
+      'every trusted certificate has expired; no peer will be accepted until they are replaced',
+    );
+  }
+  const sanMatchers = compileSanMatchers(message, sink);
+  return {
+    rootsPem,
+    roots,
+    useSystemRoots: message.systemRootCerts !== undefined,
+    crlPem: message.crl === undefined ? null : readDataSource(message.crl, sinkAt(sink, 'crl')),
+    sanMatchers,
+    pins: compilePins(message, sink),
+    acceptUntrusted: message.trustChainVerification === 'ACCEPT_UNTRUSTED',
+  };
+}
+
+/** The combined context: what SDS sent, added to what the listener or cluster says itself. */
+export function mergeTrust(own: TrustMaterial, sent: TrustMaterial): TrustMaterial {
+  return {
+    rootsPem: sent.rootsPem ?? own.rootsPem,
+    roots: sent.rootsPem === null ? own.roots : sent.roots,
+    useSystemRoots: sent.useSystemRoots || own.useSystemRoots,
+    crlPem: sent.crlPem ?? own.crlPem,
+    sanMatchers: [...own.sanMatchers, ...sent.sanMatchers],
+    pins: {
+      certificates: [...own.pins.certificates, ...sent.pins.certificates],
+      publicKeys: [...own.pins.publicKeys, ...sent.pins.publicKeys],
+    },
+    acceptUntrusted: sent.acceptUntrusted || own.acceptUntrusted,
+  };
+}

@@ -1,0 +1,246 @@
+// TLS towards endpoints: opens a verified connection, or one that ends with an error saying why it was refused.
+
+import { isIP, type NetConnectOpts, Socket } from 'node:net';
+import {
+  type ConnectionOptions,
+  connect,
+  createSecureContext,
+  type PeerCertificate,
+  type SecureContext,
+  TLSSocket,
+} from 'node:tls';
+import type { envoy } from '@weft/api/xds/types';
+import { WeftError } from '@weft/lib/error';
+import type { Issue } from '@weft/lib/issue';
+import type { Scope } from '@weft/lib/metrics';
+import { type IssueSink, refuseFields, reportError, sinkAt } from './data-source.ts';
+import { contextOptions } from './handshake-server.ts';
+import { rememberPeer } from './peer.ts';
+import { judgePeer, readPeerCertificate } from './peer-verdict.ts';
+import type { TrustMaterial } from './secret.ts';
+import type { SecretSet } from './secret-set.ts';
+import { SessionStore } from './tls-session-store.ts';
+import {
+  compileTlsSettings,
+  hasRoots,
+  MaterialReader,
+  type TlsMaterial,
+  type TlsSettings,
+  wantsVerification,
+} from './tls-settings.ts';
+import { TlsStats } from './tls-stats.ts';
+
+type UpstreamTlsContext = envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext;
+
+/** Where to connect to: a socket that is connected or connecting, or an address. */
+export type UpstreamTarget =
+  | { readonly socket: Socket }
+  | { readonly host: string; readonly port: number }
+  | { readonly path: string };
+
+/** What one request or endpoint adds to the cluster's own settings. */
+export interface UpstreamNames {
+  /** Server name in place of the configured one (`auto_sni`). */
+  readonly serverName?: string | undefined;
+  /** A host that the certificate must cover as well (`auto_san_validation`). */
+  readonly expectedHost?: string | undefined;
+}
+
+/** What one version of the secrets makes. */
+interface Version {
+  readonly material: TlsMaterial;
+  readonly context: SecureContext;
+  readonly trust: TrustMaterial | null;
+  readonly sessions: SessionStore;
+}
+
+/** One compiled `UpstreamTlsContext`. */
+export class UpstreamTls {
+  /** Configured server name, empty when there is none. */
+  readonly serverName: string;
+  private readonly settings: TlsSettings;
+  private readonly secrets: SecretSet;
+  private readonly stats: TlsStats;
+  private readonly maxSessions: number;
+  private readonly reader: MaterialReader;
+  private version: Version | null = null;
+
+  constructor(settings: TlsSettings, context: UpstreamTlsContext, secrets: SecretSet, stats: TlsStats) {
+    this.settings = settings;
+    this.serverName = context.sni ?? '';
+    this.maxSessions = context.maxSessionKeys ?? 1;
+    this.secrets = secrets;
+    this.stats = stats;
+    this.reader = new MaterialReader(settings);
+  }
+
+  get alpnProtocols(): readonly string[] {
+    return this.settings.alpnProtocols;
+  }
+
+  /** Names of the secrets it needs from elsewhere, for warming. */
+  get secretNames(): readonly string[] {
+    return this.settings.secretNames;
+  }
+
+  /** Whether every secret is there. While it is not, every connection fails. */
+  get isReady(): boolean {
+    return this.currentVersion() !== null;
+  }
+
+  /**
+   * Starts a handshake. Wait for `secureConnect` (every check is done then, `peerCertificate` is there) or `error`.
+   * Without secrets the socket fails with `WEFT0718`; nothing is ever sent in the clear.
+   */
+  connect(target: UpstreamTarget, names: UpstreamNames = {}): TLSSocket {
+    const version = this.currentVersion();
+    if (version === null) return this.refuse(target);
+    const serverName = names.serverName ?? this.serverName;
+    const expectedHost = names.expectedHost ?? null;
+    const socket = connect({
+      ...(target as NetConnectOpts),
+      ...this.connectOptions(version, serverName, expectedHost),
+    });
+    this.observe(socket, version, { serverName, expectedHost });
+    return socket;
+  }
+
+  private connectOptions(version: Version, serverName: string, expectedHost: string | null): ConnectionOptions {
+    const { trust } = version;
+    const options: ConnectionOptions = {
+      secureContext: version.context,
+      // Node's own refusal comes before `secureConnect`. Pins alone need no chain; `observe` holds them.
+      rejectUnauthorized: trust !== null && hasRoots(trust) && !trust.acceptUntrusted,
+      checkServerIdentity: (_host, certificate) => this.checkPeer(certificate, version, expectedHost),
+    };
+    if (this.settings.alpnProtocols.length > 0) options.ALPNProtocols = [...this.settings.alpnProtocols];
+    // RFC 6066 §3: an address is no server name.
+    if (serverName !== '' && isIP(serverName) === 0) options.servername = serverName;
+    const session = version.sessions.take(serverName, this.secrets.clock.wallMs());
+    if (session !== null) options.session = session;
+    return options;
+  }
+
+  /** Called by Node once the chain has verified, for a full handshake. */
+  private checkPeer(certificate: PeerCertificate, version: Version, expectedHost: string | null): Error | undefined {
+    const { trust } = version;
+    if (trust === null || !hasRoots(trust) || trust.acceptUntrusted) return undefined;
+    const reason = this.judge(certificate.raw, trust, { chainError: null, expectedHost });
+    return reason === null ? undefined : new WeftError('WEFT0719', reason);
+  }
+
+  private judge(
+    der: Buffer,
+    trust: TrustMaterial,
+    about: { chainError: string | null; expectedHost: string | null },
+  ): string | null {
+    const facts = readPeerCertificate(der);
+    if (typeof facts === 'string') return facts;
+    return judgePeer({ facts, ...about, nowMs: this.secrets.clock.wallMs() }, trust, this.stats);
+  }
+
+  private observe(
+    socket: TLSSocket,
+    version: Version,
+    names: { serverName: string; expectedHost: string | null },
+  ): void {
+    const { stats, secrets } = this;
+    const onError = (error: Error): void => {
+      stats.connectionError.inc();
+      const isOurs = error instanceof WeftError;
+      if (!isOurs && socket.authorizationError) stats.failVerifyError.inc();
+    };
+    socket.once('error', onError);
+    // First among the listeners: a peer that fails here is closed before anyone writes to it.
+    socket.once('secureConnect', () => {
+      socket.removeListener('error', onError);
+      this.onSecure(socket, version, names.expectedHost);
+    });
+    socket.on('session', (session) => {
+      version.sessions.keep(names.serverName, session, expiryOf(socket, secrets.clock.wallMs()));
+    });
+  }
+
+  private onSecure(socket: TLSSocket, version: Version, expectedHost: string | null): void {
+    const { stats } = this;
+    stats.handshake.inc();
+    if (socket.isSessionReused()) stats.sessionReused.inc();
+    const { trust } = version;
+    if (trust === null || !wantsVerification(trust) || trust.acceptUntrusted) return;
+    const reason = this.verify(socket, trust, expectedHost);
+    if (reason !== null) socket.destroy(new WeftError('WEFT0719', reason));
+  }
+
+  /** Also runs for resumed sessions, which Node does not have checked, and for pins without roots. */
+  private verify(socket: TLSSocket, trust: TrustMaterial, expectedHost: string | null): string | null {
+    const der = socket.getPeerX509Certificate()?.raw;
+    if (der === undefined) return 'the server showed no certificate';
+    const facts = readPeerCertificate(der);
+    if (typeof facts === 'string') return facts;
+    const chainError = socket.authorized || !hasRoots(trust) ? null : String(socket.authorizationError);
+    const evidence = { facts, chainError, expectedHost, nowMs: this.secrets.clock.wallMs() };
+    const reason = judgePeer(evidence, trust, this.stats);
+    if (reason === null) rememberPeer(socket, facts);
+    return reason;
+  }
+
+  private refuse(target: UpstreamTarget): TLSSocket {
+    this.stats.contextNotReady.inc();
+    if ('socket' in target) target.socket.destroy();
+    const socket = new TLSSocket(new Socket());
+    const reason = `the secret "${this.reader.missing}" has not arrived or does not fit, so no connection can be opened yet`;
+    socket.destroy(new WeftError('WEFT0718', reason));
+    return socket;
+  }
+
+  private currentVersion(): Version | null {
+    const material = this.reader.read();
+    if (material === null) return null;
+    if (this.version?.material === material) return this.version;
+    try {
+      this.version = this.build(material);
+    } catch (error) {
+      this.secrets.log.error('the new certificates make no TLS context, the old ones stay in use', { error });
+    }
+    return this.version;
+  }
+
+  private build(material: TlsMaterial): Version {
+    const options = contextOptions(this.settings.parameters, material.trust, null);
+    const certificate = material.certificates[0];
+    if (certificate !== undefined) {
+      options.cert = certificate.chainPem;
+      options.key = certificate.keyPem;
+      if (certificate.passphrase !== undefined) options.passphrase = certificate.passphrase;
+    }
+    const context = createSecureContext(options);
+    // Sessions do not outlive the secrets they were made with: a resumed one shows and checks the old certificates.
+    return { material, context, trust: material.trust, sessions: new SessionStore(this.maxSessions) };
+  }
+}
+
+/** A session is worth nothing beyond the certificate that it stands for. */
+function expiryOf(socket: TLSSocket, nowMs: number): number {
+  const certificate = socket.getPeerX509Certificate();
+  return certificate === undefined ? nowMs : certificate.validToDate.getTime();
+}
+
+/** Compiles a cluster's TLS; null after reporting errors. */
+export function compileUpstreamTls(
+  context: UpstreamTlsContext,
+  secrets: SecretSet,
+  issues: Issue[],
+  path: string,
+  scope?: Scope,
+): UpstreamTls | null {
+  const sink: IssueSink = { issues, path };
+  const before = issues.length;
+  refuseFields(context, { allowRenegotiation: 'allow_renegotiation' }, sink);
+  const commonSink = sinkAt(sink, 'common_tls_context');
+  const settings = compileTlsSettings(context.commonTlsContext ?? {}, secrets, commonSink);
+  if (settings !== null && settings.certificates.length > 1) {
+    reportError(commonSink, 'WEFT0717', 'a client shows one certificate; leave only one');
+  }
+  if (settings === null || issues.slice(before).some((issue) => issue.level === 'error')) return null;
+  return new UpstreamTls(settings, context, secrets, new TlsStats(scope, 'upstream'));
+}
