@@ -1,0 +1,159 @@
+// The last replies that the mesh itself made, each under an id that the reply carried, so that `weft explain ID` can say why.
+
+import { randomBytes } from 'node:crypto';
+import type { Origin } from '@weft/lib/issue';
+import type { FaultCode, FaultSource } from '../fault/fault.ts';
+import { faultAdvice } from './fault-advice.ts';
+import { describeOrigin } from './operator/connection.ts';
+import { formatAddress } from './operator/operator.ts';
+import { flagsOf } from './operator/response-flag.ts';
+import type { LoggedView } from './view.ts';
+
+/** One reply of the mesh's own: everything `explain` needs, nothing of the exchange kept alive. */
+export interface Decision {
+  readonly id: string;
+  /** Unix milliseconds of the request's start. */
+  readonly timeMs: number;
+  /** Fault code, or an empty string for a reply that is no failure. */
+  readonly code: string;
+  readonly source: FaultSource | '';
+  readonly message: string;
+  readonly details: string;
+  readonly flags: string;
+  readonly status: number;
+  readonly method: string;
+  readonly authority: string;
+  /** Without the query, which may hold secrets. */
+  readonly path: string;
+  readonly protocol: string;
+  readonly requestId: string;
+  readonly route: string;
+  readonly cluster: string;
+  readonly host: string;
+  readonly attempts: number;
+  readonly durationMs: number;
+  /** The resource behind the route, else behind the cluster. */
+  readonly origin: Origin | null;
+  readonly client: string;
+  /** SPIFFE id of the client, or an empty string. */
+  readonly clientIdentity: string;
+}
+
+const capacity = 1000;
+
+/** A ring of the latest decisions. */
+export class DecisionLog {
+  /** Decisions ever made, also those the ring has let go of. */
+  total = 0;
+  private readonly ring: (Decision | null)[];
+  private readonly prefix: string;
+  private nextNumber = 1;
+
+  /** The prefix makes ids of different proxies differ; tests give one. */
+  constructor(prefix: string = randomBytes(4).toString('hex'), size: number = capacity) {
+    this.prefix = prefix;
+    this.ring = new Array<Decision | null>(size).fill(null);
+  }
+
+  /** An id no other decision has. */
+  newId(): string {
+    return `${this.prefix}-${(this.nextNumber++).toString(36)}`;
+  }
+
+  /** Keeps what matters of an exchange that has its `decisionId`; the oldest entry goes. */
+  record(view: LoggedView): void {
+    this.ring[this.total % this.ring.length] = decisionOf(view);
+    this.total++;
+  }
+
+  /** The decision of that id, or null when there was none or it has been pushed out. */
+  find(id: string): Decision | null {
+    return this.ring.find((decision) => decision?.id === id) ?? null;
+  }
+
+  /** The latest first. */
+  recent(limit: number = this.ring.length): Decision[] {
+    const list: Decision[] = [];
+    const kept = Math.min(this.total, this.ring.length);
+    for (let back = 1; back <= kept && list.length < limit; back++) {
+      const decision = this.ring[(this.total - back) % this.ring.length];
+      if (decision !== null && decision !== undefined) list.push(decision);
+    }
+    return list;
+  }
+}
+
+function decisionOf(view: LoggedView): Decision {
+  const { fault, connection } = view;
+  return {
+    id: view.decisionId,
+    timeMs: view.startWallMs,
+    code: fault?.code ?? '',
+    source: fault?.source ?? '',
+    message: fault?.message ?? '',
+    details: view.details,
+    flags: flagsOf(view),
+    status: view.status,
+    method: view.method,
+    authority: view.authority,
+    path: withoutQuery(view.originalPath),
+    protocol: view.protocol,
+    requestId: view.requestId,
+    route: view.route?.name ?? '',
+    cluster: view.cluster?.name ?? '',
+    host: view.host === null ? '' : formatAddress(view.host.address, view.host.port),
+    attempts: view.attempts,
+    durationMs: Math.max(0, Math.trunc(view.endMs)),
+    origin: view.route?.origin ?? view.cluster?.origin ?? null,
+    client: connection.remoteAddress === '' ? '' : formatAddress(connection.remoteAddress, connection.remotePort),
+    clientIdentity: connection.peer?.uriSans[0] ?? '',
+  };
+}
+
+function withoutQuery(path: string): string {
+  const question = path.indexOf('?');
+  return question < 0 ? path : path.slice(0, question);
+}
+
+/** The decision as JSON, with `explanation` for a person. */
+export function decisionToJson(decision: Decision): Readonly<Record<string, unknown>> {
+  const { timeMs, ...rest } = decision;
+  return { ...rest, time: new Date(timeMs).toISOString(), explanation: explainDecision(decision) };
+}
+
+/** What happened, why, and what to do, in a few sentences. */
+export function explainDecision(decision: Decision): string {
+  return [whatHappened(decision), whoWasAsked(decision), whoDecided(decision), whatToDo(decision)]
+    .filter((sentence) => sentence !== '')
+    .join(' ');
+}
+
+function whatHappened(decision: Decision): string {
+  const request =
+    decision.method === ''
+      ? `The connection${decision.client === '' ? '' : ` from ${decision.client}`}`
+      : `${decision.method} ${decision.authority}${decision.path}`;
+  const caller = decision.clientIdentity === '' ? '' : ` from ${decision.clientIdentity}`;
+  const answer = decision.status === 0 ? 'was ended by the mesh' : `was answered ${decision.status} by the mesh`;
+  const reason = decision.message === '' ? decision.details : `${decision.message} (${decision.code})`;
+  return `${request}${caller} ${answer} after ${decision.durationMs} ms${reason === '' ? '' : `: ${reason}`}.`;
+}
+
+function whoWasAsked(decision: Decision): string {
+  if (decision.cluster === '') return '';
+  const tries = decision.attempts === 1 ? '1 try' : `${decision.attempts} tries`;
+  const host = decision.host === '' ? 'no endpoint was picked' : `${tries}, the last at ${decision.host}`;
+  return `It was routed to ${decision.cluster}; ${host}.`;
+}
+
+function whoDecided(decision: Decision): string {
+  const origin = describeOrigin(decision.origin);
+  const route = decision.route === '' ? '' : `Route ${decision.route}`;
+  const from = origin === null ? '' : `${route === '' ? 'The route' : route} comes from ${origin}.`;
+  const details = decision.details === '' || decision.details === decision.code ? '' : `Details: ${decision.details}.`;
+  return [from, details].filter((sentence) => sentence !== '').join(' ');
+}
+
+function whatToDo(decision: Decision): string {
+  return faultAdvice[decision.code as FaultCode] ?? '';
+}

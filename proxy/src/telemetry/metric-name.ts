@@ -1,0 +1,54 @@
+// From a metric's scope and short name to Envoy's dotted name and to Prometheus' name with labels.
+
+import { Counter, Gauge, type Metric, type MetricsRegistry, type ScopeName } from '@weft/lib/metrics';
+
+/** One metric with all its names. */
+export interface NamedMetric {
+  /** `cluster.web.upstream_rq_total` */
+  readonly name: string;
+  readonly metric: Metric;
+  /** `envoy_cluster_upstream_rq_total` */
+  readonly prometheusName: string;
+  /** `envoy_cluster_name="web"`, or empty. */
+  readonly labels: string;
+}
+
+/** Every metric of the process, by name. */
+export function listMetrics(registry: MetricsRegistry): NamedMetric[] {
+  const list: NamedMetric[] = [];
+  for (const scope of registry.all()) {
+    for (const [short, metric] of scope.metrics) list.push(nameMetric(scope.name, short, metric));
+  }
+  return list.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+}
+
+/** Whether anything was ever recorded (for a gauge: whether it is not zero). */
+export function isUsed(metric: Metric): boolean {
+  if (metric instanceof Counter || metric instanceof Gauge) return metric.value !== 0;
+  return metric.count > 0;
+}
+
+function nameMetric(scope: ScopeName, short: string, metric: Metric): NamedMetric {
+  const { base, label } = splitStatus(short);
+  const own = scope.tag === undefined || scope.value === undefined ? '' : formatLabel(scope.tag, scope.value);
+  return {
+    name: scope.value === undefined ? `${scope.prefix}.${short}` : `${scope.prefix}.${scope.value}.${short}`,
+    metric,
+    prometheusName: `envoy_${`${scope.prefix}_${base}`.replace(/[^A-Za-z0-9_]/g, '_')}`,
+    labels: [label, own].filter((text) => text !== '').join(','),
+  };
+}
+
+// `upstream_rq_2xx` is `upstream_rq_xx` with a label, `upstream_rq_503` is `upstream_rq` with another: so Envoy's tags say.
+function splitStatus(short: string): { base: string; label: string } {
+  const status = /^(.*_rq)_(?:(\d)xx|(\d{3}))$/.exec(short);
+  if (status === null) return { base: short, label: '' };
+  const [, base = '', group, code] = status;
+  if (group !== undefined) return { base: `${base}_xx`, label: formatLabel('envoy_response_code_class', group) };
+  return { base, label: formatLabel('envoy_response_code', code ?? '') };
+}
+
+function formatLabel(name: string, value: string): string {
+  const escaped = value.replace(/[\\"\n]/g, (character) => (character === '\n' ? '\\n' : `\\${character}`));
+  return `${name}="${escaped}"`;
+}
