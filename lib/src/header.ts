@@ -65,6 +65,11 @@ export class Headers {
     return this.block;
   }
 
+  /** One bit for each of the block's first 31 slots, set where it was removed; later slots are never marked. */
+  get removedMask(): number {
+    return this.removed;
+  }
+
   /** Number of slots, present or not. */
   get slots(): number {
     return this.block.names.length + (this.addedNames === null ? 0 : this.addedNames.length);

@@ -1,0 +1,127 @@
+// HTTP/1.1 messages → bytes. Nothing that it is given can end a line early or begin another message: values are cleaned,
+// targets percent-encoded, and framing headers are written here only.
+
+import type { ByteWriter } from '@weft/lib/bytes';
+import type { Headers } from '@weft/lib/header';
+import { addedText, baseFacts, blockText, cleanValue, SKIP_HOST, SKIP_LENGTH } from './header-text.ts';
+import type { MessageFacts } from './message-facts.ts';
+import { reasonPhrase } from './reason.ts';
+import { isTargetText } from './request-target.ts';
+import { isTrailerName } from './trailers.ts';
+
+/** No body, or one that ends with the connection; a Content-Length among the headers is kept (HEAD, 304). */
+export const FRAMING_NONE = 0;
+/** By the Content-Length that is among the headers. */
+export const FRAMING_LENGTH = 1;
+/** Chunked; a Content-Length is left out. */
+export const FRAMING_CHUNKED = 2;
+export type Framing = typeof FRAMING_NONE | typeof FRAMING_LENGTH | typeof FRAMING_CHUNKED;
+
+// Names that somebody may have set on a message but only the encoder says. `connection` and `upgrade` that were set are written:
+// that is how an upgrade is passed on.
+const responseOwn: ReadonlySet<string> = new Set(['transfer-encoding', 'keep-alive', 'proxy-connection']);
+const responseOwnChunked: ReadonlySet<string> = new Set([...responseOwn, 'content-length']);
+const requestOwn: ReadonlySet<string> = new Set([...responseOwn, 'host']);
+const requestOwnChunked: ReadonlySet<string> = new Set([...responseOwnChunked, 'host']);
+
+const chunkedLine = 'transfer-encoding: chunked\r\n';
+
+/**
+ * Writes a request head. Host says `authority`; when that is what the received Host said, its line stays where and as it was.
+ * What is meant for one hop only is left out, names keep the case they came in.
+ */
+export function encodeRequestHead(
+  out: ByteWriter,
+  method: string,
+  target: string,
+  authority: string,
+  headers: Headers,
+  framing: Framing,
+): void {
+  const facts = baseFacts(headers);
+  const isChunked = framing === FRAMING_CHUNKED;
+  let skip = isChunked ? SKIP_LENGTH : 0;
+  let head = `${method} ${isTargetText(target) ? target : cleanTarget(target)} HTTP/1.1\r\n`;
+  if (!keepsHost(headers, facts, authority)) {
+    head += `Host: ${cleanValue(authority)}\r\n`;
+    skip |= SKIP_HOST;
+  }
+  head += blockText(headers, facts, skip);
+  if (facts.teTrailers && headers.has('te')) head += 'te: trailers\r\n';
+  if (headers.slots > headers.base.names.length) head += addedText(headers, isChunked ? requestOwnChunked : requestOwn);
+  out.latin1(isChunked ? `${head + chunkedLine}\r\n` : `${head}\r\n`);
+}
+
+function keepsHost(headers: Headers, facts: MessageFacts, authority: string): boolean {
+  const slot = facts.hostSlot;
+  return slot >= 0 && facts.host === authority && facts.requestError === null && headers.present(slot);
+}
+
+// What a rewrite put into a target and what may not stand there.
+function cleanTarget(target: string): string {
+  let clean = '';
+  for (const byte of Buffer.from(target, 'latin1')) {
+    const isAllowed = byte > 0x20 && byte < 0x7f && byte !== 0x23;
+    clean += isAllowed ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+  }
+  return clean === '' ? '/' : clean;
+}
+
+const statusLines: (string | undefined)[] = [];
+
+function statusLine(status: number, reason: string): string {
+  const known = statusLines[status];
+  if (known !== undefined && reason === reasonPhrase(status)) return known;
+  const line = `HTTP/1.1 ${status} ${cleanValue(reason)}\r\n`;
+  if (status >= 100 && status < 600 && reason === reasonPhrase(status)) statusLines[status] = line;
+  return line;
+}
+
+/** Writes a response head; `connectionOption` becomes the Connection header, unless it is empty. */
+export function encodeResponseHead(
+  out: ByteWriter,
+  status: number,
+  reason: string,
+  headers: Headers,
+  framing: Framing,
+  connectionOption: '' | 'close' | 'keep-alive',
+): void {
+  const isChunked = framing === FRAMING_CHUNKED;
+  let head = statusLine(status, reason) + blockText(headers, baseFacts(headers), isChunked ? SKIP_LENGTH : 0);
+  if (headers.slots > headers.base.names.length)
+    head += addedText(headers, isChunked ? responseOwnChunked : responseOwn);
+  if (isChunked) head += chunkedLine;
+  if (connectionOption !== '') head += `connection: ${connectionOption}\r\n`;
+  out.latin1(`${head}\r\n`);
+}
+
+const digits = Buffer.from('0123456789abcdef');
+
+/** Writes the line before a chunk of that length, which is above 0. */
+export function encodeChunkHead(out: ByteWriter, length: number): void {
+  let shift = 0;
+  while (length >>> shift > 15) shift += 4;
+  for (; shift >= 0; shift -= 4) out.byte(digits[(length >>> shift) & 15] as number);
+  encodeChunkEnd(out);
+}
+
+/** Writes the line end after a chunk. */
+export function encodeChunkEnd(out: ByteWriter): void {
+  out.byte(13);
+  out.byte(10);
+}
+
+/** Writes the last chunk and the trailers, without those that may not be trailers. */
+export function encodeLastChunk(out: ByteWriter, trailers: Headers | null): void {
+  if (trailers === null) {
+    out.latin1('0\r\n\r\n');
+    return;
+  }
+  let text = '0\r\n';
+  for (let slot = 0; slot < trailers.slots; slot++) {
+    const name = trailers.nameAt(slot);
+    if (!trailers.present(slot) || name.startsWith(':') || !isTrailerName(name)) continue;
+    text += `${trailers.rawNameAt(slot)}: ${cleanValue(trailers.valueAt(slot))}\r\n`;
+  }
+  out.latin1(`${text}\r\n`);
+}
