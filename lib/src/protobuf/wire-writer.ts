@@ -72,7 +72,7 @@ export class WireWriter {
       highBits >>>= 7;
     }
     bytes.push(lowBits);
-    this.buffer.set(bytes, this.reserve(bytes.length));
+    this.raw(bytes);
   }
 
   fixed32(value: number): void {
@@ -97,7 +97,7 @@ export class WireWriter {
   }
 
   /** Bytes without a length. */
-  raw(bytes: Uint8Array): void {
+  raw(bytes: ArrayLike<number>): void {
     const at = this.reserve(bytes.length);
     this.buffer.set(bytes, at);
   }
