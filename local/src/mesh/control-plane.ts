@@ -1,0 +1,108 @@
+// The control plane's process: kept running, asked until it answers, always on the same ports.
+import { randomBytes } from 'node:crypto';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { kindInfo } from '@weft/api/resource/kind';
+import type { MeshApiClient } from '../mesh-api/client.ts';
+import { startOwnChild } from '../process/child.ts';
+import { Keeper } from '../process/keeper.ts';
+import type { StatePaths } from '../state/folder.ts';
+import { ownEnvironment } from '../workload/proxy-process.ts';
+
+const pollMs = 30;
+
+/** How the control plane is started. */
+export interface ControlPlaneSpec {
+  readonly entry: string;
+  readonly configFolder: string;
+  readonly paths: StatePaths;
+  readonly apiPort: number;
+  readonly xdsPort: number;
+  readonly trustDomain: string;
+}
+
+/** What the owner is told. */
+export interface ControlPlaneEvents {
+  /** It answers (again). */
+  onReady(): void;
+  onDown(reason: string, retryMs: number): void;
+}
+
+/** The control plane of a local mesh. */
+export class ControlPlane {
+  readonly log: string;
+  private readonly keeper: Keeper;
+  private readonly client: MeshApiClient;
+  private readonly events: ControlPlaneEvents;
+  private run = 0;
+  ready = false;
+
+  constructor(spec: ControlPlaneSpec, client: MeshApiClient, events: ControlPlaneEvents) {
+    this.log = join(spec.paths.logs, 'control-plane.log');
+    this.client = client;
+    this.events = events;
+    this.keeper = new Keeper(
+      async () =>
+        startOwnChild({
+          command: [spec.entry, ...controlPlaneArguments(spec)],
+          env: ownEnvironment(),
+          workingFolder: spec.paths.controlPlane,
+          output: this.log,
+        }),
+      {
+        onStarted: () => void this.awaitReady(++this.run),
+        onDown: (reason, retryMs) => {
+          this.run++;
+          this.ready = false;
+          events.onDown(reason, retryMs);
+        },
+      },
+    );
+  }
+
+  start(): void {
+    this.keeper.start();
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    this.run++;
+    await this.keeper.stop(graceMs);
+  }
+
+  private async awaitReady(run: number): Promise<void> {
+    while (run === this.run) {
+      try {
+        await this.client.list(kindInfo('Process'));
+        if (run !== this.run) return;
+        this.ready = true;
+        this.events.onReady();
+        return;
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, pollMs));
+      }
+    }
+  }
+}
+
+function controlPlaneArguments(spec: ControlPlaneSpec): string[] {
+  return [
+    '--config',
+    spec.configFolder,
+    '--state',
+    spec.paths.controlPlane,
+    '--api-port',
+    String(spec.apiPort),
+    '--xds-port',
+    String(spec.xdsPort),
+    '--token-file',
+    spec.paths.token,
+    '--trust-domain',
+    spec.trustDomain,
+  ];
+}
+
+/** The token of the mesh API, made once per state folder, readable by the owner only. */
+export function makeToken(path: string): void {
+  if (existsSync(path)) return;
+  writeFileSync(path, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600, flag: 'wx' });
+}

@@ -1,0 +1,84 @@
+// Processes that `weft run` joined to the mesh from outside: each has a file in the state folder while it runs. The mesh lists them
+// in run.json and cleans up after one that was killed.
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { kindInfo } from '@weft/api/resource/kind';
+import type { MeshApiClient } from '../mesh-api/client.ts';
+import { startMark } from '../state/process-identity.ts';
+import type { RunningWorkload } from '../state/run-file.ts';
+
+const pollMs = 1000;
+
+interface JoinedFile extends RunningWorkload {
+  readonly pid: number;
+  readonly started: string;
+}
+
+/** Announces a joined process of this `weft run`; the returned function takes it back. */
+export function announceJoined(folder: string, workload: RunningWorkload): () => void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const path = join(folder, `${workload.namespace}.${workload.name}.json`);
+  const content: JoinedFile = { ...workload, pid: process.pid, started: startMark(process.pid) ?? '' };
+  writeFileSync(`${path}.draft`, JSON.stringify(content), { mode: 0o600 });
+  renameSync(`${path}.draft`, path);
+  return () => rmSync(path, { force: true });
+}
+
+/** Watches the folder; `onChange` gets the whole list whenever it differs. */
+export class JoinedWatch {
+  private readonly folder: string;
+  private readonly client: MeshApiClient;
+  private readonly onChange: (workloads: readonly RunningWorkload[]) => void;
+  private timer: NodeJS.Timeout | null = null;
+  private last = '[]';
+
+  constructor(folder: string, client: MeshApiClient, onChange: (workloads: readonly RunningWorkload[]) => void) {
+    this.folder = folder;
+    this.client = client;
+    this.onChange = onChange;
+  }
+
+  start(): void {
+    this.check();
+    this.timer = setInterval(() => this.check(), pollMs).unref();
+  }
+
+  stop(): void {
+    if (this.timer !== null) clearInterval(this.timer);
+  }
+
+  private check(): void {
+    const alive: RunningWorkload[] = [];
+    for (const file of readdirSync(this.folder).filter((name) => name.endsWith('.json'))) {
+      const content = readJoined(join(this.folder, file));
+      if (content === null) continue;
+      if (startMark(content.pid) === content.started) {
+        const { name, namespace, admin, log } = content;
+        alive.push({ name, namespace, admin, log });
+      } else void this.cleanUp(join(this.folder, file), content);
+    }
+    const text = JSON.stringify(alive);
+    if (text === this.last) return;
+    this.last = text;
+    this.onChange(alive);
+  }
+
+  /** Its `weft run` was killed: nobody else would take its endpoint out of the mesh. */
+  private async cleanUp(path: string, { name, namespace }: JoinedFile): Promise<void> {
+    try {
+      await this.client.delete(kindInfo('WorkloadEntry'), namespace, name);
+      rmSync(path, { force: true });
+    } catch {
+      // The control plane is away; the next round tries again.
+    }
+  }
+}
+
+function readJoined(path: string): JoinedFile | null {
+  try {
+    const content = JSON.parse(readFileSync(path, 'utf8'));
+    return typeof content.name === 'string' && typeof content.pid === 'number' ? content : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,25 @@
+// How long to wait before starting something again: doubling with jitter, forgotten after a stable time.
+
+const firstDelayMs = 200;
+const maxDelayMs = 30_000;
+/** Running this long counts as stable. */
+const stableMs = 10_000;
+
+/** Delays between restarts of one thing. */
+export class Backoff {
+  private failures = 0;
+  private readonly random: () => number;
+
+  constructor(random: () => number = Math.random) {
+    this.random = random;
+  }
+
+  /** The delay after a run that lasted `ranMs`. */
+  next(ranMs: number): number {
+    if (ranMs >= stableMs) this.failures = 0;
+    const delay = Math.min(maxDelayMs, firstDelayMs * 2 ** this.failures);
+    this.failures++;
+    // Between half and the whole: many that fell together do not come back together.
+    return Math.round(delay * (0.5 + this.random() / 2));
+  }
+}

@@ -1,0 +1,91 @@
+// Keeps one process running: starts it, starts it again with back-off when it ends, and stops it when told.
+import { messageOf } from '@weft/lib/error';
+import { Backoff } from './backoff.ts';
+import { type Child, describeExit, type Exit } from './child.ts';
+
+/** What the owner of a keeper is told. */
+export interface KeeperEvents {
+  /** The process runs. */
+  onStarted(child: Child): void;
+  /** It ended or could not be started, and will be started again in `retryMs`. */
+  onDown(reason: string, retryMs: number): void;
+}
+
+/** A process that is to run for as long as the mesh does. */
+export class Keeper {
+  private readonly startChild: () => Promise<Child>;
+  private readonly events: KeeperEvents;
+  private readonly backoff: Backoff;
+  private child: Child | null = null;
+  private stopping = false;
+  private wake: (() => void) | null = null;
+  private loop: Promise<void> | null = null;
+  /** How often it was started again. */
+  restarts = 0;
+
+  constructor(startChild: () => Promise<Child>, events: KeeperEvents, backoff: Backoff = new Backoff()) {
+    this.startChild = startChild;
+    this.events = events;
+    this.backoff = backoff;
+  }
+
+  get pid(): number | null {
+    return this.child?.pid ?? null;
+  }
+
+  start(): void {
+    this.loop ??= this.run();
+  }
+
+  private async run(): Promise<void> {
+    while (!this.stopping) {
+      const startedMs = performance.now();
+      const reason = await this.runOnce();
+      if (this.stopping) return;
+      const delayMs = this.backoff.next(performance.now() - startedMs);
+      this.restarts++;
+      this.events.onDown(reason, delayMs);
+      await this.pause(delayMs);
+    }
+  }
+
+  private async runOnce(): Promise<string> {
+    try {
+      const child = await this.startChild();
+      this.child = child;
+      if (this.stopping) return '';
+      this.events.onStarted(child);
+      const exit: Exit = await child.ended;
+      return describeExit(exit);
+    } catch (error) {
+      return `could not be started: ${messageOf(error)}`;
+    } finally {
+      if (!this.stopping) this.child = null;
+    }
+  }
+
+  private pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, delayMs);
+      this.wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  /** Ends the running process; the loop starts the next one. */
+  async restart(graceMs: number): Promise<void> {
+    await this.child?.stop(graceMs);
+  }
+
+  /** Ends it for good. */
+  async stop(graceMs: number): Promise<void> {
+    this.stopping = true;
+    this.wake?.();
+    await this.child?.stop(graceMs);
+    await this.loop;
+    // A start that was under way when we were told to stop has finished by now.
+    await this.child?.stop(graceMs);
+  }
+}

@@ -1,0 +1,73 @@
+// `weft up DIR`: starts a mesh, shows it, and stops it on Ctrl-C, SIGTERM, or when the program that started it is gone.
+import { messageOf } from '@weft/lib/error';
+import { Mesh, type MeshOptions } from './mesh/mesh.ts';
+import { nextSteps } from './screen/next-steps.ts';
+import { type Output, openScreen } from './screen/screen.ts';
+
+const readyTimeoutMs = 60_000;
+const parentPollMs = 1000;
+
+/** Runs a mesh until it is told to stop; resolves to the exit code. */
+export async function runUp(options: MeshOptions, output: Output): Promise<number> {
+  const startedMs = performance.now();
+  const screen = openScreen(output, process.env);
+  const end = stopRequest();
+  const mesh = await Mesh.open(options, { onRows: (rows) => screen.rows(rows), onNote: (text) => screen.note(text) });
+  let code = 0;
+  try {
+    const up = bringUp(mesh, screen.note.bind(screen), startedMs);
+    // Told to stop while it starts: what fails then does so because of the stop.
+    up.catch(() => {});
+    await Promise.race([up, end.requested]);
+    await end.requested;
+    screen.note('stopping …');
+  } catch (error) {
+    screen.note(messageOf(error));
+    code = 1;
+  } finally {
+    await mesh.stop();
+    screen.close();
+    end.dispose();
+  }
+  return code;
+}
+
+async function bringUp(mesh: Mesh, note: (text: string) => void, startedMs: number): Promise<void> {
+  await mesh.start();
+  const ready = await mesh.whenReady(readyTimeoutMs);
+  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+  if (!ready) {
+    note(
+      `not everything is ready after ${seconds} s; the table and the logs in ${mesh.paths.logs} say what is missing`,
+    );
+    return;
+  }
+  const sources = { gateways: mesh.resources('Gateway'), virtualServices: mesh.resources('VirtualService') };
+  note([`The mesh is up (${seconds} s). API: ${mesh.apiUrl}`, ...nextSteps(mesh.ingressUrl, sources)].join('\n'));
+}
+
+/** Resolves at the first SIGINT, SIGTERM or SIGHUP; a second SIGINT is left to wait for the same clean end. */
+function stopRequest(): { requested: Promise<void>; dispose(): void } {
+  let stop = (): void => {};
+  const requested = new Promise<void>((resolve) => {
+    stop = resolve;
+  });
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  const onSignal = (): void => stop();
+  for (const signal of signals) process.on(signal, onSignal);
+  const poll = watchStarter(stop);
+  const dispose = (): void => {
+    for (const signal of signals) process.off(signal, onSignal);
+    clearInterval(poll);
+  };
+  return { requested, dispose };
+}
+
+/** npm does not pass every signal on; when it or its shell dies, we are given to another parent. Only then is that a reason to stop. */
+function watchStarter(stop: () => void): NodeJS.Timeout | undefined {
+  if (process.env.npm_lifecycle_event === undefined) return undefined;
+  const starter = process.ppid;
+  return setInterval(() => {
+    if (process.ppid !== starter) stop();
+  }, parentPollMs).unref();
+}

@@ -1,0 +1,163 @@
+// One proxy of the local mesh, sidecar or gateway: its files, its process, and whether it is ready. A restarted proxy gets the
+// same ports and a new join token, as its key died with it.
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { get } from 'node:http';
+import { join } from 'node:path';
+import { WeftError } from '@weft/lib/error';
+import type { MeshApiClient } from '../mesh-api/client.ts';
+import { type Child, startOwnChild } from '../process/child.ts';
+import { Keeper } from '../process/keeper.ts';
+import { type ControlPlaneAddress, type ProxyPorts, proxyBootstrap } from './bootstrap.ts';
+import { spiffeId, type Workload } from './workload.ts';
+
+const readyPollMs = 50;
+
+/** What every proxy of one mesh shares. */
+export interface ProxySettings {
+  readonly client: MeshApiClient;
+  readonly controlPlane: ControlPlaneAddress;
+  /** The `.mjs` that runs a proxy. */
+  readonly proxyEntry: string;
+  readonly workloadsFolder: string;
+  readonly logsFolder: string;
+}
+
+/** What the owner is told. */
+export interface ProxyEvents {
+  onReady(ready: boolean): void;
+  onDown(reason: string, retryMs: number): void;
+}
+
+/** The environment of Weft's own programs: nothing that redirects their traffic. */
+export function ownEnvironment(inherited: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
+  const { NODE_USE_ENV_PROXY: _useProxy, NODE_COMPILE_CACHE: _cache, NODE_TEST_CONTEXT: _test, ...env } = inherited;
+  return env;
+}
+
+/** Path of a workload's log; its proxy's has `.proxy` in the name. */
+export function logPath(folder: string, workload: Workload, isProxy: boolean): string {
+  return join(folder, `${workload.namespace}.${workload.name}${isProxy ? '.proxy' : ''}.log`);
+}
+
+/** Asks for a single-use token with which a proxy of that identity may get its first certificate. */
+export async function requestJoinToken(client: MeshApiClient, identity: string): Promise<string> {
+  const answer = await client.request('/weft/v1/join-tokens', { method: 'POST', body: { identity } });
+  if (typeof answer === 'object' && answer !== null && 'token' in answer && typeof answer.token === 'string')
+    return answer.token;
+  throw new WeftError('WEFT0808', 'the mesh API gave no join token; control plane and tools are of different versions');
+}
+
+/** A proxy that is kept running. */
+export class ProxyProcess {
+  readonly log: string;
+  private readonly workload: Workload;
+  private readonly settings: ProxySettings;
+  private readonly events: ProxyEvents;
+  private readonly keeper: Keeper;
+  private readonly folder: string;
+  private ports: ProxyPorts;
+  private ready = false;
+  private run = 0;
+
+  constructor(workload: Workload, ports: ProxyPorts, settings: ProxySettings, events: ProxyEvents) {
+    this.workload = workload;
+    this.ports = ports;
+    this.settings = settings;
+    this.events = events;
+    this.folder = join(settings.workloadsFolder, `${workload.namespace}.${workload.name}`);
+    this.log = logPath(settings.logsFolder, workload, true);
+    this.keeper = new Keeper(() => this.startChild(), {
+      onStarted: () => void this.awaitReady(++this.run),
+      onDown: (reason, retryMs) => this.onDown(reason, retryMs),
+    });
+  }
+
+  get restarts(): number {
+    return this.keeper.restarts;
+  }
+
+  get pid(): number | null {
+    return this.keeper.pid;
+  }
+
+  start(): void {
+    this.keeper.start();
+  }
+
+  /** Other ports from the next start on. */
+  setPorts(ports: ProxyPorts): void {
+    this.ports = ports;
+  }
+
+  /** Ends the process gracefully; it is started again at once. */
+  async restart(graceMs: number): Promise<void> {
+    await this.keeper.restart(graceMs);
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    this.run++;
+    await this.keeper.stop(graceMs);
+  }
+
+  private async startChild(): Promise<Child> {
+    const { client, controlPlane, proxyEntry } = this.settings;
+    const identity = spiffeId(controlPlane.trustDomain, this.workload.namespace, this.workload.serviceAccount);
+    const tokenFile = join(this.folder, 'join-token');
+    const bootstrapFile = join(this.folder, 'bootstrap.json');
+    const token = await requestJoinToken(client, identity);
+    mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+    writePrivate(tokenFile, token);
+    writePrivate(
+      bootstrapFile,
+      JSON.stringify(proxyBootstrap(this.workload, this.ports, controlPlane, tokenFile), null, 2),
+    );
+    return startOwnChild({
+      command: [proxyEntry, '-c', bootstrapFile],
+      env: ownEnvironment(),
+      workingFolder: this.folder,
+      output: this.log,
+    });
+  }
+
+  private async awaitReady(run: number): Promise<void> {
+    while (run === this.run) {
+      if (await isReady(this.workload.adminPort)) {
+        if (run === this.run) this.setReady(true);
+        return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, readyPollMs));
+    }
+  }
+
+  private onDown(reason: string, retryMs: number): void {
+    this.run++;
+    this.setReady(false);
+    this.events.onDown(reason, retryMs);
+  }
+
+  private setReady(ready: boolean): void {
+    if (this.ready === ready) return;
+    this.ready = ready;
+    this.events.onReady(ready);
+  }
+}
+
+/** Written whole or not at all, readable by the owner only. */
+function writePrivate(path: string, content: string): void {
+  const draft = `${path}.draft`;
+  writeFileSync(draft, content, { mode: 0o600 });
+  renameSync(draft, path);
+}
+
+/** Whether a proxy's admin interface says that it serves. */
+export function isReady(adminPort: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const call = get({ host: '127.0.0.1', port: adminPort, path: '/ready', agent: false, timeout: 2000 }, (answer) => {
+      answer.resume();
+      resolve(answer.statusCode === 200);
+    });
+    call.on('timeout', () => call.destroy());
+    call.on('error', () => resolve(false));
+    call.on('close', () => resolve(false));
+  });
+}
