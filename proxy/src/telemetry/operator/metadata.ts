@@ -17,9 +17,14 @@ function property(holder: unknown, name: string): unknown {
 }
 
 function read(holder: unknown, keys: readonly string[]): OperatorValue {
-  let value = property(property(holder, 'metadata'), 'filterMetadata');
+  let value = filterMetadata(property(holder, 'metadata'));
   for (const key of keys) value = property(value, key);
   return isValue(value) ? value : null;
+}
+
+// Routes and clusters keep the whole message, hosts only its filter part.
+function filterMetadata(metadata: unknown): unknown {
+  return property(metadata, 'filterMetadata') ?? metadata;
 }
 
 function isValue(value: unknown): value is OperatorValue {

@@ -1,0 +1,26 @@
+// Pages that change the life of the proxy, by POST only: drain, quit, fail and pass the health check.
+
+import { type AdminReply, type AdminRequest, hasFlag, okReply } from '../reply.ts';
+import type { AdminState } from '../state.ts';
+
+/** `?graceful` waits for exchanges in flight, `?inboundonly` spares the outbound listeners. */
+export function drainListenersPage(state: AdminState, request: AdminRequest): AdminReply {
+  const { query } = request;
+  state.drainListeners({ isGraceful: hasFlag(query, 'graceful'), isInboundOnly: hasFlag(query, 'inboundonly') });
+  return okReply();
+}
+
+export function quitPage(state: AdminState): AdminReply {
+  state.quit();
+  return okReply();
+}
+
+export function failHealthCheckPage(state: AdminState): AdminReply {
+  state.setHealthCheckFailed(true);
+  return okReply();
+}
+
+export function passHealthCheckPage(state: AdminState): AdminReply {
+  state.setHealthCheckFailed(false);
+  return okReply();
+}
