@@ -1,0 +1,73 @@
+// What a DestinationRule can say and Weft does not carry out yet. A policy stands in three places, hence the expansion.
+
+import type { NotCarriedOut } from '../not-carried-out.ts';
+
+const isNotFalse = (value: unknown) => value !== false;
+const isOn = (value: unknown) =>
+  !(typeof value === 'object' && value !== null && 'enabled' in value && value.enabled === false);
+
+/** Paths below a traffic policy or below the settings of one port. */
+const perPort: readonly NotCarriedOut[] = [
+  {
+    path: 'loadBalancer.localityLbSetting',
+    level: 'error',
+    why: 'localities are not told apart; remove it, or set enabled: false.',
+    when: isOn,
+  },
+  {
+    path: 'loadBalancer.zoneAwareLbSetting',
+    level: 'error',
+    why: 'zones are not told apart; remove it, or set enabled: false.',
+    when: isOn,
+  },
+  { path: 'loadBalancer.warmup', level: 'error', why: 'a new host gets its full share at once; remove it.' },
+  {
+    path: 'loadBalancer.warmupDurationSecs',
+    level: 'error',
+    why: 'a new host gets its full share at once; remove it.',
+  },
+  { path: 'loadBalancer.consistentHash.maglev', level: 'error', why: 'use ringHash.' },
+  {
+    path: 'loadBalancer.consistentHash.httpCookie.attributes',
+    level: 'error',
+    why: 'the cookie would lack these attributes.',
+  },
+  {
+    path: 'connectionPool.tcp.tcpKeepalive.probes',
+    level: 'warning',
+    why: 'the number of probes is the operating system’s.',
+  },
+  {
+    path: 'connectionPool.http.http2KeepAlive',
+    level: 'warning',
+    why: 'requests are sent over HTTP/1.1 unless the port declares another protocol.',
+  },
+  {
+    path: 'outlierDetection.outlierDetectionHttpErrorCodes',
+    level: 'error',
+    why: 'only 5xx and gateway errors count for ejection.',
+  },
+  { path: 'tls.caCrl', level: 'error', why: 'revoked certificates would be accepted; remove it.' },
+];
+
+const perPolicy: readonly NotCarriedOut[] = [
+  { path: 'tunnel', level: 'error', why: 'connections would not go through the tunnel.' },
+  { path: 'proxyProtocol', level: 'error', why: 'the server would wait for a PROXY header that never comes.' },
+  {
+    path: 'retryBudget',
+    level: 'error',
+    why: 'the built-in budget of 20 % holds; limit retries with connectionPool.http.maxRetries.',
+  },
+  ...perPort,
+  ...below('portLevelSettings[]', perPort),
+];
+
+function below(prefix: string, table: readonly NotCarriedOut[]): readonly NotCarriedOut[] {
+  return table.map((entry) => ({ ...entry, path: `${prefix}.${entry.path}` }));
+}
+
+/** Shrinks as Weft grows. */
+export const destinationRuleNotCarriedOut: readonly NotCarriedOut[] = [
+  ...below('spec.trafficPolicy', perPolicy),
+  ...below('spec.subsets[].trafficPolicy', perPolicy),
+].map((entry) => ({ when: isNotFalse, ...entry }));

@@ -1,0 +1,168 @@
+// Semantic checks of one Gateway.
+
+import { isIP } from 'node:net';
+import type { Gateway, GatewayServer, GatewayTls } from '@weft/api/resource/gateway';
+import type { Findings } from '../findings.ts';
+import { isDnsName, isHostPattern } from '../host.ts';
+import { meaningCodes } from '../issue-code.ts';
+import { didYouMean } from '../near-name.ts';
+
+const plainProtocols = ['HTTP', 'HTTP2', 'GRPC', 'GRPC-WEB', 'TCP', 'MONGO'];
+const tlsProtocols = ['HTTPS', 'TLS'];
+const protocols = [...plainProtocols, ...tlsProtocols];
+
+/** Everything that can be said about a Gateway seen alone. */
+export function validateGateway(resource: Gateway, findings: Findings): void {
+  const { servers = [], selector } = resource.spec;
+  if (servers.length === 0)
+    findings.add(meaningCodes.emptyRule, 'spec.servers', 'There are no servers, so the gateway offers nothing.');
+  if (Object.keys(selector ?? {}).length === 0) {
+    findings.add(
+      meaningCodes.invalidSelector,
+      'spec.selector',
+      'No proxy is selected; the local ingress gateway has the label istio: ingressgateway.',
+    );
+  }
+  const names = new Set<string>();
+  for (const [index, server] of servers.entries()) {
+    const path = `spec.servers[${index}]`;
+    validateServer(findings, path, server);
+    if (server.name === undefined) continue;
+    if (names.has(server.name))
+      findings.add(meaningCodes.duplicateName, `${path}.name`, `The server name ${server.name} is used twice.`);
+    names.add(server.name);
+  }
+  validatePortUse(findings, servers);
+}
+
+function validateServer(findings: Findings, path: string, server: GatewayServer): void {
+  const protocol = server.port.protocol.toUpperCase();
+  if (!protocols.includes(protocol)) {
+    const hint = didYouMean(protocol, protocols);
+    findings.add(
+      meaningCodes.unknownProtocol,
+      `${path}.port.protocol`,
+      `There is no protocol ${server.port.protocol}; known are ${protocols.join(', ')}.${hint}`,
+    );
+  }
+  if (tlsProtocols.includes(protocol) && server.tls === undefined) {
+    findings.add(meaningCodes.protocolConflict, path, `A server with protocol ${protocol} needs tls.`);
+  }
+  if (plainProtocols.includes(protocol) && protocol !== 'TCP' && server.tls !== undefined && setsMore(server.tls)) {
+    findings.add(
+      meaningCodes.protocolConflict,
+      `${path}.tls`,
+      `A server with protocol ${protocol} takes only httpsRedirect in tls; use protocol HTTPS.`,
+    );
+  }
+  for (const [index, host] of server.hosts.entries()) validateHost(findings, `${path}.hosts[${index}]`, host);
+  if (server.bind !== undefined && isIP(server.bind) === 0 && !server.bind.startsWith('unix://')) {
+    findings.add(meaningCodes.invalidAddress, `${path}.bind`, `"${server.bind}" is no IP address.`);
+  }
+  if (server.tls !== undefined) validateTls(findings, `${path}.tls`, server.tls, protocol);
+}
+
+function setsMore(tls: GatewayTls): boolean {
+  const { httpsRedirect: _, ...others } = tls;
+  return Object.values(others).some((value) => value !== undefined);
+}
+
+function validateHost(findings: Findings, path: string, entry: string): void {
+  const slash = entry.indexOf('/');
+  const host = entry.slice(slash + 1);
+  const scope = slash < 0 ? '*' : entry.slice(0, slash);
+  if (!isHostPattern(host))
+    findings.add(meaningCodes.invalidHost, path, `"${host}" is no host; write a DNS name, *.suffix or *.`);
+  if (scope === '*' || scope === '.' || isDnsName(scope)) return;
+  findings.add(
+    meaningCodes.invalidName,
+    path,
+    `"${scope}" is no namespace; before the slash stands a namespace, . or *.`,
+  );
+}
+
+function validateTls(findings: Findings, path: string, tls: GatewayTls, protocol: string): void {
+  const sources = (['credentialName', 'credentialNames', 'tlsCertificates'] as const).filter(
+    (name) => tls[name] !== undefined,
+  );
+  if (sources.length > 1)
+    findings.add(meaningCodes.conflictingFields, path, `Only one of ${sources.join(', ')} can be set.`);
+  const mode = tls.mode ?? 'PASSTHROUGH';
+  const isSecured = tlsProtocols.includes(protocol);
+  if (!isSecured) return;
+  if (tls.mode === undefined && tls.credentialName !== undefined) {
+    findings.add(
+      meaningCodes.conflictingFields,
+      path,
+      'Without a mode TLS passes through and the credential is not used; add mode: SIMPLE.',
+    );
+  }
+  if (mode === 'PASSTHROUGH' && protocol === 'HTTPS' && tls.httpsRedirect === true) {
+    findings.add(
+      meaningCodes.conflictingFields,
+      `${path}.httpsRedirect`,
+      'A redirect needs plain HTTP; set it on the server of port 80.',
+    );
+  }
+  if (mode === 'SIMPLE' || mode === 'MUTUAL' || mode === 'OPTIONAL_MUTUAL')
+    validateCertificate(findings, path, tls, mode, sources.length > 0);
+  if (
+    tlsVersions.indexOf(tls.minProtocolVersion ?? 'TLS_AUTO') <= 0 ||
+    tlsVersions.indexOf(tls.maxProtocolVersion ?? 'TLS_AUTO') <= 0
+  )
+    return;
+  if (tlsVersions.indexOf(tls.minProtocolVersion ?? '') <= tlsVersions.indexOf(tls.maxProtocolVersion ?? '')) return;
+  findings.add(
+    meaningCodes.conflictingFields,
+    path,
+    'minProtocolVersion is newer than maxProtocolVersion, so no client can connect.',
+  );
+}
+
+const tlsVersions = ['TLS_AUTO', 'TLSV1_0', 'TLSV1_1', 'TLSV1_2', 'TLSV1_3'];
+
+function validateCertificate(
+  findings: Findings,
+  path: string,
+  tls: GatewayTls,
+  mode: string,
+  hasSecret: boolean,
+): void {
+  if (hasSecret) return;
+  const needed = ['serverCertificate', 'privateKey', ...(mode === 'SIMPLE' ? [] : ['caCertificates'])] as const;
+  const missing = needed.filter((name) => tls[name as 'privateKey'] === undefined);
+  if (missing.length === 0) return;
+  findings.add(
+    meaningCodes.missingCredential,
+    path,
+    `Mode ${mode} needs a credentialName, or the files ${missing.join(', ')}.`,
+  );
+}
+
+/** Servers of one port speak one protocol, and no host twice. */
+function validatePortUse(findings: Findings, servers: readonly GatewayServer[]): void {
+  for (const [index, server] of servers.entries()) {
+    for (const [at, other] of servers.slice(0, index).entries()) {
+      if (other.port.number !== server.port.number || other.bind !== server.bind) continue;
+      const path = `spec.servers[${index}]`;
+      if (familyOf(other.port.protocol) !== familyOf(server.port.protocol)) {
+        const message = `Port ${server.port.number} is ${other.port.protocol} in spec.servers[${at}] already; one port has one protocol.`;
+        findings.add(meaningCodes.protocolConflict, `${path}.port.protocol`, message);
+      }
+      const shared = server.hosts.filter((host) => other.hosts.includes(host));
+      if (shared.length === 0) continue;
+      findings.add(
+        meaningCodes.duplicateName,
+        `${path}.hosts`,
+        `${shared.join(', ')} of port ${server.port.number} belongs to spec.servers[${at}] already.`,
+      );
+    }
+  }
+}
+
+/** Protocols that can share a port: all of plain HTTP, all of TLS, or TCP alone. */
+export function familyOf(protocol: string): 'http' | 'tls' | 'tcp' {
+  const name = protocol.toUpperCase();
+  if (tlsProtocols.includes(name)) return 'tls';
+  return name === 'TCP' || name === 'MONGO' ? 'tcp' : 'http';
+}

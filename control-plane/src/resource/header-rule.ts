@@ -1,0 +1,43 @@
+// Header names and values that rules set, add, remove or match.
+
+import type { HeaderChanges } from '@weft/api/resource/http-route';
+import { joinPath } from './field-path.ts';
+import type { Findings } from './findings.ts';
+import { meaningCodes } from './issue-code.ts';
+
+const tokenPattern = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const valuePattern = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+/** A header field name by RFC 9110 §5.1; pseudo-headers only where they are matched, not changed. */
+export function validateHeaderName(findings: Findings, path: string, name: string, isMatch: boolean): void {
+  if (tokenPattern.test(name) || (isMatch && /^:(?:method|path|authority|scheme)$/.test(name))) return;
+  const hint = name.startsWith(':') ? 'pseudo-headers cannot be changed; use rewrite' : 'use letters, digits and -';
+  findings.add(meaningCodes.invalidHeader, path, `"${name}" is no header name; ${hint}.`);
+}
+
+/** All names and values of `headers`. */
+export function validateHeaderChanges(findings: Findings, path: string, changes: HeaderChanges): void {
+  for (const side of ['request', 'response'] as const) {
+    const operations = changes[side];
+    if (operations === undefined) continue;
+    for (const verb of ['set', 'add'] as const) {
+      for (const [name, value] of Object.entries(operations[verb] ?? {})) {
+        const at = joinPath(`${path}.${side}.${verb}`, name);
+        // Istio lets rules set the authority by this name.
+        if (!(side === 'request' && name === ':authority')) validateHeaderName(findings, at, name, false);
+        if (!valuePattern.test(value))
+          findings.add(
+            meaningCodes.invalidHeader,
+            at,
+            'The value has control characters or characters beyond Latin-1.',
+          );
+      }
+    }
+    for (const [index, name] of (operations.remove ?? []).entries()) {
+      const at = joinPath(`${path}.${side}.remove`, index);
+      validateHeaderName(findings, at, name, false);
+      if (name.toLowerCase() === 'host')
+        findings.add(meaningCodes.invalidHeader, at, 'Host cannot be removed; a request needs it.');
+    }
+  }
+}

@@ -1,0 +1,56 @@
+// Fields that Istio has and Weft does not carry out yet: one table per kind, shrinking as Weft grows.
+
+import { joinPath } from './field-path.ts';
+import type { Findings } from './findings.ts';
+import { formCodes } from './issue-code.ts';
+
+/** One line of a kind's table. */
+export interface NotCarriedOut {
+  /** Path pattern: `[]` stands for any index, `{}` for any key. */
+  readonly path: string;
+  /** `error` where ignoring the field would change what happens to traffic. */
+  readonly level: 'error' | 'warning';
+  /** What the field is for and what to do instead, as a sentence. */
+  readonly why: string;
+  /** Whether this value is one that is not carried out; every value when left out. */
+  readonly when?: (value: unknown, resource: unknown) => boolean;
+}
+
+/** Adds a finding for each field that is set and listed. */
+export function addNotCarriedOut(findings: Findings, table: readonly NotCarriedOut[], resource: unknown): void {
+  for (const entry of table) {
+    visit(resource, patternParts(entry.path), '', (value, path) => {
+      if (entry.when !== undefined && !entry.when(value, resource)) return;
+      const code = entry.level === 'error' ? formCodes.notCarriedOut : formCodes.noEffect;
+      const what = entry.level === 'error' ? 'Weft does not carry this out yet' : 'This has no effect';
+      findings.add(code, path, `${what}: ${entry.why}`);
+    });
+  }
+}
+
+function patternParts(pattern: string): readonly string[] {
+  return pattern.replaceAll('[]', '.[]').replaceAll('{}', '.{}').split('.');
+}
+
+function visit(
+  value: unknown,
+  parts: readonly string[],
+  path: string,
+  found: (value: unknown, path: string) => void,
+): void {
+  const [part, ...rest] = parts;
+  if (part === undefined) {
+    found(value, path);
+    return;
+  }
+  if (part === '[]') {
+    if (Array.isArray(value))
+      for (const [index, item] of value.entries()) visit(item, rest, joinPath(path, index), found);
+    return;
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return;
+  for (const [key, member] of Object.entries(value)) {
+    if (member === undefined || (part !== '{}' && key !== part)) continue;
+    visit(member, rest, joinPath(path, key), found);
+  }
+}

@@ -1,0 +1,31 @@
+// Whether the workloads of a host demand mutual TLS by a PeerAuthentication that says so.
+
+import type { StoredResource } from '../../store/world.ts';
+import { byAge, type HostEntry, type MeshIndex, namespaceOf, type Workload } from '../mesh-index.ts';
+import { selects } from '../selector.ts';
+
+/** The name of the policy that makes every workload of the host STRICT, or null. The mesh's built-in default is not looked at. */
+export function demandsMutualTls(entry: HostEntry, index: MeshIndex): string | null {
+  const workloads = entry.selector === null ? [] : index.selected(entry.selector, entry.namespace);
+  const policies = workloads.map((workload) => policyFor(workload, index));
+  const [first] = policies;
+  if (first === undefined || first === null) return null;
+  const isStrict = policies.every((policy) => policy?.object.spec?.mtls?.mode === 'STRICT');
+  return isStrict ? `PeerAuthentication ${namespaceOf(first)}/${first.object.metadata.name}` : null;
+}
+
+/** The narrowest policy for a workload: its own, its namespace's, the mesh's. */
+function policyFor(workload: Workload, index: MeshIndex): StoredResource<'PeerAuthentication'> | null {
+  const all = byAge(index.world.list('PeerAuthentication')).filter(
+    (policy) => (policy.object.spec?.mtls?.mode ?? 'UNSET') !== 'UNSET',
+  );
+  const labelsOf = (policy: StoredResource<'PeerAuthentication'>) => policy.object.spec?.selector?.matchLabels ?? {};
+  const isWide = (policy: StoredResource<'PeerAuthentication'>) => Object.keys(labelsOf(policy)).length === 0;
+  const inNamespace = all.filter((policy) => namespaceOf(policy) === workload.namespace);
+  return (
+    inNamespace.find((policy) => !isWide(policy) && selects(labelsOf(policy), workload.labels)) ??
+    inNamespace.find(isWide) ??
+    all.find((policy) => isWide(policy) && index.context.rootNamespaces.includes(namespaceOf(policy))) ??
+    null
+  );
+}
