@@ -1,6 +1,6 @@
 // Certificate signing requests (PKCS#10, RFC 2986) for a workload: an empty subject, the identity as a URI name.
 
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import {
   derBitString,
   derBoolean,
@@ -29,7 +29,7 @@ export function formatPrivateKeyPem(key: KeyObject): string {
 
 /** A request in PEM for that identity, signed by `key` (ECDSA, SHA-256), which proves that the asker holds it. */
 export function buildCsr(key: KeyObject, uri: string): string {
-  const publicKey = createPublicKey(createPrivateKey(formatPrivateKeyPem(key))).export({ type: 'spki', format: 'der' });
+  const publicKey = createPublicKey(key).export({ type: 'spki', format: 'der' });
   const altNames = derSequence(derContext(6, true, Buffer.from(uri, 'latin1')));
   const extensions = derSequence(
     derSequence(derObjectId(oidSubjectAltName), derBoolean(true), derOctetString(altNames)),

@@ -11,6 +11,8 @@ import type { SecretSet } from './secret-set.ts';
 import { compileTlsSettings, MaterialReader, type TlsMaterial, type TlsSettings } from './tls-settings.ts';
 import { TlsStats } from './tls-stats.ts';
 
+export type { HandshakeOwner } from './handshake-server.ts';
+
 type DownstreamTlsContext = envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext;
 
 /** One compiled `DownstreamTlsContext`. */
