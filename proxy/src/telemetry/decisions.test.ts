@@ -12,7 +12,7 @@ import { ConnectionView } from './view.ts';
 const origin = { kind: 'VirtualService', namespace: 'default', name: 'reviews', file: 'vs.yaml', line: 7 };
 const route = { name: 'v2', origin } as unknown as Route;
 const cluster = { name: 'outbound|9080|v2|reviews', origin: null } as unknown as Cluster;
-const host = { address: '10.0.0.7', port: 9080 } as unknown as Host;
+const host = { key: '10.0.0.7:9080' } as unknown as Host;
 
 function refused(id: string) {
   return fakeView({

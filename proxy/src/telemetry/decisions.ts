@@ -101,7 +101,7 @@ function decisionOf(view: LoggedView): Decision {
     requestId: view.requestId,
     route: view.route?.name ?? '',
     cluster: view.cluster?.name ?? '',
-    host: view.host === null ? '' : formatAddress(view.host.address, view.host.port),
+    host: view.host?.key ?? '',
     attempts: view.attempts,
     durationMs: Math.max(0, Math.trunc(view.endMs)),
     origin: view.route?.origin ?? view.cluster?.origin ?? null,

@@ -11,6 +11,7 @@ import { compileFormat, compileJsonFormat, compileTextFormat, defaultTextFormat 
 import { ConnectionView, type LoggedView } from './view.ts';
 
 const host = {
+  key: '10.0.0.7:9080',
   address: '10.0.0.7',
   port: 9080,
   metadata: { filterMetadata: { lb: { canary: true } } },

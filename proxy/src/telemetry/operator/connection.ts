@@ -17,7 +17,7 @@ function local(connection: ConnectionInfo): string | null {
 }
 
 function upstreamHost(view: LoggedView): string | null {
-  return view.host === null ? null : formatAddress(view.host.address, view.host.port);
+  return view.host?.key ?? null;
 }
 
 function peerOperator(read: (peer: PeerCertificate) => string): CompileOperator {
