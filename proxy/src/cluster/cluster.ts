@@ -1,0 +1,186 @@
+// One running cluster: its hosts, how one is picked, its limits and statistics. Made from one version of its configuration and
+// replaced by the next; hosts come and go by discovery.
+
+import type { Clock } from '@weft/lib/clock';
+import type { Headers } from '@weft/lib/header';
+import type { Origin } from '@weft/lib/issue';
+import type { Scope } from '@weft/lib/metrics';
+import type { UpstreamNames, UpstreamTls } from '../security/upstream-tls.ts';
+import { Balancer } from './balancer/balancer.ts';
+import type { Random } from './balancer/picker.ts';
+import { Breakers } from './breakers.ts';
+import type { ClusterConfig, ClusterType, KeepAlive } from './cluster-config.ts';
+import { ClusterStats } from './cluster-stats.ts';
+import type { AssignmentSpec, EndpointSpec } from './endpoint-spec.ts';
+import { Host, noNames } from './host.ts';
+import { groupByPriority, HostDirectory } from './host-directory.ts';
+import { OriginalDstHosts } from './original-dst.ts';
+import { OutlierDetector } from './outlier/outlier-detector.ts';
+import type { UpstreamProtocol } from './protocol-options.ts';
+
+/** What a request says about where it may go. */
+export interface PickContext {
+  /** By the route's hash policies. */
+  readonly hash: number | null;
+  /** `ip:port` or `name:port`, for ORIGINAL_DST. */
+  readonly originalDestination: string | null;
+  /** For the destination header of ORIGINAL_DST. */
+  readonly headers: Headers | null;
+  /** Hosts to avoid if others can be found, or null. */
+  readonly attempted: readonly Host[] | null;
+  /** The exchange's own draw, in [0, 1); balancers that must not repeat it draw their own. */
+  readonly random?: number;
+  /** How often to look for another host before an attempted one is taken; once when absent. */
+  readonly hostAttempts?: number;
+}
+
+export interface ClusterRuntime {
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export class Cluster {
+  readonly name: string;
+  readonly type: ClusterType;
+  readonly config: ClusterConfig;
+  readonly origin: Origin | null;
+  readonly connectTimeoutMs: number;
+  readonly bufferLimitBytes: number;
+  readonly protocol: UpstreamProtocol;
+  readonly idleTimeoutMs: number;
+  readonly maxRequestsPerConnection: number;
+  readonly maxConnectDurationMs: number;
+  readonly maxStreamDurationMs: number;
+  readonly keepAlive: KeepAlive | null;
+  /** The cluster's own; a host may differ (`Host.tls`). */
+  readonly tls: UpstreamTls | null;
+  readonly scope: Scope;
+  readonly stats: ClusterStats;
+  /** Of routes with normal priority. */
+  readonly breakers: Breakers;
+  readonly highBreakers: Breakers;
+  hosts: readonly Host[] = [];
+  /** Set when the endpoints are internal listeners: the name of the first. */
+  internalListener: string | null = null;
+  private readonly balancer: Balancer;
+  private readonly directory: HostDirectory;
+  private readonly detector: OutlierDetector | null;
+  private readonly originalDst: OriginalDstHosts | null;
+
+  constructor(config: ClusterConfig, runtime: ClusterRuntime) {
+    this.name = config.name;
+    this.type = config.type;
+    this.config = config;
+    this.origin = config.origin;
+    this.connectTimeoutMs = config.connectTimeoutMs;
+    this.bufferLimitBytes = config.bufferLimitBytes;
+    this.protocol = config.protocol.protocol;
+    this.idleTimeoutMs = config.protocol.idleTimeoutMs;
+    this.maxRequestsPerConnection = config.protocol.maxRequestsPerConnection;
+    this.maxConnectDurationMs = config.protocol.maxConnectDurationMs;
+    this.maxStreamDurationMs = config.protocol.maxStreamDurationMs;
+    this.keepAlive = config.keepAlive;
+    this.tls = config.transport.tls;
+    this.scope = config.scope;
+    this.stats = new ClusterStats(config.scope);
+    this.breakers = new Breakers(config.breakers.normal, config.scope, 'default');
+    this.highBreakers = new Breakers(config.breakers.high, config.scope, 'high');
+    this.balancer = new Balancer(config.balancer, runtime.random);
+    this.directory = new HostDirectory(this);
+    const onHealthChanged = (): void => this.onHealthChanged();
+    const { clock, random } = runtime;
+    this.detector =
+      config.outlier === null
+        ? null
+        : new OutlierDetector(config.outlier, { clock, random, scope: config.scope, onHealthChanged });
+    this.originalDst = config.originalDst === null ? null : new OriginalDstHosts(this, config.originalDst, clock);
+  }
+
+  /** The host for one attempt, or null when there is none to send to. */
+  pick(context: PickContext): Host | null {
+    if (this.originalDst !== null) return this.originalDst.pick(context.originalDestination, context.headers);
+    const host = this.balancer.pick(context.hash);
+    const { attempted } = context;
+    if (attempted === null || attempted.length === 0 || host === null || !attempted.includes(host)) return host;
+    return this.pickAnother(host, attempted, context.hostAttempts ?? 1);
+  }
+
+  // Without the hash: it would lead to the same host for ever.
+  private pickAnother(first: Host, attempted: readonly Host[], attempts: number): Host {
+    let host = first;
+    for (let i = 0; i < attempts && attempted.includes(host); i++) host = this.balancer.pick(null) ?? host;
+    return host;
+  }
+
+  /** Whether requests are spread over unhealthy hosts too. */
+  get isPanicking(): boolean {
+    return this.balancer.panicking.includes(true);
+  }
+
+  /** Every host there is now, also those made on demand. */
+  allHosts(): readonly Host[] {
+    return this.originalDst === null ? this.hosts : this.originalDst.all();
+  }
+
+  /** Takes over new endpoints. Hosts whose address stays keep their connections and counts. */
+  setAssignment(assignment: AssignmentSpec): void {
+    const { hosts, changes } = this.directory.update(assignment);
+    this.hosts = hosts;
+    this.internalListener = hosts[0]?.internalListener ?? null;
+    this.balancer.setLevels(groupByPriority(assignment, this.directory), assignment.overprovisioningPercent);
+    this.onMembership(hosts.length, changes);
+  }
+
+  /** A host of this cluster, watched for outliers where that is configured. */
+  makeHost(spec: EndpointSpec): Host {
+    const tls = this.tlsFor(spec);
+    const host = new Host(this, spec, tls, tls === null ? noNames : this.tlsNamesFor(spec));
+    if (this.detector !== null) host.outlier = this.detector.add(host);
+    return host;
+  }
+
+  /** How connections to that endpoint are encrypted. */
+  tlsFor(spec: EndpointSpec): UpstreamTls | null {
+    return this.config.transport.choose(spec.metadata);
+  }
+
+  private tlsNamesFor(spec: EndpointSpec): UpstreamNames {
+    const { isAutoSni, isAutoSanValidated } = this.config.protocol;
+    if (spec.hostname === '' || !(isAutoSni || isAutoSanValidated)) return noNames;
+    return {
+      ...(isAutoSni ? { serverName: spec.hostname } : {}),
+      ...(isAutoSanValidated ? { expectedHost: spec.hostname } : {}),
+    };
+  }
+
+  private onHealthChanged(): void {
+    this.balancer.invalidate();
+    this.showMembership();
+  }
+
+  /** Shows how many hosts there are after so many changes. */
+  onMembership(total: number, changes: number): void {
+    this.scope.gauge('membership_total').set(total);
+    if (changes > 0) this.scope.counter('membership_change').add(changes);
+    this.showMembership();
+  }
+
+  private showMembership(): void {
+    let healthy = 0;
+    let degraded = 0;
+    for (const host of this.allHosts()) {
+      if (!host.healthy) continue;
+      if (host.health === 'degraded') degraded++;
+      else healthy++;
+    }
+    this.scope.gauge('membership_healthy').set(healthy);
+    this.scope.gauge('membership_degraded').set(degraded);
+  }
+
+  /** Replaced or removed: hosts finish what runs. */
+  dispose(): void {
+    this.originalDst?.stop();
+    for (const host of this.hosts) host.remove();
+    this.detector?.stop();
+  }
+}

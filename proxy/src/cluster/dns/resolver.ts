@@ -1,0 +1,120 @@
+// Name resolution that tells how long an answer holds. Names in /etc/hosts and `localhost` come from the system's own lookup.
+
+import { promises as dns } from 'node:dns';
+import { readFileSync, statSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { codeOf, messageOf } from '@weft/lib/error';
+
+export type DnsFamily = 'AUTO' | 'V4_ONLY' | 'V6_ONLY' | 'V4_PREFERRED' | 'ALL';
+
+export interface DnsAnswer {
+  readonly addresses: readonly string[];
+  /** How long it may be kept, or null where nobody says. */
+  readonly ttlMs: number | null;
+}
+
+/** Asks once. A name that does not exist answers with no addresses; a failure to ask rejects. */
+export interface DnsResolver {
+  resolve(name: string, family: DnsFamily): Promise<DnsAnswer>;
+}
+
+interface RecordWithTtl {
+  readonly address: string;
+  readonly ttl: number;
+}
+
+const noAnswer: DnsAnswer = { addresses: [], ttlMs: null };
+
+/** The name servers of the machine. */
+export class SystemResolver implements DnsResolver {
+  private readonly hostsFile: string;
+  private hostsVersion = '';
+  private hostsNames: ReadonlySet<string> = new Set();
+
+  constructor(hostsFile = '/etc/hosts') {
+    this.hostsFile = hostsFile;
+  }
+
+  async resolve(name: string, family: DnsFamily): Promise<DnsAnswer> {
+    if (isIP(name) !== 0) return { addresses: [name], ttlMs: null };
+    const plain = name.toLowerCase().replace(/\.$/, '');
+    if (plain === 'localhost' || plain.endsWith('.localhost') || this.isInHostsFile(plain)) return lookup(name, family);
+    return byFamily(family, (version) => query(name, version));
+  }
+
+  private isInHostsFile(name: string): boolean {
+    try {
+      const { mtimeMs, size } = statSync(this.hostsFile);
+      const version = `${mtimeMs} ${size}`;
+      if (version !== this.hostsVersion) {
+        this.hostsNames = parseHosts(readFileSync(this.hostsFile, 'utf8'));
+        this.hostsVersion = version;
+      }
+    } catch {
+      // No such file: then no name is in it.
+      return false;
+    }
+    return this.hostsNames.has(name);
+  }
+}
+
+function parseHosts(text: string): ReadonlySet<string> {
+  const names = text.split('\n').flatMap((line) => line.replace(/#.*/, '').trim().toLowerCase().split(/\s+/).slice(1));
+  return new Set(names);
+}
+
+type Ask = (version: 4 | 6) => Promise<DnsAnswer>;
+
+/** AUTO prefers IPv6, as Envoy; ALL keeps both. */
+export async function byFamily(family: DnsFamily, ask: Ask): Promise<DnsAnswer> {
+  if (family === 'V4_ONLY') return ask(4);
+  if (family === 'V6_ONLY') return ask(6);
+  if (family === 'ALL') return join(await Promise.allSettled([ask(4), ask(6)]));
+  const order: readonly (4 | 6)[] = family === 'V4_PREFERRED' ? [4, 6] : [6, 4];
+  const [first, second] = order as [4 | 6, 4 | 6];
+  const [preferred] = await Promise.allSettled([ask(first)]);
+  if (preferred.status === 'fulfilled' && preferred.value.addresses.length > 0) return preferred.value;
+  const other = await ask(second);
+  // An empty answer after a failure is no proof that there is nothing.
+  if (other.addresses.length === 0 && preferred.status === 'rejected') throw preferred.reason;
+  return other;
+}
+
+// One family may fail as long as the other answers.
+function join(answers: readonly PromiseSettledResult<DnsAnswer>[]): DnsAnswer {
+  const given = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
+  const [failure] = answers.flatMap((answer) => (answer.status === 'rejected' ? [answer.reason] : []));
+  const addresses = given.flatMap((answer) => answer.addresses);
+  if (addresses.length === 0 && failure !== undefined) throw failure;
+  const times = given.flatMap((answer) => (answer.ttlMs === null ? [] : [answer.ttlMs]));
+  return { addresses, ttlMs: times.length === 0 ? null : Math.min(...times) };
+}
+
+async function query(name: string, version: 4 | 6): Promise<DnsAnswer> {
+  try {
+    const records: readonly RecordWithTtl[] =
+      version === 4 ? await dns.resolve4(name, { ttl: true }) : await dns.resolve6(name, { ttl: true });
+    const ttlMs = records.length === 0 ? null : Math.min(...records.map((record) => record.ttl)) * 1000;
+    return { addresses: records.map((record) => record.address), ttlMs };
+  } catch (error) {
+    return whenUnanswered(error);
+  }
+}
+
+async function lookup(name: string, family: DnsFamily): Promise<DnsAnswer> {
+  return byFamily(family, async (version) => {
+    try {
+      const found = await dns.lookup(name, { family: version, all: true });
+      return { addresses: found.map((entry) => entry.address), ttlMs: null };
+    } catch (error) {
+      return whenUnanswered(error);
+    }
+  });
+}
+
+// "There is no such name" and "it has no address of that family" are answers.
+function whenUnanswered(error: unknown): DnsAnswer {
+  const code = codeOf(error);
+  if (code === 'ENOTFOUND' || code === 'ENODATA') return noAnswer;
+  throw error instanceof Error ? error : new Error(messageOf(error));
+}

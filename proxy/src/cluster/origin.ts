@@ -1,0 +1,24 @@
+// Where a route or cluster came from, as the control plane wrote it into the metadata.
+
+import type { envoy, JsonObject, JsonValue } from '@weft/api/xds/types';
+import type { Origin } from '@weft/lib/issue';
+
+/** The `origin` under `weft.dev`, or null when there is none. */
+export function originOf(metadata: envoy.config.core.v3.Metadata | undefined): Origin | null {
+  const origin = objectOf(objectOf(metadata?.filterMetadata?.['weft.dev'])?.origin);
+  if (origin === null) return null;
+  const { kind, namespace, name, generation, file, line } = origin;
+  if (typeof kind !== 'string' || typeof name !== 'string') return null;
+  return {
+    kind,
+    namespace: typeof namespace === 'string' ? namespace : '',
+    name,
+    ...(typeof generation === 'number' ? { generation } : {}),
+    ...(typeof file === 'string' ? { file } : {}),
+    ...(typeof line === 'number' ? { line } : {}),
+  };
+}
+
+function objectOf(value: JsonValue | undefined): JsonObject | null {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : null;
+}

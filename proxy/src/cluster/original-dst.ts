@@ -1,0 +1,137 @@
+// Hosts of an ORIGINAL_DST cluster, made when a request wants to go where it was going anyway, and forgotten when idle.
+
+import { isIP } from 'node:net';
+import type { Clock, Timer } from '@weft/lib/clock';
+import type { Headers } from '@weft/lib/header';
+import type { Cluster } from './cluster.ts';
+import type { OriginalDstConfig } from './cluster-config.ts';
+import { type EndpointSpec, hostKey } from './endpoint-spec.ts';
+import type { Host } from './host.ts';
+
+/** Past this many destinations the one unused for longest is forgotten. */
+const maxHosts = 4096;
+
+interface Destination {
+  readonly address: string;
+  readonly port: number;
+}
+
+export class OriginalDstHosts {
+  private readonly cluster: Cluster;
+  private readonly config: OriginalDstConfig;
+  private readonly clock: Clock;
+  /** In order of last use. */
+  private readonly hosts: Map<string, Host> = new Map();
+  private readonly usedSinceSweep: Set<Host> = new Set();
+  private timer: Timer | null = null;
+
+  constructor(cluster: Cluster, config: OriginalDstConfig, clock: Clock) {
+    this.cluster = cluster;
+    this.config = config;
+    this.clock = clock;
+  }
+
+  all(): Host[] {
+    return [...this.hosts.values()];
+  }
+
+  /** The host for that destination, or null when it names none. */
+  pick(originalDestination: string | null, headers: Headers | null): Host | null {
+    const destination = this.destinationOf(originalDestination, headers);
+    if (destination === null) return null;
+    const key = hostKey(destination.address, destination.port);
+    const host = this.hosts.get(key) ?? this.makeHost(key, destination);
+    // Inserted again: the order of a Map is the order of last use.
+    this.hosts.delete(key);
+    this.hosts.set(key, host);
+    this.usedSinceSweep.add(host);
+    return host;
+  }
+
+  private destinationOf(original: string | null, headers: Headers | null): Destination | null {
+    const { header, portOverride } = this.config;
+    const override = header === null ? undefined : headers?.get(header);
+    const destination = override === undefined ? parseDestination(original) : parseDestination(override);
+    if (destination === null) return null;
+    // A header is the client's word; as in Envoy it names addresses only.
+    if (override !== undefined && isIP(destination.address) === 0) {
+      this.cluster.stats.scope.counter('original_dst_host_invalid').inc();
+      return null;
+    }
+    return portOverride === 0 ? destination : { address: destination.address, port: portOverride };
+  }
+
+  private makeHost(key: string, destination: Destination): Host {
+    if (this.hosts.size >= maxHosts) this.forgetOldest();
+    const host = this.cluster.makeHost(specOf(key, destination));
+    this.timer ??= this.startTimer();
+    this.hosts.set(key, host);
+    this.cluster.onMembership(this.hosts.size, 1);
+    return host;
+  }
+
+  private forgetOldest(): void {
+    for (const [key, host] of this.hosts) {
+      if (host.active > 0) continue;
+      this.forget(key, host);
+      return;
+    }
+  }
+
+  private forget(key: string, host: Host): void {
+    this.hosts.delete(key);
+    this.usedSinceSweep.delete(host);
+    host.remove();
+    this.cluster.onMembership(this.hosts.size, 1);
+  }
+
+  private startTimer(): Timer {
+    return this.clock.start(this.config.cleanupMs, onSweep, this as OriginalDstHosts);
+  }
+
+  sweep(): void {
+    for (const [key, host] of this.hosts) {
+      if (host.active === 0 && !this.usedSinceSweep.has(host)) this.forget(key, host);
+    }
+    this.usedSinceSweep.clear();
+    this.timer = this.hosts.size === 0 ? null : this.startTimer();
+  }
+
+  stop(): void {
+    this.timer?.stop();
+    this.timer = null;
+    for (const [key, host] of [...this.hosts]) this.forget(key, host);
+  }
+}
+
+/** `1.2.3.4:80`, `[::1]:80` or `name:443`. */
+export function parseDestination(text: string | null): Destination | null {
+  if (text === null) return null;
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]+)):([0-9]{1,5})$/.exec(text);
+  if (match === null) return null;
+  const address = match[1] ?? match[2] ?? '';
+  const port = Number(match[3]);
+  if (port < 1 || port > 65_535 || (match[1] !== undefined && isIP(address) !== 6)) return null;
+  return { address, port };
+}
+
+function specOf(key: string, { address, port }: Destination): EndpointSpec {
+  return {
+    key,
+    address,
+    port,
+    isPipe: false,
+    internalListener: null,
+    hostname: isIP(address) === 0 ? address : '',
+    weight: 1,
+    health: 'healthy',
+    edsHealth: 'HEALTHY',
+    metadata: null,
+    locality: null,
+    priority: 0,
+  };
+}
+
+function onSweep(hosts: OriginalDstHosts): void {
+  hosts.sweep();
+}
