@@ -3,6 +3,7 @@
 import type { HeaderBlock } from '@weft/lib/header';
 import { type Http1Error, http1Error } from './error.ts';
 import { isToken } from './header-name.ts';
+import { isAuthority } from './request-target.ts';
 
 const maskBits = 31;
 
@@ -120,6 +121,7 @@ function deriveFacts(block: HeaderBlock): MessageFacts {
 
 function noteHost(facts: MessageFacts, value: string, slot: number): void {
   if (facts.hostSlot >= 0) facts.requestError = http1Error.several_hosts;
+  else if (!isAuthority(value)) facts.requestError = http1Error.bad_authority;
   facts.host = value;
   facts.hostSlot = slot;
 }
