@@ -4,10 +4,11 @@
 export type FaultSource = 'downstream' | 'upstream' | 'proxy' | 'config';
 
 /**
- * Whether the router may try again: `yes` when the upstream cannot have seen the request, `reset` when it may have (Envoy's
- * `reset` policy decides), `never` otherwise.
+ * Whether the router may try again: `yes` when the upstream cannot have seen the request, `idempotent` when it most likely has
+ * not (a kept-alive connection closed under it) so that a request that may be repeated is, `reset` when it may have (the
+ * policy's `reset` decides), `never` otherwise.
  */
-export type Retriable = 'yes' | 'reset' | 'never';
+export type Retriable = 'yes' | 'idempotent' | 'reset' | 'never';
 
 /** One row of the table. Faults are compared by identity. */
 export interface Fault {
@@ -115,6 +116,14 @@ const rows = {
     grpc.unavailable,
     'UC',
     'the endpoint closed the pooled connection before it took the request',
+  ],
+  reused_connection_closed: [
+    'upstream',
+    'idempotent',
+    503,
+    grpc.unavailable,
+    'UC',
+    'the endpoint closed a kept-alive connection instead of answering',
   ],
   upstream_closed: [
     'upstream',

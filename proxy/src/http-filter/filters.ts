@@ -1,0 +1,58 @@
+// Every HTTP filter there is, in one list. Adding one is adding its folder and its line here.
+
+import type { google } from '@weft/api/xds/types';
+import type { Clock } from '@weft/lib/clock';
+import type { Issue } from '@weft/lib/issue';
+import type { Scope } from '@weft/lib/metrics';
+import { compileCaptureAuth } from './capture-auth/config.ts';
+import { compileFault, compileFaultOverride } from './fault/config.ts';
+import type { HttpFilter } from './filter.ts';
+import { compileHttpRbac, compileHttpRbacOverride } from './rbac/config.ts';
+
+/** What compiling a filter needs; findings go to `issues` under `path`. */
+export interface HttpFilterContext {
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** `http.<stat_prefix>.` */
+  readonly scope: Scope;
+  readonly issues: Issue[];
+  readonly path: string;
+}
+
+type Any = google.protobuf.Any;
+
+/** One kind of filter. `compile` gives null after reporting errors, or for a filter that has nothing to do here. */
+export interface HttpFilterKind {
+  /** Full name of its configuration message. */
+  readonly type: string;
+  compile(config: Any, name: string, context: HttpFilterContext): HttpFilter | null;
+  /** Compiles a `typed_per_filter_config` of that filter. */
+  compileOverride?(config: Any, context: HttpFilterContext): unknown;
+}
+
+const nothing = (): null => null;
+
+export const httpFilterKinds: readonly HttpFilterKind[] = [
+  { type: 'weft.extensions.filters.http.capture_auth.v1.CaptureAuth', compile: compileCaptureAuth },
+  {
+    type: 'envoy.extensions.filters.http.rbac.v3.RBAC',
+    compile: compileHttpRbac,
+    compileOverride: compileHttpRbacOverride,
+  },
+  {
+    type: 'envoy.extensions.filters.http.fault.v3.HTTPFault',
+    compile: compileFault,
+    compileOverride: compileFaultOverride,
+  },
+  // What Istio's control plane adds besides: they only add metadata of its own, nothing that a request would miss.
+  { type: 'envoy.extensions.filters.http.grpc_stats.v3.FilterConfig', compile: nothing },
+  { type: 'istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig', compile: nothing },
+  { type: 'io.istio.http.peer_metadata.Config', compile: nothing },
+];
+
+const kindsByType: ReadonlyMap<string, HttpFilterKind> = new Map(httpFilterKinds.map((kind) => [kind.type, kind]));
+
+/** The kind of a configuration message, or null when we have no such filter. */
+export function findHttpFilterKind(type: string): HttpFilterKind | null {
+  return kindsByType.get(type) ?? null;
+}

@@ -1,0 +1,47 @@
+// Whether and when to try again (Envoy: RetryPolicy.retry_on), with one rule of ours: a request that may not be repeated is not,
+// once bytes of it were sent, unless the policy says `non-idempotent`.
+
+import type { Headers } from '@weft/lib/header';
+import { type Fault, fault } from '../../fault/fault.ts';
+import type { RetryPolicy } from '../../route/retry-policy.ts';
+import type { Exchange } from '../../stream/exchange.ts';
+
+// RFC 9110 §9.2.2, and CONNECT, whose repetition opens another tunnel.
+const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE', 'CONNECT']);
+
+/** Whether sending the request twice means the same as sending it once. */
+export function isIdempotent(method: string): boolean {
+  return idempotent.has(method);
+}
+
+function mayRepeat(policy: RetryPolicy, exchange: Exchange): boolean {
+  return policy.retriesNonIdempotent || isIdempotent(exchange.method);
+}
+
+/** An answer came that the policy does not want. */
+export function isRetriableResponse(policy: RetryPolicy, status: number, headers: Headers, exchange: Exchange): boolean {
+  if (exchange.upgrade !== null) return false;
+  if (!mayRepeat(policy, exchange)) return false;
+  if (policy.on5xx && status >= 500) return true;
+  if (policy.onGatewayError && status >= 502 && status <= 504) return true;
+  if (policy.onRetriable4xx && status === 409) return true;
+  if (policy.statuses.has(status)) return true;
+  return policy.matchesHeaders(headers);
+}
+
+/** No answer came. */
+export function isRetriableFault(policy: RetryPolicy, reason: Fault, exchange: Exchange): boolean {
+  if (reason === fault.upstream_refused) return policy.onRefusedStream || policy.onReset || policy.on5xx;
+  if (reason.retriable === 'yes') {
+    return policy.onConnectFailure || policy.on5xx || policy.onGatewayError || policy.onReset;
+  }
+  if (reason.retriable === 'never' || !mayRepeat(policy, exchange)) return false;
+  if (reason === fault.per_try_timeout) return policy.on5xx || policy.onGatewayError || policy.onReset;
+  return policy.onReset || policy.on5xx || policy.onGatewayError;
+}
+
+/** Full jitter over an exponentially growing interval (Envoy: RetryBackOff). `attempt` counts from 1. */
+export function backOffMs(policy: RetryPolicy, attempt: number, random: number): number {
+  const ceilingMs = Math.min(policy.backOffMaxMs, policy.backOffBaseMs * (2 ** attempt - 1));
+  return random * ceilingMs;
+}

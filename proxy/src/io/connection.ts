@@ -1,0 +1,219 @@
+// One connection as its owner sees it: bytes in, bytes out in one write per event-loop turn, back-pressure, half-close, end.
+// NET/IO layer: every stage above works with this and never with a socket.
+
+import type { Socket } from 'node:net';
+import { ByteWriter } from '@weft/lib/bytes';
+
+/** Who drives a connection. Chunks are borrowed: valid during the call only. */
+export interface ConnectionOwner {
+  onBytes(buffer: Buffer, offset: number, length: number): void;
+  /** The peer finished sending (TCP FIN, TLS close_notify). */
+  onFin(): void;
+  /** It is over; nothing follows. `error` is null after an orderly close. */
+  onClose(error: Error | null): void;
+  /** Output that had piled up went out: whoever was paused because of `isCongested` may go on. */
+  onDrain(): void;
+}
+
+/** Output that is handed to the kernel at once instead of at the end of the turn, so that no arena grows without bound. */
+const flushAtBytes = 64 * 1024;
+/** Arenas kept for reuse, process-wide: at most `arenasKept` × `arenaBytes`. */
+const arenasKept = 64;
+const arenaBytes = 16 * 1024;
+
+const freeArenas: ByteWriter[] = [];
+let dirty: Connection[] = [];
+let flushing: Connection[] = [];
+
+function takeArena(): ByteWriter {
+  return freeArenas.pop() ?? new ByteWriter(arenaBytes);
+}
+
+function giveArena(arena: ByteWriter): void {
+  if (freeArenas.length >= arenasKept || arena.capacity > flushAtBytes) return;
+  arena.reset();
+  freeArenas.push(arena);
+}
+
+function flushDirty(): void {
+  const batch = dirty;
+  dirty = flushing;
+  flushing = batch;
+  for (let i = 0; i < batch.length; i++) (batch[i] as Connection).flush();
+  batch.length = 0;
+}
+
+const closedOwner: ConnectionOwner = { onBytes() {}, onFin() {}, onClose() {}, onDrain() {} };
+
+/** Wraps a connected (or connecting) `net.Socket` or `tls.TLSSocket`. Exactly one owner at a time. */
+export class Connection {
+  readonly socket: Socket;
+  owner: ConnectionOwner;
+  /** The peer reads slower than we write: stop producing until `onDrain`. */
+  isCongested = false;
+  isClosed = false;
+  private isPaused = false;
+  private isEnding = false;
+  private isDirty = false;
+  private output: ByteWriter | null = null;
+  /** TLS reports each write later; its arenas wait here, oldest first. Null for plain TCP. */
+  private readonly inFlight: ByteWriter[] | null;
+  private error: Error | null = null;
+  private readonly onWritten: () => void;
+  bytesRead = 0;
+  bytesWritten = 0;
+
+  constructor(socket: Socket, owner: ConnectionOwner = closedOwner) {
+    this.socket = socket;
+    this.owner = owner;
+    this.inFlight = 'encrypted' in socket ? [] : null;
+    this.onWritten = () => this.releaseInFlight();
+    socket.on('end', () => this.owner.onFin());
+    socket.on('error', (error) => {
+      this.error = error;
+    });
+    socket.on('close', () => this.onSocketClose());
+    socket.on('drain', () => this.onSocketDrain());
+  }
+
+  /** Starts delivering what arrives as `data` events; sockets made with `onread` call `deliver` themselves. */
+  listenForData(): void {
+    this.socket.on('data', (chunk: Buffer) => this.deliver(chunk, 0, chunk.length));
+    if (!this.isPaused) this.socket.resume();
+  }
+
+  deliver(buffer: Buffer, offset: number, length: number): void {
+    this.bytesRead += length;
+    this.owner.onBytes(buffer, offset, length);
+  }
+
+  /**
+   * The arena of this turn, to append to; it goes out as one write when the turn ends. Call `written()` after large appends.
+   * Bytes appended after the end or the close go nowhere.
+   */
+  get out(): ByteWriter {
+    if (this.output !== null) return this.output;
+    const arena = takeArena();
+    this.output = arena;
+    this.schedule();
+    return arena;
+  }
+
+  /** Copies a chunk out. */
+  write(buffer: Buffer, offset: number, length: number): void {
+    const arena = this.out;
+    arena.append(buffer, offset, length);
+    if (arena.length >= flushAtBytes) this.flush();
+  }
+
+  /** Tells that something was appended to `out`; hands over early what has grown large. */
+  written(): void {
+    if (this.output !== null && this.output.length >= flushAtBytes) this.flush();
+  }
+
+  private schedule(): void {
+    if (this.isDirty) return;
+    this.isDirty = true;
+    if (dirty.push(this) === 1) setImmediate(flushDirty);
+  }
+
+  /** Hands everything appended so far to the kernel. */
+  flush(): void {
+    this.isDirty = false;
+    const arena = this.output;
+    this.output = null;
+    if (arena !== null) this.send(arena);
+    if (this.isEnding && !this.isClosed) this.socket.end();
+  }
+
+  private send(arena: ByteWriter): void {
+    const { length } = arena;
+    if (length === 0 || this.isClosed || this.socket.destroyed) {
+      giveArena(arena);
+      return;
+    }
+    this.bytesWritten += length;
+    if (this.inFlight !== null) {
+      this.inFlight.push(arena);
+      if (!this.socket.write(arena.view(), this.onWritten)) this.isCongested = true;
+      return;
+    }
+    const hadRoom = this.socket.write(arena.view());
+    // Plain TCP tries the kernel first: nothing left behind means that the arena is free again. What is left keeps it.
+    if (this.socket.writableLength === 0) giveArena(arena);
+    else if (!hadRoom) this.isCongested = true;
+  }
+
+  private releaseInFlight(): void {
+    const arena = this.inFlight?.shift();
+    if (arena !== undefined) giveArena(arena);
+  }
+
+  private onSocketDrain(): void {
+    if (!this.isCongested) return;
+    this.isCongested = false;
+    this.owner.onDrain();
+  }
+
+  private onSocketClose(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.isCongested = false;
+    const { owner } = this;
+    this.owner = closedOwner;
+    owner.onClose(this.error);
+  }
+
+  /** Stops reading; at most what the kernel already handed over still arrives. */
+  pause(): void {
+    if (this.isPaused || this.isClosed) return;
+    this.isPaused = true;
+    this.socket.pause();
+  }
+
+  resume(): void {
+    if (!this.isPaused || this.isClosed) return;
+    this.isPaused = false;
+    this.socket.resume();
+  }
+
+  get paused(): boolean {
+    return this.isPaused;
+  }
+
+  /** Sends what is pending, then FIN. Reading goes on until the peer ends too. */
+  end(): void {
+    if (this.isEnding || this.isClosed) return;
+    this.isEnding = true;
+    this.schedule();
+  }
+
+  get ended(): boolean {
+    return this.isEnding;
+  }
+
+  /** Sends what is pending, then closes; nothing more is read. Nobody need listen. */
+  finish(): void {
+    if (this.isClosed) return;
+    this.flush();
+    this.socket.destroySoon();
+  }
+
+  /** Ends it now, pending output included. The owner hears `onClose` unless it let go before. */
+  destroy(): void {
+    if (this.isClosed) return;
+    this.socket.destroy();
+  }
+
+  /** Ends it now with a TCP reset, so that the peer does not take what it got for complete. */
+  reset(): void {
+    if (this.isClosed) return;
+    if (typeof this.socket.resetAndDestroy === 'function' && this.inFlight === null) this.socket.resetAndDestroy();
+    else this.socket.destroy();
+  }
+
+  /** Nobody listens any more: events are dropped until there is a new owner. */
+  release(): void {
+    this.owner = closedOwner;
+  }
+}

@@ -1,0 +1,213 @@
+// `Listener` message → compiled listener: address, inspectors, filter chains with their matches.
+
+import { isIP } from 'node:net';
+import type { envoy } from '@weft/api/xds/types';
+import type { Issue } from '@weft/lib/issue';
+import type { Scope } from '@weft/lib/metrics';
+import { encodeMessage, ProtobufError, typeNameOf, unpackAny } from '@weft/lib/protobuf/codec';
+import { compileNetworkChain } from '../network-filter/filters.ts';
+import { timeMs } from '../network-filter/http-connection-manager/compile.ts';
+import type { CompilePlace, NetworkContext } from '../network-filter/network-context.ts';
+import { compileDownstreamTls, type DownstreamTls } from '../security/downstream-tls.ts';
+import { type ChainMatcher, compileChainMatch } from './chain-match.ts';
+import { FilterChain } from './filter-chain.ts';
+import type { InspectionPlan } from './inspection.ts';
+
+type Config = envoy.config.listener.v3.Listener;
+type ChainConfig = envoy.config.listener.v3.FilterChain;
+
+const tlsContextType = 'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext';
+const rawBufferType = 'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer';
+const tlsInspectorType = 'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector';
+const httpInspectorType = 'envoy.extensions.filters.listener.http_inspector.v3.HttpInspector';
+const originalDestinationType = 'envoy.extensions.filters.listener.original_dst.v3.OriginalDst';
+
+/** Where a listener listens; null for those that own no socket (internal, or reached through another). */
+export type ListenAddress = { readonly host: string; readonly port: number } | { readonly path: string } | null;
+
+/** A listener ready to take connections. */
+export interface CompiledListener {
+  readonly name: string;
+  readonly config: Config;
+  readonly version: string;
+  readonly address: ListenAddress;
+  readonly isInternal: boolean;
+  readonly backlog: number;
+  readonly inspection: InspectionPlan | null;
+  readonly matchers: readonly ChainMatcher[];
+  readonly chains: readonly FilterChain[];
+  readonly fallback: FilterChain | null;
+  /** Compiled chains by their encoded configuration, so that an update keeps those it does not change. */
+  readonly chainsByContent: ReadonlyMap<string, FilterChain>;
+  readonly scope: Scope;
+}
+
+/** Whether everything it needs from elsewhere is there. */
+export function isListenerReady(listener: CompiledListener): boolean {
+  return listener.chains.every((chain) => chain.isReady) && (listener.fallback?.isReady ?? true);
+}
+
+/** Compiles it; null after reporting errors. */
+export function compileListener(
+  config: Config,
+  version: string,
+  previous: CompiledListener | null,
+  context: NetworkContext,
+  place: CompilePlace,
+): CompiledListener | null {
+  const { issues } = place;
+  const name = config.name ?? '';
+  const before = errors(issues);
+  const isInternal = config.internalListener !== undefined;
+  const address = isInternal || config.bindToPort === false ? null : readAddress(config, place);
+  const scope = context.metrics.scope({ prefix: 'listener', tag: 'envoy_listener_address', value: scopeName(config, name) });
+  const compiler = new ChainCompiler(config, previous, context, scope);
+  const chains: FilterChain[] = [];
+  const matchers: ChainMatcher[] = [];
+  for (const [i, chain] of (config.filterChains ?? []).entries()) {
+    const path = `${place.path}.filter_chains[${i}]`;
+    const compiled = compiler.compile(chain, { issues, path });
+    if (compiled === null) continue;
+    chains.push(compiled);
+    matchers.push(compileChainMatch(chain.filterChainMatch));
+  }
+  const fallback =
+    config.defaultFilterChain === undefined
+      ? null
+      : compiler.compile(config.defaultFilterChain, { issues, path: `${place.path}.default_filter_chain` });
+  const inspection = readInspection(config, place);
+  if (chains.length === 0 && fallback === null && errors(issues) === before) {
+    report(issues, place.path, `the listener '${name}' has no filter chain, so it could only refuse; add one`);
+  }
+  if (isInternal && [...chains, fallback].some((chain) => chain?.tls != null)) {
+    report(issues, place.path, 'TLS termination in an internal listener is not carried out; leave it to the listener outside');
+  }
+  if (errors(issues) > before) return null;
+  return {
+    name,
+    config,
+    version,
+    address,
+    isInternal,
+    backlog: config.tcpBacklogSize ?? 511,
+    inspection,
+    matchers,
+    chains,
+    fallback,
+    chainsByContent: compiler.byContent,
+    scope,
+  };
+}
+
+function errors(issues: readonly Issue[]): number {
+  return issues.filter((issue) => issue.level === 'error').length;
+}
+
+function report(issues: Issue[], path: string, message: string): void {
+  issues.push({ code: 'WEFT0358', level: 'error', path, message });
+}
+
+function scopeName(config: Config, name: string): string {
+  const socket = config.address?.socketAddress;
+  if (config.statPrefix) return config.statPrefix;
+  return socket === undefined ? name : `${socket.address ?? ''}_${socket.portValue ?? 0}`;
+}
+
+function readAddress(config: Config, place: CompilePlace): ListenAddress {
+  const path = `${place.path}.address`;
+  const pipe = config.address?.pipe?.path;
+  if (pipe !== undefined) return { path: pipe };
+  const socket = config.address?.socketAddress;
+  if (socket === undefined) {
+    report(place.issues, path, 'a listener needs a socket_address or a pipe');
+    return null;
+  }
+  const host = socket.address ?? '';
+  if (isIP(host) === 0) {
+    report(place.issues, `${path}.socket_address.address`, `'${host}' is not an IP address; a listener cannot resolve names`);
+  }
+  if (socket.protocol === 'UDP') report(place.issues, `${path}.socket_address.protocol`, 'UDP listeners are not carried out');
+  return { host, port: socket.portValue ?? 0 };
+}
+
+// As Envoy, the inspectors that the chains' matches need are there even where the list forgets them.
+function readInspection(config: Config, place: CompilePlace): InspectionPlan | null {
+  let tls = false;
+  let http = false;
+  for (const [i, filter] of (config.listenerFilters ?? []).entries()) {
+    const type = filter.typedConfig === undefined ? '' : typeNameOf(filter.typedConfig);
+    if (type === tlsInspectorType) tls = true;
+    else if (type === httpInspectorType) http = true;
+    else if (type !== originalDestinationType) {
+      const path = `${place.path}.listener_filters[${i}]`;
+      report(place.issues, path, `the listener filter '${filter.name ?? ''}' (${type || 'no typed_config'}) is not carried out`);
+    }
+  }
+  for (const chain of config.filterChains ?? []) {
+    const match = chain.filterChainMatch;
+    if (match?.transportProtocol || (match?.serverNames?.length ?? 0) > 0) tls = true;
+    if ((match?.applicationProtocols?.length ?? 0) > 0 && !http) tls = true;
+  }
+  if (!tls && !http) return null;
+  return {
+    tls,
+    http,
+    timeoutMs: timeMs(config.listenerFiltersTimeout, 15_000),
+    continuesOnTimeout: config.continueOnListenerFiltersTimeout === true,
+  };
+}
+
+class ChainCompiler {
+  readonly byContent: Map<string, FilterChain> = new Map();
+  private readonly config: Config;
+  private readonly previous: CompiledListener | null;
+  private readonly context: NetworkContext;
+  private readonly scope: Scope;
+
+  constructor(config: Config, previous: CompiledListener | null, context: NetworkContext, scope: Scope) {
+    this.config = config;
+    this.previous = previous;
+    this.context = context;
+    this.scope = scope;
+  }
+
+  compile(chain: ChainConfig, place: CompilePlace): FilterChain | null {
+    const { filterChainMatch: _match, ...rest } = chain;
+    const content = Buffer.from(encodeMessage('envoy.config.listener.v3.FilterChain', rest)).toString('latin1');
+    const key = `${this.config.perConnectionBufferLimitBytes ?? ''}\0${content}`;
+    const kept = this.byContent.get(key) ?? this.previous?.chainsByContent.get(key);
+    if (kept !== undefined) {
+      this.byContent.set(key, kept);
+      return kept;
+    }
+    const made = this.make(chain, place);
+    if (made !== null) this.byContent.set(key, made);
+    return made;
+  }
+
+  private make(chain: ChainConfig, place: CompilePlace): FilterChain | null {
+    const before = errors(place.issues);
+    const tls = this.compileTransport(chain, place);
+    const limit = this.config.perConnectionBufferLimitBytes;
+    const network = compileNetworkChain(chain.filters ?? [], limit, this.context, place);
+    if (network === null || errors(place.issues) > before) return null;
+    return new FilterChain(chain.name ?? '', tls, network, this.scope.counter('ssl.connection_error'));
+  }
+
+  private compileTransport(chain: ChainConfig, place: CompilePlace): DownstreamTls | null {
+    const any = chain.transportSocket?.typedConfig;
+    if (any === undefined || typeNameOf(any) === rawBufferType) return null;
+    const path = `${place.path}.transport_socket.typed_config`;
+    if (typeNameOf(any) !== tlsContextType) {
+      report(place.issues, path, `the transport socket ${typeNameOf(any)} is not carried out; use TLS or none`);
+      return null;
+    }
+    try {
+      return compileDownstreamTls(unpackAny(any, tlsContextType), this.context.secrets, place.issues, path, this.scope);
+    } catch (error) {
+      if (!(error instanceof ProtobufError)) throw error;
+      report(place.issues, path, error.message);
+      return null;
+    }
+  }
+}

@@ -1,0 +1,80 @@
+// One filter chain as it runs: TLS or none, filters that look, the filter that takes the connection.
+
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import type { Counter } from '@weft/lib/metrics';
+import { Connection } from '../io/connection.ts';
+import type { ConnectionInfo, PeerCertificate } from '../io/connection-info.ts';
+import type { SocketInfo } from '../io/socket-info.ts';
+import type { NetworkChain } from '../network-filter/filters.ts';
+import type { DownstreamTls, HandshakeOwner } from '../security/downstream-tls.ts';
+
+export class FilterChain {
+  readonly name: string;
+  readonly tls: DownstreamTls | null;
+  readonly chain: NetworkChain;
+  private readonly handshakeFailed: Counter;
+
+  constructor(name: string, tls: DownstreamTls | null, chain: NetworkChain, handshakeFailed: Counter) {
+    this.name = name;
+    this.tls = tls;
+    this.chain = chain;
+    this.handshakeFailed = handshakeFailed;
+  }
+
+  get isReady(): boolean {
+    return this.chain.terminal.isReady && (this.tls === null || this.tls.isReady);
+  }
+
+  /** Takes an accepted socket; bytes already read were put back with `unshift`. */
+  takeSocket(socket: Socket, info: SocketInfo): void {
+    if (this.tls !== null) {
+      this.tls.accept(socket, new Handshake(this, info));
+      return;
+    }
+    const connection = new Connection(socket);
+    this.takeConnection(connection, info);
+    connection.listenForData();
+  }
+
+  onSecure(socket: TLSSocket, peer: PeerCertificate | null, info: SocketInfo): void {
+    info.secured(socket, peer, this.tls?.ownUriSans ?? []);
+    const connection = new Connection(socket);
+    this.takeConnection(connection, info);
+    connection.listenForData();
+  }
+
+  onHandshakeFailed(): void {
+    this.handshakeFailed.inc();
+  }
+
+  /** Takes a connection that is ready for its first byte. */
+  takeConnection(connection: Connection, info: ConnectionInfo): void {
+    for (const filter of this.chain.filters) {
+      if (filter.onConnection(info) === null) continue;
+      connection.release();
+      connection.destroy();
+      return;
+    }
+    this.chain.terminal.take(connection, info);
+  }
+}
+
+/** Carries what is known of the socket through its handshake. */
+class Handshake implements HandshakeOwner {
+  private readonly chain: FilterChain;
+  private readonly info: SocketInfo;
+
+  constructor(chain: FilterChain, info: SocketInfo) {
+    this.chain = chain;
+    this.info = info;
+  }
+
+  onSecure(socket: TLSSocket, peer: PeerCertificate | null): void {
+    this.chain.onSecure(socket, peer, this.info);
+  }
+
+  onHandshakeFailed(): void {
+    this.chain.onHandshakeFailed();
+  }
+}

@@ -1,0 +1,234 @@
+// All listeners: checked and compiled as a whole, warmed until what they need is there, swapped without losing a connection.
+
+import type { envoy } from '@weft/api/xds/types';
+import type { Clock } from '@weft/lib/clock';
+import { messageOf } from '@weft/lib/error';
+import type { Issue } from '@weft/lib/issue';
+import type { Counter, Gauge, Scope } from '@weft/lib/metrics';
+import type { Connection } from '../io/connection.ts';
+import type { ConnectionInfo } from '../io/connection-info.ts';
+import type { InternalListeners, NetworkContext } from '../network-filter/network-context.ts';
+import { type CompiledListener, compileListener, isListenerReady } from './compile-listener.ts';
+import type { FilterChain } from './filter-chain.ts';
+import { Listener } from './listener.ts';
+
+type Config = envoy.config.listener.v3.Listener;
+
+/** How long connections of a replaced chain may go on, as Envoy's `--drain-time-s`. */
+const drainTimeMs = 600_000;
+const bindRetryMs = 1000;
+
+/** A checked change, not yet made. */
+export interface PreparedListeners {
+  readonly issues: readonly Issue[];
+  commit(): void;
+}
+
+/** One listener for `/listeners` and `/config_dump`. */
+export interface ListenerState {
+  readonly compiled: CompiledListener;
+  readonly state: 'active' | 'warming';
+  readonly port: number;
+  readonly bindError: string | null;
+}
+
+export class ListenerSet implements InternalListeners {
+  /** Called when a listener went live or could not be bound. */
+  onStateChange: (() => void) | null = null;
+  private readonly clock: Clock;
+  private readonly active: Map<string, Listener> = new Map();
+  private readonly warming: Map<string, CompiledListener> = new Map();
+  private readonly bindErrors: Map<string, string> = new Map();
+  private readonly draining: Set<FilterChain> = new Set();
+  private context: NetworkContext | null = null;
+  private isStopped = false;
+  private readonly counters: { added: Counter; modified: Counter; removed: Counter; failed: Counter; active: Gauge; warming: Gauge };
+
+  constructor(clock: Clock, scope: Scope) {
+    this.clock = clock;
+    this.counters = {
+      added: scope.counter('listener_added'),
+      modified: scope.counter('listener_modified'),
+      removed: scope.counter('listener_removed'),
+      failed: scope.counter('listener_create_failure'),
+      active: scope.gauge('total_listeners_active'),
+      warming: scope.gauge('total_listeners_warming'),
+    };
+  }
+
+  /** The context holds this set as its internal listeners, so it comes after the constructor. */
+  use(context: NetworkContext): void {
+    this.context = context;
+  }
+
+  // ---- internal listeners
+
+  has(name: string): boolean {
+    return this.active.get(name)?.current.isInternal ?? false;
+  }
+
+  take(name: string, connection: Connection, info: ConnectionInfo, rest: Buffer): void {
+    const listener = this.active.get(name);
+    if (listener === undefined || !listener.current.isInternal) connection.destroy();
+    else listener.takeTunnel(connection, info, rest);
+  }
+
+  // ---- configuration
+
+  prepare(set: ReadonlyMap<string, Config>, remove: readonly string[], version: string): PreparedListeners {
+    const issues: Issue[] = [];
+    const compiled: CompiledListener[] = [];
+    const { context } = this;
+    if (context === null) return { issues, commit: () => {} };
+    for (const [name, config] of set) {
+      const previous = this.warming.get(name) ?? this.active.get(name)?.current ?? null;
+      const place = { issues, path: `listener[${name}]` };
+      const one = compileListener(config, version, previous, context, place);
+      if (one !== null) compiled.push(one);
+    }
+    const commit = (): void => {
+      for (const name of remove) this.remove(name);
+      for (const one of compiled) this.put(one);
+      this.onDependencyChange();
+    };
+    return { issues, commit };
+  }
+
+  private put(compiled: CompiledListener): void {
+    this.warming.set(compiled.name, compiled);
+    this.counters.warming.set(this.warming.size);
+  }
+
+  /** Routes or secrets have changed: whatever waited for them may go live. */
+  onDependencyChange(): void {
+    for (const [name, compiled] of [...this.warming]) {
+      if (!isListenerReady(compiled)) continue;
+      this.warming.delete(name);
+      this.activate(compiled);
+    }
+    this.counters.warming.set(this.warming.size);
+  }
+
+  private activate(compiled: CompiledListener): void {
+    const existing = this.active.get(compiled.name);
+    if (existing !== undefined && sameAddress(existing.current, compiled)) {
+      this.counters.modified.inc();
+      const before = existing.current;
+      existing.update(compiled);
+      this.drainReplaced(before, compiled);
+      this.onStateChange?.();
+      return;
+    }
+    this.counters.added.inc();
+    if (existing !== undefined) this.retire(existing, compiled);
+    const listener = new Listener(compiled, this.clock);
+    this.active.set(compiled.name, listener);
+    this.counters.active.set(this.active.size);
+    this.open(listener);
+  }
+
+  private open(listener: Listener): void {
+    if (this.isStopped || this.active.get(listener.name) !== listener) return;
+    listener.open((error) => {
+      if (error === null) {
+        this.bindErrors.delete(listener.name);
+        this.onStateChange?.();
+        return;
+      }
+      this.counters.failed.inc();
+      const message = bindMessage(listener.current, error);
+      if (this.bindErrors.get(listener.name) !== message) this.context?.log.error(message, { listener: listener.name });
+      this.bindErrors.set(listener.name, message);
+      this.clock.start(bindRetryMs, (one: Listener) => this.open(one), listener);
+      this.onStateChange?.();
+    });
+  }
+
+  private remove(name: string): void {
+    this.warming.delete(name);
+    this.bindErrors.delete(name);
+    const listener = this.active.get(name);
+    if (listener === undefined) return;
+    this.counters.removed.inc();
+    this.active.delete(name);
+    this.counters.active.set(this.active.size);
+    this.retire(listener, null);
+  }
+
+  private retire(listener: Listener, successor: CompiledListener | null): void {
+    listener.close();
+    this.drainReplaced(listener.current, successor);
+  }
+
+  // Connections of chains that are gone finish what they do; chains that the new version kept go on untouched.
+  private drainReplaced(before: CompiledListener, after: CompiledListener | null): void {
+    const kept = new Set(after?.chainsByContent.values() ?? []);
+    for (const chain of before.chainsByContent.values()) {
+      if (kept.has(chain)) continue;
+      chain.chain.terminal.drain();
+      this.draining.add(chain);
+      this.clock.start(drainTimeMs, (one: FilterChain) => this.endDrained(one), chain);
+    }
+  }
+
+  private endDrained(chain: FilterChain): void {
+    this.draining.delete(chain);
+    chain.chain.terminal.closeAll();
+  }
+
+  // ---- states
+
+  all(): ListenerState[] {
+    const states: ListenerState[] = [];
+    for (const listener of this.active.values()) {
+      const bindError = this.bindErrors.get(listener.name) ?? null;
+      states.push({ compiled: listener.current, state: 'active', port: listener.port, bindError });
+    }
+    for (const compiled of this.warming.values()) states.push({ compiled, state: 'warming', port: 0, bindError: null });
+    return states;
+  }
+
+  /** Names of the listeners that wait for something. */
+  warmingNames(): string[] {
+    return [...this.warming.keys()];
+  }
+
+  private *chains(): Iterable<FilterChain> {
+    for (const listener of this.active.values()) yield* listener.current.chainsByContent.values();
+    yield* this.draining;
+  }
+
+  /** Connections under way, over all listeners. */
+  get connections(): number {
+    let sum = 0;
+    for (const chain of this.chains()) sum += chain.chain.terminal.connections;
+    return sum;
+  }
+
+  /** Asks clients to leave: responses say `Connection: close`. New connections are still taken. */
+  drain(): void {
+    for (const chain of this.chains()) chain.chain.terminal.drain();
+  }
+
+  /** Accepts nothing more and ends what is idle; what runs goes on. */
+  stopAccepting(): void {
+    this.isStopped = true;
+    for (const listener of this.active.values()) listener.close();
+    for (const chain of this.chains()) chain.chain.terminal.closeIdle();
+  }
+
+  closeAll(): void {
+    for (const chain of this.chains()) chain.chain.terminal.closeAll();
+  }
+}
+
+function sameAddress(a: CompiledListener, b: CompiledListener): boolean {
+  return a.isInternal === b.isInternal && JSON.stringify(a.address) === JSON.stringify(b.address);
+}
+
+function bindMessage(compiled: CompiledListener, error: Error): string {
+  const { address } = compiled;
+  const where = address === null ? '' : 'path' in address ? address.path : `${address.host}:${address.port}`;
+  const advice = messageOf(error).includes('EADDRINUSE') ? '; another program listens there: stop it or change the port' : '';
+  return `listener '${compiled.name}' cannot listen on ${where}: ${messageOf(error)}${advice}`;
+}

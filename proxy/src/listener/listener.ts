@@ -1,0 +1,269 @@
+// A listener that is up: accepts, inspects, chooses the filter chain. Its chains are swapped under it when configuration changes.
+
+import { createServer, type Server, type Socket } from 'node:net';
+import type { Clock, Timer } from '@weft/lib/clock';
+import type { Counter, Gauge } from '@weft/lib/metrics';
+import type { Connection, ConnectionOwner } from '../io/connection.ts';
+import type { ConnectionInfo } from '../io/connection-info.ts';
+import { SocketInfo } from '../io/socket-info.ts';
+import { matchChain } from './chain-match.ts';
+import type { CompiledListener } from './compile-listener.ts';
+import type { FilterChain } from './filter-chain.ts';
+import { type Inspected, inspect, notInspected } from './inspection.ts';
+
+const inspectedBytesMax = 64 * 1024;
+
+export class Listener {
+  readonly name: string;
+  current: CompiledListener;
+  private readonly clock: Clock;
+  private server: Server | null = null;
+  private readonly cxTotal: Counter;
+  private readonly cxActive: Gauge;
+  private readonly noChain: Counter;
+  private readonly inspectionTimeout: Counter;
+  /** The one chain of a listener that need not look: null when it must. */
+  private only: FilterChain | null = null;
+  private boundPort = 0;
+
+  constructor(compiled: CompiledListener, clock: Clock) {
+    this.name = compiled.name;
+    this.current = compiled;
+    this.clock = clock;
+    this.cxTotal = compiled.scope.counter('downstream_cx_total');
+    this.cxActive = compiled.scope.gauge('downstream_cx_active');
+    this.noChain = compiled.scope.counter('no_filter_chain_match');
+    this.inspectionTimeout = compiled.scope.counter('downstream_pre_cx_timeout');
+    this.update(compiled);
+  }
+
+  /** The port it is bound to, 0 before that. */
+  get port(): number {
+    return this.boundPort;
+  }
+
+  /** New connections go by this version from now on. */
+  update(compiled: CompiledListener): void {
+    this.current = compiled;
+    const { chains, matchers, fallback, inspection } = compiled;
+    const isPlain = inspection === null && chains.length === 1 && matchers[0]?.criteria.every((one) => one === null);
+    this.only = isPlain ? (chains[0] ?? null) : chains.length === 0 && inspection === null ? fallback : null;
+  }
+
+  /** Binds; `done` gets null, or why it could not. */
+  open(done: (error: Error | null) => void): void {
+    const { address, backlog } = this.current;
+    if (address === null) {
+      done(null);
+      return;
+    }
+    const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => this.onSocket(socket));
+    this.server = server;
+    server.once('error', (error) => {
+      this.server = null;
+      done(error);
+    });
+    server.listen({ ...address, backlog }, () => {
+      const bound = server.address();
+      this.boundPort = typeof bound === 'object' && bound !== null ? bound.port : 0;
+      server.removeAllListeners('error');
+      // Running out of file descriptors must not end the process; the kernel keeps the backlog.
+      server.on('error', () => {});
+      done(null);
+    });
+  }
+
+  /** Accepts no more. */
+  close(): void {
+    this.server?.close();
+    this.server = null;
+  }
+
+  private onSocket(socket: Socket): void {
+    this.cxTotal.value++;
+    this.cxActive.value++;
+    socket.once('close', () => {
+      this.cxActive.value--;
+    });
+    const info = new SocketInfo(socket);
+    if (this.only !== null) {
+      this.only.takeSocket(socket, info);
+      return;
+    }
+    if (this.current.inspection === null) {
+      this.dispatchSocket(socket, info, notInspected);
+      return;
+    }
+    new SocketInspection(this, socket, info).start(this.clock);
+  }
+
+  /** The chain for a connection, counted when there is none. */
+  choose(info: ConnectionInfo, seen: Inspected): FilterChain | null {
+    const { matchers, chains, fallback } = this.current;
+    const destination = splitDestination(info);
+    const index = matchChain(matchers, { info, ...seen, ...destination });
+    const chain = index >= 0 ? (chains[index] ?? null) : fallback;
+    if (chain === null) this.noChain.inc();
+    return chain;
+  }
+
+  dispatchSocket(socket: Socket, info: SocketInfo, seen: Inspected): void {
+    info.serverName = seen.serverName;
+    const chain = this.choose(info, seen);
+    if (chain === null) socket.destroy();
+    else chain.takeSocket(socket, info);
+  }
+
+  onInspectionTimeout(): boolean {
+    this.inspectionTimeout.inc();
+    return this.current.inspection?.continuesOnTimeout ?? false;
+  }
+
+  /** Takes a connection that came through a tunnel; `rest` was read before. */
+  takeTunnel(connection: Connection, info: ConnectionInfo, rest: Buffer): void {
+    this.cxTotal.value++;
+    if (this.only !== null || this.current.inspection === null) {
+      const chain = this.only ?? this.choose(info, notInspected);
+      handTunnel(connection, info, chain, rest);
+      return;
+    }
+    new TunnelInspection(this, connection, info).start(this.clock, rest);
+  }
+}
+
+function handTunnel(connection: Connection, info: ConnectionInfo, chain: FilterChain | null, rest: Buffer): void {
+  if (chain === null) {
+    connection.release();
+    connection.destroy();
+    return;
+  }
+  chain.takeConnection(connection, info);
+  if (rest.length > 0 && !connection.isClosed) connection.deliver(rest, 0, rest.length);
+}
+
+function splitDestination(info: ConnectionInfo): { destinationAddress: string; destinationPort: number } {
+  const original = info.originalDestination;
+  const colon = original === null ? -1 : original.lastIndexOf(':');
+  if (original === null || colon < 0) return { destinationAddress: info.localAddress, destinationPort: info.localPort };
+  return { destinationAddress: original.slice(0, colon).replace(/^\[|\]$/g, ''), destinationPort: Number(original.slice(colon + 1)) };
+}
+
+/** Collects the first bytes of a socket until they tell what it speaks, then puts them back. */
+class SocketInspection {
+  private readonly listener: Listener;
+  private readonly socket: Socket;
+  private readonly info: SocketInfo;
+  private bytes: Buffer = Buffer.alloc(0);
+  private timer: Timer | null = null;
+  private readonly onData = (chunk: Buffer): void => this.feed(chunk);
+  private readonly onGone = (): void => this.stop();
+  private readonly onError = (): void => {};
+
+  constructor(listener: Listener, socket: Socket, info: SocketInfo) {
+    this.listener = listener;
+    this.socket = socket;
+    this.info = info;
+  }
+
+  start(clock: Clock): void {
+    const timeoutMs = this.listener.current.inspection?.timeoutMs ?? 0;
+    if (timeoutMs > 0) this.timer = clock.start(timeoutMs, onSocketTimeout, this as SocketInspection);
+    this.socket.on('data', this.onData);
+    this.socket.on('error', this.onError);
+    this.socket.once('end', this.onGone);
+    this.socket.once('close', this.onGone);
+  }
+
+  private feed(chunk: Buffer): void {
+    this.bytes = this.bytes.length === 0 ? chunk : Buffer.concat([this.bytes, chunk]);
+    const plan = this.listener.current.inspection;
+    const seen = plan === null ? notInspected : inspect(plan, this.bytes);
+    if (seen === 'more' && this.bytes.length < inspectedBytesMax) return;
+    this.finish(seen === 'more' ? notInspected : seen);
+  }
+
+  private finish(seen: Inspected): void {
+    this.stop();
+    const { socket } = this;
+    socket.pause();
+    if (this.bytes.length > 0) socket.unshift(this.bytes);
+    this.listener.dispatchSocket(socket, this.info, seen);
+  }
+
+  private stop(): void {
+    this.timer?.stop();
+    this.socket.off('data', this.onData);
+    this.socket.off('end', this.onGone);
+    this.socket.off('close', this.onGone);
+    if (this.socket.readableEnded) this.socket.destroy();
+  }
+
+  onTimeout(): void {
+    if (this.listener.onInspectionTimeout()) this.finish(notInspected);
+    else {
+      this.stop();
+      this.socket.destroy();
+    }
+  }
+}
+
+/** The same for a connection out of a tunnel. */
+class TunnelInspection implements ConnectionOwner {
+  private readonly listener: Listener;
+  private readonly connection: Connection;
+  private readonly info: ConnectionInfo;
+  private bytes: Buffer = Buffer.alloc(0);
+  private timer: Timer | null = null;
+
+  constructor(listener: Listener, connection: Connection, info: ConnectionInfo) {
+    this.listener = listener;
+    this.connection = connection;
+    this.info = info;
+    connection.owner = this;
+  }
+
+  start(clock: Clock, rest: Buffer): void {
+    const timeoutMs = this.listener.current.inspection?.timeoutMs ?? 0;
+    if (timeoutMs > 0) this.timer = clock.start(timeoutMs, onTunnelTimeout, this as TunnelInspection);
+    this.connection.resume();
+    if (rest.length > 0) this.onBytes(rest, 0, rest.length);
+  }
+
+  onBytes(buffer: Buffer, offset: number, length: number): void {
+    this.bytes = Buffer.concat([this.bytes, buffer.subarray(offset, offset + length)]);
+    const plan = this.listener.current.inspection;
+    const seen = plan === null ? notInspected : inspect(plan, this.bytes);
+    if (seen === 'more' && this.bytes.length < inspectedBytesMax) return;
+    this.finish(seen === 'more' ? notInspected : seen);
+  }
+
+  private finish(seen: Inspected): void {
+    this.timer?.stop();
+    this.info.serverName = seen.serverName;
+    handTunnel(this.connection, this.info, this.listener.choose(this.info, seen), this.bytes);
+  }
+
+  onFin(): void {
+    this.timer?.stop();
+    this.connection.destroy();
+  }
+
+  onClose(): void {
+    this.timer?.stop();
+  }
+
+  onDrain(): void {}
+
+  onTimeout(): void {
+    if (this.listener.onInspectionTimeout()) this.finish(notInspected);
+    else this.connection.destroy();
+  }
+}
+
+function onSocketTimeout(inspection: SocketInspection): void {
+  inspection.onTimeout();
+}
+
+function onTunnelTimeout(inspection: TunnelInspection): void {
+  inspection.onTimeout();
+}

@@ -1,0 +1,460 @@
+// One HTTP/1 connection from a client: decodes requests one after the other, writes their responses, keeps or ends the connection.
+
+import type { Timer } from '@weft/lib/clock';
+import { type HeaderBlock, Headers } from '@weft/lib/header';
+import { type Fault, fault } from '../../fault/fault.ts';
+import type { Connection, ConnectionOwner } from '../../io/connection.ts';
+import type { ConnectionInfo } from '../../io/connection-info.ts';
+import { type RequestHead, RequestDecoder, type RequestSink } from '../../protocol/http1/decode.ts';
+import {
+  encodeChunkEnd,
+  encodeChunkHead,
+  encodeLastChunk,
+  encodeResponseHead,
+  FRAMING_CHUNKED,
+  FRAMING_LENGTH,
+  FRAMING_NONE,
+  type Framing,
+} from '../../protocol/http1/encode.ts';
+import type { Http1Error } from '../../protocol/http1/error.ts';
+import type { Downstream } from '../../stream/downstream.ts';
+import { Exchange } from '../../stream/exchange.ts';
+import { reasonPhrase } from '../../protocol/http1/reason.ts';
+import type { HttpConnectionManager } from './manager.ts';
+import { prepareHead } from './request-head.ts';
+
+const noBytes = Buffer.alloc(0);
+const continueLine = 'HTTP/1.1 100 Continue\r\n\r\n';
+/** A body that nobody wants any more is read up to here to keep the connection; past it the connection ends. */
+const discardLimitBytes = 64 * 1024;
+/** How long a client may take to read the last response and close, as Envoy's `delayed_close_timeout`. */
+const lingerMs = 1000;
+
+/** Phases: idle → head → exchange (body, response) → idle … | tunnel | lingering | closed. */
+export class Http1Server implements ConnectionOwner, RequestSink, Downstream {
+  readonly info: ConnectionInfo;
+  private readonly manager: HttpConnectionManager;
+  private readonly connection: Connection;
+  private readonly decoder: RequestDecoder;
+  private exchange: Exchange | null = null;
+  /** The message of the present exchange is decoded to its end. */
+  private isRequestDecoded = true;
+  private isResponseSent = false;
+  private isChunked = false;
+  private isTunnel = false;
+  private isLingering = false;
+  private isDecoding = false;
+  private mustClose = false;
+  private wantsContinue = false;
+  private minor = 1;
+  private discarded = 0;
+  private residue: Buffer | null = null;
+  private tunnelTaker: ((connection: Connection, rest: Buffer) => void) | null = null;
+  private watch: Timer | null = null;
+  private activeMs: number;
+  /** When the first byte of the present head came. */
+  private headStartMs = 0;
+
+  constructor(manager: HttpConnectionManager, connection: Connection, info: ConnectionInfo) {
+    this.manager = manager;
+    this.connection = connection;
+    this.info = info;
+    this.decoder = new RequestDecoder(manager.limits, this);
+    this.activeMs = manager.clock.now();
+    connection.owner = this;
+    manager.onConnectionOpen();
+    this.watch = manager.clock.start(manager.watchPeriodMs, onWatch, this as Http1Server);
+  }
+
+  get isCongested(): boolean {
+    return this.connection.isCongested;
+  }
+
+  /** No request is under way. */
+  get isIdle(): boolean {
+    return this.exchange === null;
+  }
+
+  // ---- bytes in
+
+  onBytes(buffer: Buffer, offset: number, length: number): void {
+    this.activeMs = this.manager.clock.now();
+    if (this.isTunnel) {
+      this.exchange?.onRequestData(buffer, offset, length, false);
+      return;
+    }
+    if (this.isLingering) return;
+    if (this.residue !== null || (this.exchange !== null && this.isRequestDecoded)) {
+      this.keep(buffer, offset, length);
+      return;
+    }
+    if (this.decoder.isIdle) this.headStartMs = this.activeMs;
+    this.decode(buffer, offset, offset + length);
+  }
+
+  // A pipelined request waits until the response before it is out; reading stops, so that at most what was already read piles up.
+  private keep(buffer: Buffer, offset: number, length: number): void {
+    const chunk = buffer.subarray(offset, offset + length);
+    this.residue = this.residue === null ? Buffer.from(chunk) : Buffer.concat([this.residue, chunk]);
+    this.connection.pause();
+  }
+
+  private decode(buffer: Buffer, start: number, end: number): void {
+    this.isDecoding = true;
+    let at = start;
+    while (at < end) {
+      at += this.decoder.decode(buffer, at, end);
+      if (this.decoder.error !== null) {
+        this.isDecoding = false;
+        this.onMalformed(this.decoder.error);
+        return;
+      }
+      if (this.tunnelTaker !== null) {
+        this.isDecoding = false;
+        this.completeHandOver(Buffer.from(buffer.subarray(at, end)));
+        return;
+      }
+      if (at >= end || this.isLingering || this.connection.isClosed) break;
+      if (this.isTunnel) {
+        this.exchange?.onRequestData(buffer, at, end - at, false);
+        break;
+      }
+      if (this.exchange !== null) {
+        this.keep(buffer, at, end - at);
+        break;
+      }
+    }
+    this.isDecoding = false;
+  }
+
+  private decodeResidue(): void {
+    const { residue } = this;
+    if (residue === null || this.isDecoding) return;
+    this.residue = null;
+    this.decode(residue, 0, residue.length);
+    if (this.residue === null) this.connection.resume();
+  }
+
+  onRequest(head: RequestHead): void {
+    const { manager } = this;
+    this.minor = head.minor;
+    this.isRequestDecoded = !head.hasBody;
+    this.isResponseSent = false;
+    this.discarded = 0;
+    this.wantsContinue = head.facts.expectContinue && head.hasBody;
+    this.mustClose = !head.keepAlive || manager.isDraining;
+    const upgrade = head.method === 'CONNECT' ? 'CONNECT' : head.facts.upgrade;
+    const headers = new Headers(head.block);
+    const prepared = prepareHead(manager, this.info, head, headers, upgrade);
+    const exchange = new Exchange(manager, this, prepared);
+    this.exchange = exchange;
+    manager.onRequest(exchange);
+    if (prepared.refusal !== null) {
+      exchange.fail(prepared.refusal, prepared.refusalDetails);
+      return;
+    }
+    if (head.facts.expectOther) {
+      exchange.fail(fault.unsupported_expectation);
+      return;
+    }
+    exchange.start(!head.hasBody && upgrade === null);
+  }
+
+  onData(buffer: Buffer, offset: number, length: number): void {
+    if (this.exchange !== null) {
+      this.exchange.onRequestData(buffer, offset, length, false);
+      return;
+    }
+    this.discarded += length;
+    if (this.discarded > discardLimitBytes) this.linger();
+  }
+
+  onEnd(trailers: HeaderBlock | null): void {
+    const hadBody = !this.isRequestDecoded;
+    this.isRequestDecoded = true;
+    const { exchange } = this;
+    if (exchange === null) {
+      this.nextRequest();
+      return;
+    }
+    if (!hadBody) return;
+    if (trailers !== null) exchange.onRequestTrailers(new Headers(trailers));
+    else exchange.onRequestData(noBytes, 0, 0, true);
+  }
+
+  // ---- what ends a connection
+
+  private onMalformed(error: Http1Error): void {
+    const { manager } = this;
+    manager.counters.protocolError.inc();
+    if (this.exchange !== null) {
+      this.exchange.onDownstreamReset(fault.downstream_protocol_error, error.code);
+      this.linger();
+      return;
+    }
+    this.mustClose = true;
+    this.isRequestDecoded = true;
+    const exchange = new Exchange(manager, this, manager.unreadableHead(this.info));
+    this.exchange = exchange;
+    manager.onRequest(exchange);
+    const reason = malformedFault(error);
+    exchange.fail(reason, error.code, error.kind === 'version' ? 426 : 0, error.kind === 'bad' ? error.message : '');
+  }
+
+  onFin(): void {
+    if (this.isTunnel) {
+      this.exchange?.onRequestData(noBytes, 0, 0, true);
+      return;
+    }
+    // As Envoy and nginx: a client that stops sending has gone; its request is not answered into the void.
+    const { exchange } = this;
+    if (exchange !== null) exchange.onDownstreamReset(fault.downstream_closed, 'downstream_remote_disconnect');
+    this.connection.end();
+  }
+
+  onClose(): void {
+    this.watch?.stop();
+    this.watch = null;
+    this.decoder.close();
+    const { exchange } = this;
+    this.exchange = null;
+    exchange?.onDownstreamReset(fault.downstream_closed, 'downstream_remote_disconnect');
+    this.manager.onConnectionClose(this);
+  }
+
+  onDrain(): void {
+    this.exchange?.onDownstreamDrain();
+  }
+
+  // ---- what the exchange asks for
+
+  wantBody(): void {
+    if (!this.wantsContinue) return;
+    this.wantsContinue = false;
+    this.connection.out.latin1(continueLine);
+  }
+
+  pauseRequest(): void {
+    this.connection.pause();
+  }
+
+  resumeRequest(): void {
+    if (this.residue === null) this.connection.resume();
+  }
+
+  sendInformational(status: number, headers: Headers): void {
+    if (this.minor === 0 || status === 100) return;
+    encodeResponseHead(this.connection.out, status, reasonPhrase(status), headers, FRAMING_NONE, '');
+  }
+
+  sendHead(exchange: Exchange, endStream: boolean): void {
+    const headers = exchange.responseHeaders as Headers;
+    const { status } = exchange;
+    if (exchange.upgrade !== null && isAccepted(exchange.upgrade, status)) {
+      this.sendAcceptedUpgrade(exchange, headers);
+      return;
+    }
+    if (this.wantsContinue || exchange.upgrade === 'CONNECT') this.mustClose = true;
+    const framing = this.responseFraming(exchange, headers, endStream);
+    this.isChunked = framing === FRAMING_CHUNKED;
+    if (this.manager.isDraining) this.mustClose = true;
+    const option = this.mustClose ? 'close' : this.minor === 0 ? 'keep-alive' : '';
+    encodeResponseHead(this.connection.out, status, reasonPhrase(status), headers, framing, option);
+  }
+
+  private responseFraming(exchange: Exchange, headers: Headers, endStream: boolean): Framing {
+    const { status } = exchange;
+    if (exchange.method === 'HEAD' || status === 204 || status === 304) return FRAMING_NONE;
+    if (headers.has('content-length')) return FRAMING_LENGTH;
+    if (endStream) {
+      headers.add('content-length', '0');
+      return FRAMING_LENGTH;
+    }
+    if (this.minor === 1) return FRAMING_CHUNKED;
+    this.mustClose = true;
+    return FRAMING_NONE;
+  }
+
+  private sendAcceptedUpgrade(exchange: Exchange, headers: Headers): void {
+    if (exchange.upgrade !== 'CONNECT') {
+      headers.set('connection', 'Upgrade');
+      headers.set('upgrade', exchange.upgrade as string);
+    }
+    this.isTunnel = true;
+    this.mustClose = true;
+    this.isChunked = false;
+    this.decoder.upgrade();
+    encodeResponseHead(this.connection.out, exchange.status, reasonPhrase(exchange.status), headers, FRAMING_NONE, '');
+    const { residue } = this;
+    this.residue = null;
+    if (residue !== null) exchange.onRequestData(residue, 0, residue.length, false);
+  }
+
+  sendData(buffer: Buffer, offset: number, length: number, endStream: boolean): void {
+    const { connection } = this;
+    if (length > 0) {
+      if (this.isChunked) encodeChunkHead(connection.out, length);
+      connection.write(buffer, offset, length);
+      if (this.isChunked) encodeChunkEnd(connection.out);
+    }
+    if (!endStream) return;
+    if (this.isChunked) encodeLastChunk(connection.out, null);
+    if (this.isTunnel) connection.end();
+  }
+
+  sendTrailers(trailers: Headers): void {
+    if (this.isChunked) encodeLastChunk(this.connection.out, trailers);
+  }
+
+  cut(): void {
+    this.mustClose = true;
+    this.isResponseSent = false;
+    this.exchange = null;
+    this.connection.flush();
+    this.connection.reset();
+  }
+
+  onExchangeComplete(exchange: Exchange): void {
+    if (this.exchange !== exchange) return;
+    this.isResponseSent = exchange.responseEnded;
+    this.exchange = null;
+    if (this.tunnelTaker !== null || this.connection.isClosed) return;
+    if (!this.isResponseSent || this.isTunnel) {
+      this.connection.flush();
+      this.connection.destroy();
+      return;
+    }
+    if (this.isRequestDecoded) this.nextRequest();
+    else if (this.mustClose) this.linger();
+    else this.connection.resume();
+  }
+
+  private nextRequest(): void {
+    if (this.mustClose) {
+      this.linger();
+      return;
+    }
+    if (this.residue !== null) setImmediate(() => this.decodeResidue());
+    else if (this.connection.paused) this.connection.resume();
+  }
+
+  // RFC 9112 §9.6: half-close, read on for a moment, then close, so that a reset does not destroy the response on its way.
+  private linger(): void {
+    if (this.isLingering) return;
+    this.isLingering = true;
+    this.residue = null;
+    this.connection.resume();
+    this.connection.end();
+    this.watch?.stop();
+    this.watch = this.manager.clock.start(lingerMs, onLingerOver, this as Http1Server);
+  }
+
+  destroy(): void {
+    this.connection.destroy();
+  }
+
+  handOver(exchange: Exchange, take: (connection: Connection, rest: Buffer) => void): boolean {
+    if (this.exchange !== exchange) return false;
+    this.tunnelTaker = take;
+    encodeResponseHead(this.connection.out, 200, 'OK', Headers.of(), FRAMING_NONE, '');
+    this.decoder.upgrade();
+    if (!this.isDecoding) this.completeHandOver(this.residue ?? noBytes);
+    return true;
+  }
+
+  private completeHandOver(rest: Buffer): void {
+    const take = this.tunnelTaker;
+    if (take === null || this.connection.isClosed) return;
+    this.watch?.stop();
+    this.watch = null;
+    this.exchange = null;
+    this.connection.release();
+    this.manager.onConnectionClose(this);
+    take(this.connection, rest);
+  }
+
+  // ---- drain and time-outs
+
+  /** Ends the connection when nothing is under way, else after the exchange. */
+  drain(): void {
+    this.mustClose = true;
+    if (this.exchange === null && this.decoder.isIdle && !this.isLingering) this.linger();
+  }
+
+  onWatchTick(): void {
+    const { manager } = this;
+    const nowMs = manager.clock.now();
+    const deadlineMs = this.deadlineMs();
+    if (nowMs >= deadlineMs) {
+      this.watch = null;
+      this.onDeadline(nowMs);
+      if (this.connection.isClosed || this.isLingering) return;
+    }
+    const leftMs = Math.max(1, Math.min(this.deadlineMs() - nowMs, manager.watchPeriodMs));
+    this.watch = manager.clock.start(leftMs, onWatch, this as Http1Server);
+  }
+
+  private deadlineMs(): number {
+    const { manager, exchange } = this;
+    if (exchange !== null) {
+      const idle = manager.streamIdleTimeoutMs;
+      const idleAt = idle === 0 ? Number.POSITIVE_INFINITY : exchange.activeMs + idle;
+      const whole = manager.requestTimeoutMs;
+      if (whole === 0 || this.isRequestDecoded || this.isTunnel) return idleAt;
+      return Math.min(idleAt, exchange.startMs + whole);
+    }
+    if (this.decoder.isInHead) return this.headDeadlineMs();
+    return manager.idleTimeoutMs === 0 ? Number.POSITIVE_INFINITY : this.activeMs + manager.idleTimeoutMs;
+  }
+
+  private headDeadlineMs(): number {
+    const { headersTimeoutMs } = this.manager;
+    if (headersTimeoutMs === 0) return Number.POSITIVE_INFINITY;
+    return this.headStartMs + headersTimeoutMs;
+  }
+
+  private onDeadline(nowMs: number): void {
+    const { exchange, manager } = this;
+    if (exchange === null) {
+      if (!this.decoder.isInHead) {
+        manager.counters.idleTimeout.inc();
+        this.linger();
+        return;
+      }
+      const late = new Exchange(manager, this, manager.unreadableHead(this.info));
+      this.exchange = late;
+      this.mustClose = true;
+      this.isRequestDecoded = true;
+      manager.onRequest(late);
+      late.fail(fault.request_headers_timeout);
+      return;
+    }
+    const whole = manager.requestTimeoutMs;
+    if (whole > 0 && !this.isRequestDecoded && nowMs >= exchange.startMs + whole) {
+      this.mustClose = true;
+      exchange.fail(fault.request_body_timeout, 'request_overall_timeout');
+      return;
+    }
+    manager.counters.streamIdleTimeout.inc();
+    this.mustClose = true;
+    exchange.fail(fault.stream_idle, 'stream_idle_timeout', this.isRequestDecoded ? 0 : 408);
+  }
+}
+
+function malformedFault(error: Http1Error): Fault {
+  if (error.kind === 'too-large') return fault.request_headers_too_large;
+  if (error.kind === 'missing-host') return fault.missing_host;
+  return fault.downstream_protocol_error;
+}
+
+function isAccepted(upgrade: string, status: number): boolean {
+  return upgrade === 'CONNECT' ? status >= 200 && status < 300 : status === 101;
+}
+
+function onWatch(server: Http1Server): void {
+  server.onWatchTick();
+}
+
+function onLingerOver(server: Http1Server): void {
+  server.destroy();
+}

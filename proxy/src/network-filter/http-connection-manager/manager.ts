@@ -1,0 +1,237 @@
+// The HTTP connection manager as it runs: everything its connections and exchanges share, compiled once.
+
+import type { Clock } from '@weft/lib/clock';
+import { emptyHeaderBlock, Headers } from '@weft/lib/header';
+import type { HttpFilter } from '../../http-filter/filter.ts';
+import type { Connection } from '../../io/connection.ts';
+import type { ConnectionInfo } from '../../io/connection-info.ts';
+import { TunnelInfo } from '../../io/socket-info.ts';
+import type { Http1Limits } from '../../protocol/http1/decode.ts';
+import type { ForwardedClientCert } from '../../security/forwarded-client-cert.ts';
+import type { Exchange } from '../../stream/exchange.ts';
+import type { ClusterSource, RouteSource, StreamConfig } from '../../stream/stream-config.ts';
+import type { AccessLogger } from '../../telemetry/access-log.ts';
+import type { DecisionLog } from '../../telemetry/decisions.ts';
+import type { TerminalFilter } from '../network-filter.ts';
+import type { InternalListeners } from '../network-context.ts';
+import { dateText } from './date.ts';
+import { Http1Server } from './http1-server.ts';
+import type { ManagerCounters } from './manager-counters.ts';
+import type { PathPolicy } from './path.ts';
+import type { PreparedHead, StripPort } from './request-head.ts';
+
+/** What `compile.ts` makes of an `HttpConnectionManager` message. Times are milliseconds, 0 means none. */
+export interface ManagerOptions {
+  readonly filters: readonly HttpFilter[];
+  readonly routes: RouteSource & { readonly isReady: boolean };
+  readonly clusters: ClusterSource;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly limits: Http1Limits;
+  readonly bufferLimitBytes: number;
+  readonly idleTimeoutMs: number;
+  readonly streamIdleTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly headersTimeoutMs: number;
+  readonly maxStreamDurationMs: number;
+  readonly upgrades: ReadonlyMap<string, boolean>;
+  readonly pathPolicy: PathPolicy | null;
+  readonly stripsPort: StripPort | null;
+  readonly usesRemoteAddress: boolean;
+  readonly skipsForwardedFor: boolean;
+  readonly trustedHops: number;
+  readonly generatesRequestId: boolean;
+  readonly preservesRequestId: boolean;
+  readonly returnsRequestId: boolean;
+  readonly forwardedClientCert: ForwardedClientCert | null;
+  readonly via: string;
+  readonly serverName: string;
+  readonly serverHeader: 'overwrite' | 'append-if-absent' | 'pass-through';
+  readonly includeAttemptCount: boolean;
+  readonly suppressEnvoyHeaders: boolean;
+  readonly accessLog: AccessLogger | null;
+  readonly decisions: DecisionLog;
+  readonly internal: InternalListeners;
+  readonly counters: ManagerCounters;
+}
+
+function withHook<K extends keyof HttpFilter>(filters: readonly HttpFilter[], hook: K): readonly HttpFilter[] | null {
+  const found = filters.filter((filter) => filter[hook] !== null);
+  return found.length === 0 ? null : found;
+}
+
+export class HttpConnectionManager implements TerminalFilter, StreamConfig {
+  readonly name = 'envoy.filters.network.http_connection_manager';
+  readonly filters: readonly HttpFilter[];
+  readonly requestDataHooks: readonly HttpFilter[] | null;
+  readonly requestTrailerHooks: readonly HttpFilter[] | null;
+  readonly responseHeadHooks: readonly HttpFilter[] | null;
+  readonly responseDataHooks: readonly HttpFilter[] | null;
+  readonly responseTrailerHooks: readonly HttpFilter[] | null;
+  readonly completeHooks: readonly HttpFilter[] | null;
+  readonly routes: RouteSource;
+  readonly clusters: ClusterSource;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly limits: Http1Limits;
+  readonly bufferLimitBytes: number;
+  readonly idleTimeoutMs: number;
+  readonly streamIdleTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly headersTimeoutMs: number;
+  readonly maxStreamDurationMs: number;
+  readonly watchPeriodMs: number;
+  readonly upgrades: ReadonlyMap<string, boolean>;
+  readonly pathPolicy: PathPolicy | null;
+  readonly stripsPort: StripPort | null;
+  readonly usesRemoteAddress: boolean;
+  readonly skipsForwardedFor: boolean;
+  readonly trustedHops: number;
+  readonly generatesRequestId: boolean;
+  readonly preservesRequestId: boolean;
+  readonly forwardedClientCert: ForwardedClientCert | null;
+  readonly via: string;
+  readonly includeAttemptCount: boolean;
+  readonly suppressEnvoyHeaders: boolean;
+  readonly accessLog: AccessLogger | null;
+  readonly decisions: DecisionLog;
+  readonly counters: ManagerCounters;
+  readonly stats: ManagerCounters;
+  isDraining = false;
+  private readonly options: ManagerOptions;
+  private readonly servers: Set<Http1Server> = new Set();
+
+  constructor(options: ManagerOptions) {
+    this.options = options;
+    this.filters = options.filters;
+    for (const [slot, filter] of options.filters.entries()) filter.slot = slot;
+    const reversed = [...options.filters].reverse();
+    this.requestDataHooks = withHook(options.filters, 'onRequestData');
+    this.requestTrailerHooks = withHook(options.filters, 'onRequestTrailers');
+    this.responseHeadHooks = withHook(reversed, 'onResponseHead');
+    this.responseDataHooks = withHook(reversed, 'onResponseData');
+    this.responseTrailerHooks = withHook(reversed, 'onResponseTrailers');
+    this.completeHooks = withHook(options.filters, 'onComplete');
+    this.routes = options.routes;
+    this.clusters = options.clusters;
+    this.clock = options.clock;
+    this.random = options.random;
+    this.limits = options.limits;
+    this.bufferLimitBytes = options.bufferLimitBytes;
+    this.idleTimeoutMs = options.idleTimeoutMs;
+    this.streamIdleTimeoutMs = options.streamIdleTimeoutMs;
+    this.requestTimeoutMs = options.requestTimeoutMs;
+    this.headersTimeoutMs = options.headersTimeoutMs;
+    this.maxStreamDurationMs = options.maxStreamDurationMs;
+    this.watchPeriodMs = shortest(options);
+    this.upgrades = options.upgrades;
+    this.pathPolicy = options.pathPolicy;
+    this.stripsPort = options.stripsPort;
+    this.usesRemoteAddress = options.usesRemoteAddress;
+    this.skipsForwardedFor = options.skipsForwardedFor;
+    this.trustedHops = options.trustedHops;
+    this.generatesRequestId = options.generatesRequestId;
+    this.preservesRequestId = options.preservesRequestId;
+    this.forwardedClientCert = options.forwardedClientCert;
+    this.via = options.via;
+    this.includeAttemptCount = options.includeAttemptCount;
+    this.suppressEnvoyHeaders = options.suppressEnvoyHeaders;
+    this.accessLog = options.accessLog;
+    this.decisions = options.decisions;
+    this.counters = options.counters;
+    this.stats = options.counters;
+  }
+
+  /** The client stands outside the mesh: its words about itself count for nothing (Envoy: use_remote_address). */
+  get isEdge(): boolean {
+    return this.usesRemoteAddress;
+  }
+
+  get isReady(): boolean {
+    return this.options.routes.isReady;
+  }
+
+  get connections(): number {
+    return this.servers.size;
+  }
+
+  take(connection: Connection, info: ConnectionInfo): void {
+    this.servers.add(new Http1Server(this, connection, info));
+  }
+
+  onConnectionOpen(): void {
+    this.counters.onConnectionOpen();
+  }
+
+  onConnectionClose(server: Http1Server): void {
+    if (this.servers.delete(server)) this.counters.onConnectionClose();
+  }
+
+  onRequest(exchange: Exchange): void {
+    this.counters.onRequest(exchange);
+  }
+
+  /** The head that stands for one that could not be read, so that its refusal is logged and counted like any other. */
+  unreadableHead(info: ConnectionInfo): PreparedHead {
+    return {
+      method: '',
+      path: '',
+      authority: '',
+      scheme: info.transportProtocol === 'tls' ? 'https' : 'http',
+      protocol: 'HTTP/1.1',
+      headers: new Headers(emptyHeaderBlock),
+      upgrade: null,
+      refusal: null,
+      refusalDetails: '',
+      requestId: '',
+      clientAddress: info.remoteAddress,
+    };
+  }
+
+  readonly finishResponseHead = (exchange: Exchange): void => {
+    const headers = exchange.responseHeaders;
+    if (headers === null) return;
+    const { options } = this;
+    if (options.serverHeader === 'overwrite') headers.set('server', options.serverName);
+    else if (options.serverHeader === 'append-if-absent' && !headers.has('server')) headers.add('server', options.serverName);
+    if (!headers.has('date')) headers.add('date', dateText(this.clock.wallMs()));
+    if (options.returnsRequestId && exchange.requestId !== '') headers.set('x-request-id', exchange.requestId);
+    if (options.via !== '') headers.add('via', options.via);
+  };
+
+  // Ids of decisions are for those who may ask: clients on this machine and peers whose certificate was verified.
+  readonly showsDecision = (exchange: Exchange): boolean => {
+    const { connection } = exchange;
+    if (connection.peer !== null) return true;
+    const { remoteAddress } = connection;
+    return remoteAddress.startsWith('127.') || remoteAddress === '::1' || remoteAddress === '';
+  };
+
+  hasTunnel(listener: string): boolean {
+    return this.options.internal.has(listener);
+  }
+
+  takeTunnel(listener: string, connection: Connection, exchange: Exchange, rest: Buffer): void {
+    const info = new TunnelInfo(exchange.connection, exchange.authority);
+    this.options.internal.take(listener, connection, info, rest);
+  }
+
+  drain(): void {
+    this.isDraining = true;
+  }
+
+  closeIdle(): void {
+    this.isDraining = true;
+    for (const server of [...this.servers]) server.drain();
+  }
+
+  closeAll(): void {
+    for (const server of [...this.servers]) server.destroy();
+  }
+}
+
+// How often a connection looks at its deadlines: often enough for the shortest of them.
+function shortest(options: ManagerOptions): number {
+  const set = [options.idleTimeoutMs, options.streamIdleTimeoutMs, options.requestTimeoutMs, options.headersTimeoutMs];
+  return Math.max(10, Math.min(60_000, ...set.filter((ms) => ms > 0)));
+}

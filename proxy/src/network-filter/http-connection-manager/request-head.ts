@@ -1,0 +1,111 @@
+// What happens to a request head between the codec and the filters: normalisation, forwarding headers, request id.
+
+import { randomUUID } from 'node:crypto';
+import { isIP } from 'node:net';
+import type { Headers } from '@weft/lib/header';
+import { type Fault, fault } from '../../fault/fault.ts';
+import type { ConnectionInfo } from '../../io/connection-info.ts';
+import type { RequestHead } from '../../protocol/http1/request-decoder.ts';
+import { applyForwardedClientCert } from '../../security/forwarded-client-cert.ts';
+import type { ExchangeHead } from '../../stream/exchange.ts';
+import type { HttpConnectionManager } from './manager.ts';
+import { normalizePath } from './path.ts';
+
+/** A head ready for an exchange, or the reason why it is refused at once. */
+export interface PreparedHead extends ExchangeHead {
+  readonly refusal: Fault | null;
+  readonly refusalDetails: string;
+  readonly requestId: string;
+  readonly clientAddress: string;
+}
+
+/** Applies the connection manager's rules. `headers` is changed in place. */
+export function prepareHead(
+  manager: HttpConnectionManager,
+  info: ConnectionInfo,
+  head: RequestHead,
+  headers: Headers,
+  upgrade: string | null,
+): PreparedHead {
+  let refusal: Fault | null = null;
+  let refusalDetails = '';
+  let { path } = head;
+  if (manager.pathPolicy !== null) {
+    const normal = normalizePath(path, manager.pathPolicy);
+    if (normal === null) {
+      refusal = fault.downstream_protocol_error;
+      refusalDetails = 'path_normalization_failed';
+    } else path = normal.path;
+  }
+  const authority = manager.stripsPort === null ? head.authority : stripPort(head.authority, manager.stripsPort, info);
+  if (manager.isEdge) removeInternalHeaders(headers);
+  const clientAddress = manager.usesRemoteAddress ? appendForwardedFor(manager, info, headers) : info.remoteAddress;
+  const scheme = forwardedScheme(manager, info, head, headers);
+  const requestId = giveRequestId(manager, headers);
+  if (manager.forwardedClientCert !== null) applyForwardedClientCert(manager.forwardedClientCert, info, headers);
+  if (manager.via !== '') headers.add('via', manager.via);
+  return {
+    method: head.method,
+    path,
+    authority,
+    scheme,
+    protocol: head.minor === 0 ? 'HTTP/1.0' : 'HTTP/1.1',
+    headers,
+    upgrade,
+    refusal,
+    refusalDetails,
+    requestId,
+    clientAddress,
+  };
+}
+
+/** `any` strips whatever port there is, `matching` the listener's own. */
+export type StripPort = 'any' | 'matching';
+
+function stripPort(authority: string, mode: StripPort, info: ConnectionInfo): string {
+  const colon = authority.lastIndexOf(':');
+  if (colon < 0 || authority.endsWith(']')) return authority;
+  if (mode === 'matching' && authority.slice(colon + 1) !== String(info.localPort)) return authority;
+  return authority.slice(0, colon);
+}
+
+// At the edge nobody outside may speak in the mesh's own headers.
+function removeInternalHeaders(headers: Headers): void {
+  for (let slot = headers.slots - 1; slot >= 0; slot--) {
+    if (!headers.present(slot)) continue;
+    const name = headers.nameAt(slot);
+    if (name.startsWith('x-envoy-') || name.startsWith('x-weft-')) headers.remove(name);
+  }
+}
+
+// Envoy: use_remote_address. The client is the address that the trusted hops behind us saw.
+function appendForwardedFor(manager: HttpConnectionManager, info: ConnectionInfo, headers: Headers): string {
+  const before = headers.get('x-forwarded-for');
+  if (!manager.skipsForwardedFor && isIP(info.remoteAddress) !== 0) {
+    headers.set('x-forwarded-for', before === undefined ? info.remoteAddress : `${before},${info.remoteAddress}`);
+  }
+  if (manager.trustedHops === 0 || before === undefined) return info.remoteAddress;
+  const hops = before.split(',');
+  return hops.at(-manager.trustedHops)?.trim() || info.remoteAddress;
+}
+
+function forwardedScheme(manager: HttpConnectionManager, info: ConnectionInfo, head: RequestHead, headers: Headers): string {
+  const own = info.transportProtocol === 'tls' ? 'https' : 'http';
+  const claimed = headers.get('x-forwarded-proto');
+  if (claimed === undefined || manager.usesRemoteAddress) {
+    if (claimed !== own) headers.set('x-forwarded-proto', own);
+    return head.scheme ?? own;
+  }
+  if (claimed === 'http' || claimed === 'https') return claimed;
+  headers.set('x-forwarded-proto', own);
+  return own;
+}
+
+function giveRequestId(manager: HttpConnectionManager, headers: Headers): string {
+  if (!manager.generatesRequestId) return headers.get('x-request-id') ?? '';
+  const given = headers.get('x-request-id');
+  if (given !== undefined && (!manager.isEdge || manager.preservesRequestId)) return given;
+  const made = randomUUID();
+  headers.set('x-request-id', made);
+  return made;
+}

@@ -1,0 +1,39 @@
+// What compiling a filter chain needs from the rest of the process; one object, made by the composition root.
+
+import type { Clock } from '@weft/lib/clock';
+import type { Issue } from '@weft/lib/issue';
+import type { Log } from '@weft/lib/log';
+import type { MetricsRegistry } from '@weft/lib/metrics';
+import type { Connection } from '../io/connection.ts';
+import type { ConnectionInfo } from '../io/connection-info.ts';
+import type { RouteTableSet } from '../route/route-table-set.ts';
+import type { SecretSet } from '../security/secret-set.ts';
+import type { ClusterSource } from '../stream/stream-config.ts';
+import type { AccessLogSinks } from '../telemetry/access-log-sinks.ts';
+import type { DecisionLog } from '../telemetry/decisions.ts';
+
+/** Listeners without a socket, reached through CONNECT tunnels. */
+export interface InternalListeners {
+  has(name: string): boolean;
+  /** Takes the connection over; `rest` was read behind the CONNECT. */
+  take(name: string, connection: Connection, info: ConnectionInfo, rest: Buffer): void;
+}
+
+export interface NetworkContext {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+  readonly metrics: MetricsRegistry;
+  readonly clusters: ClusterSource;
+  readonly routes: RouteTableSet;
+  readonly secrets: SecretSet;
+  readonly sinks: AccessLogSinks;
+  readonly decisions: DecisionLog;
+  readonly internal: InternalListeners;
+}
+
+/** Where a compile step puts its findings. */
+export interface CompilePlace {
+  readonly issues: Issue[];
+  readonly path: string;
+}

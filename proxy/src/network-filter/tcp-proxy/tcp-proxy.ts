@@ -1,0 +1,351 @@
+// The TCP proxy: each connection is carried to a host of its cluster as bytes, both ways, half-close kept.
+
+import type { Clock, Timer } from '@weft/lib/clock';
+import type { Counter, Gauge, Scope } from '@weft/lib/metrics';
+import type { Cluster } from '../../cluster/cluster.ts';
+import type { Host } from '../../cluster/host.ts';
+import { type Fault, fault } from '../../fault/fault.ts';
+import type { Connection, ConnectionOwner } from '../../io/connection.ts';
+import type { ConnectionInfo } from '../../io/connection-info.ts';
+import type { ClusterSource } from '../../stream/stream-config.ts';
+import type { AccessLogger } from '../../telemetry/access-log.ts';
+import type { DecisionLog } from '../../telemetry/decisions.ts';
+import { ConnectionView } from '../../telemetry/view.ts';
+import { type ConnectEvents, Connecting } from '../../upstream/connect.ts';
+import type { TerminalFilter } from '../network-filter.ts';
+
+/** One target and its share. */
+export interface WeightedCluster {
+  readonly name: string;
+  readonly weight: number;
+}
+
+/** What a TCP proxy is made of; compiled from `envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy`. */
+export interface TcpProxyOptions {
+  readonly clusters: ClusterSource;
+  readonly targets: readonly WeightedCluster[];
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** 0 means none. */
+  readonly idleTimeoutMs: number;
+  readonly maxDurationMs: number;
+  readonly maxConnectAttempts: number;
+  readonly scope: Scope;
+  readonly accessLog: AccessLogger | null;
+  readonly decisions: DecisionLog;
+}
+
+class TcpStats {
+  readonly total: Counter;
+  readonly active: Gauge;
+  readonly noRoute: Counter;
+  readonly rxBytes: Counter;
+  readonly txBytes: Counter;
+  readonly idleTimeout: Counter;
+  readonly maxDuration: Counter;
+
+  constructor(scope: Scope) {
+    this.total = scope.counter('downstream_cx_total');
+    this.active = scope.gauge('downstream_cx_active');
+    this.noRoute = scope.counter('downstream_cx_no_route');
+    this.rxBytes = scope.counter('downstream_cx_rx_bytes_total');
+    this.txBytes = scope.counter('downstream_cx_tx_bytes_total');
+    this.idleTimeout = scope.counter('idle_timeout');
+    this.maxDuration = scope.counter('max_downstream_connection_duration');
+  }
+}
+
+export class TcpProxy implements TerminalFilter {
+  readonly name = 'envoy.filters.network.tcp_proxy';
+  readonly isReady = true;
+  readonly options: TcpProxyOptions;
+  readonly stats: TcpStats;
+  private readonly sessions: Set<TcpSession> = new Set();
+  private readonly totalWeight: number;
+
+  constructor(options: TcpProxyOptions) {
+    this.options = options;
+    this.stats = new TcpStats(options.scope);
+    this.totalWeight = options.targets.reduce((sum, target) => sum + target.weight, 0);
+  }
+
+  get connections(): number {
+    return this.sessions.size;
+  }
+
+  take(connection: Connection, info: ConnectionInfo): void {
+    this.stats.total.inc();
+    this.stats.active.inc();
+    const session = new TcpSession(this, connection, info);
+    this.sessions.add(session);
+    session.start();
+  }
+
+  pickCluster(): string {
+    const { targets } = this.options;
+    let point = this.options.random() * this.totalWeight;
+    for (const target of targets) {
+      point -= target.weight;
+      if (point < 0) return target.name;
+    }
+    return targets.at(-1)?.name ?? '';
+  }
+
+  onSessionOver(session: TcpSession): void {
+    if (this.sessions.delete(session)) this.stats.active.dec();
+  }
+
+  drain(): void {}
+
+  closeIdle(): void {}
+
+  closeAll(): void {
+    for (const session of [...this.sessions]) session.end(fault.draining, 'drain');
+  }
+}
+
+/** States: connecting → piping → over. The downstream half owns the session; the upstream half is `Upstream`. */
+class TcpSession implements ConnectionOwner, ConnectEvents {
+  readonly downstream: Connection;
+  private readonly proxy: TcpProxy;
+  private readonly view: ConnectionView;
+  private cluster: Cluster | null = null;
+  private host: Host | null = null;
+  private connecting: Connecting | null = null;
+  private upstream: Connection | null = null;
+  private held: Buffer[] | null = null;
+  private isDownstreamEnded = false;
+  private isUpstreamEnded = false;
+  private holdsConnection = false;
+  private isOver = false;
+  private activeMs: number;
+  private idleTimer: Timer | null = null;
+  private durationTimer: Timer | null = null;
+
+  constructor(proxy: TcpProxy, downstream: Connection, info: ConnectionInfo) {
+    const { clock } = proxy.options;
+    this.proxy = proxy;
+    this.downstream = downstream;
+    this.view = new ConnectionView(info, clock.wallMs(), clock.now());
+    this.activeMs = this.view.startMs;
+    downstream.owner = this;
+  }
+
+  start(): void {
+    const { proxy } = this;
+    const { clock, idleTimeoutMs, maxDurationMs, clusters } = proxy.options;
+    if (idleTimeoutMs > 0) this.idleTimer = clock.start(idleTimeoutMs, onIdleCheck, this as TcpSession);
+    if (maxDurationMs > 0) this.durationTimer = clock.start(maxDurationMs, onMaxDuration, this as TcpSession);
+    const name = proxy.pickCluster();
+    this.cluster = clusters.get(name);
+    this.view.cluster = this.cluster;
+    if (this.cluster === null) {
+      proxy.stats.noRoute.inc();
+      this.end(fault.no_cluster, `cluster ${name}`);
+      return;
+    }
+    this.downstream.pause();
+    this.connect();
+  }
+
+  private connect(): void {
+    const { cluster, view, proxy } = this;
+    if (cluster === null) return;
+    const { clock, random } = proxy.options;
+    this.host = cluster.pick({
+      hash: null,
+      originalDestination: view.connection.originalDestination,
+      attempted: null,
+      random: random(),
+      headers: null,
+    });
+    view.host = this.host;
+    if (this.host === null) {
+      this.end(fault.no_healthy_host, 'no_healthy_upstream');
+      return;
+    }
+    if (!cluster.breakers.tryConnection()) {
+      this.end(fault.breaker_open, 'max_connections');
+      return;
+    }
+    this.holdsConnection = true;
+    view.attempts++;
+    cluster.stats.upstreamCxTotal.inc();
+    cluster.stats.upstreamCxActive.inc();
+    this.host.stats.cxTotal++;
+    this.host.stats.cxActive++;
+    this.connecting = new Connecting(this.host, clock, this);
+  }
+
+  onConnected(_connecting: Connecting, connection: Connection): void {
+    const { clock } = this.proxy.options;
+    this.connecting = null;
+    this.upstream = connection;
+    this.host?.onTcpConnectResult(true);
+    this.view.upstreamStartMs = clock.now() - this.view.startMs;
+    this.view.upstreamLocalAddress = `${connection.socket.localAddress ?? ''}:${connection.socket.localPort ?? 0}`;
+    connection.owner = new UpstreamHalf(this);
+    for (const chunk of this.held ?? []) connection.write(chunk, 0, chunk.length);
+    this.held = null;
+    if (this.isDownstreamEnded) connection.end();
+    else this.downstream.resume();
+  }
+
+  onConnectFailed(_connecting: Connecting, reason: Fault, details: string): void {
+    this.connecting = null;
+    this.cluster?.stats.upstreamCxConnectFail.inc();
+    if (reason === fault.connect_timeout) this.cluster?.stats.upstreamCxConnectTimeout.inc();
+    this.host?.onTcpConnectResult(false);
+    this.releaseConnection();
+    if (this.view.attempts < this.proxy.options.maxConnectAttempts) this.connect();
+    else {
+      this.cluster?.stats.upstreamCxConnectAttemptsExceeded.inc();
+      this.end(reason, details);
+    }
+  }
+
+  // ---- from the client
+
+  onBytes(buffer: Buffer, offset: number, length: number): void {
+    this.activeMs = this.proxy.options.clock.now();
+    this.view.bytesReceived += length;
+    const { upstream } = this;
+    if (upstream === null) {
+      // What the kernel had handed over before the pause; at most one read.
+      const copy = Buffer.from(buffer.subarray(offset, offset + length));
+      if (this.held === null) this.held = [copy];
+      else this.held.push(copy);
+      return;
+    }
+    upstream.write(buffer, offset, length);
+    if (upstream.isCongested) this.downstream.pause();
+  }
+
+  onFin(): void {
+    this.isDownstreamEnded = true;
+    this.upstream?.end();
+    if (this.isUpstreamEnded) this.end(null, '');
+  }
+
+  onClose(error: Error | null): void {
+    this.end(error === null ? null : fault.downstream_closed, error?.message ?? '');
+  }
+
+  onDrain(): void {
+    this.upstream?.resume();
+  }
+
+  // ---- from the host
+
+  onUpstreamBytes(buffer: Buffer, offset: number, length: number): void {
+    this.activeMs = this.proxy.options.clock.now();
+    this.view.bytesSent += length;
+    this.downstream.write(buffer, offset, length);
+    if (this.downstream.isCongested) this.upstream?.pause();
+  }
+
+  onUpstreamFin(): void {
+    this.isUpstreamEnded = true;
+    this.downstream.end();
+    if (this.isDownstreamEnded) this.end(null, '');
+  }
+
+  onUpstreamClose(error: Error | null): void {
+    this.end(error === null ? null : fault.upstream_closed, error?.message ?? '');
+  }
+
+  onUpstreamDrain(): void {
+    this.downstream.resume();
+  }
+
+  // ---- endings
+
+  onIdleCheck(): void {
+    const { clock, idleTimeoutMs } = this.proxy.options;
+    const leftMs = this.activeMs + idleTimeoutMs - clock.now();
+    if (leftMs > 0) {
+      this.idleTimer = clock.start(leftMs, onIdleCheck, this as TcpSession);
+      return;
+    }
+    this.proxy.stats.idleTimeout.inc();
+    this.end(fault.stream_idle, 'idle_timeout');
+  }
+
+  onMaxDuration(): void {
+    this.proxy.stats.maxDuration.inc();
+    this.end(fault.max_duration, 'max_downstream_connection_duration');
+  }
+
+  private releaseConnection(): void {
+    if (!this.holdsConnection) return;
+    this.holdsConnection = false;
+    this.cluster?.breakers.releaseConnection();
+    this.cluster?.stats.upstreamCxActive.dec();
+    if (this.host !== null) this.host.stats.cxActive--;
+  }
+
+  /** Ends both halves; with a fault the client sees a reset, so that it does not take the bytes for complete. */
+  end(reason: Fault | null, details: string): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.idleTimer?.stop();
+    this.durationTimer?.stop();
+    this.connecting?.cancel();
+    const { downstream, upstream, view, proxy } = this;
+    closeHalf(downstream, reason);
+    if (upstream !== null) closeHalf(upstream, reason);
+    this.releaseConnection();
+    view.fault = reason;
+    view.details = details;
+    view.endMs = proxy.options.clock.now() - view.startMs;
+    proxy.stats.rxBytes.add(view.bytesReceived);
+    proxy.stats.txBytes.add(view.bytesSent);
+    if (reason !== null) {
+      view.decisionId = proxy.options.decisions.newId();
+      proxy.options.decisions.record(view);
+    }
+    proxy.options.accessLog?.log(view);
+    proxy.onSessionOver(this);
+  }
+}
+
+function closeHalf(connection: Connection, reason: Fault | null): void {
+  connection.release();
+  if (connection.isClosed) return;
+  connection.flush();
+  if (reason === null) connection.finish();
+  else connection.reset();
+}
+
+/** Names the events of the upstream half apart from the client's. */
+class UpstreamHalf implements ConnectionOwner {
+  private readonly session: TcpSession;
+
+  constructor(session: TcpSession) {
+    this.session = session;
+  }
+
+  onBytes(buffer: Buffer, offset: number, length: number): void {
+    this.session.onUpstreamBytes(buffer, offset, length);
+  }
+
+  onFin(): void {
+    this.session.onUpstreamFin();
+  }
+
+  onClose(error: Error | null): void {
+    this.session.onUpstreamClose(error);
+  }
+
+  onDrain(): void {
+    this.session.onUpstreamDrain();
+  }
+}
+
+function onIdleCheck(session: TcpSession): void {
+  session.onIdleCheck();
+}
+
+function onMaxDuration(session: TcpSession): void {
+  session.onMaxDuration();
+}

@@ -1,0 +1,434 @@
+// The exchange itself: runs the HTTP filters over head, body and trailers in both directions, and ends exactly once.
+// Before it: the connection manager (decodes). After it: the router (route, cluster, upstream).
+
+import type { Clock } from '@weft/lib/clock';
+import type { Headers } from '@weft/lib/header';
+import type { Cluster } from '../cluster/cluster.ts';
+import type { Host } from '../cluster/host.ts';
+import { type Fault, fault } from '../fault/fault.ts';
+import { type HttpFilter, STOP } from '../http-filter/filter.ts';
+import { RouterRequest } from '../http-filter/router/router-request.ts';
+import type { ConnectionInfo } from '../io/connection-info.ts';
+import type { Route } from '../route/route.ts';
+import { BodyBuffer } from '@weft/lib/body-buffer';
+import type { Downstream } from './downstream.ts';
+import { localReplyHead } from './local-reply.ts';
+import type { StreamConfig } from './stream-config.ts';
+import type { Stream, StreamProtocol } from './stream.ts';
+
+const noBytes = Buffer.alloc(0);
+
+/** What the codec decoded of a request head. */
+export interface ExchangeHead {
+  readonly method: string;
+  readonly path: string;
+  readonly authority: string;
+  readonly scheme: string;
+  readonly protocol: StreamProtocol;
+  readonly headers: Headers;
+  /** Upgrade token or `CONNECT`, else null. */
+  readonly upgrade: string | null;
+}
+
+/** Request phases: head filters → router; a filter that stopped is resumed at `requestAt`. */
+export class Exchange implements Stream {
+  readonly config: StreamConfig;
+  readonly downstream: Downstream;
+  readonly connection: ConnectionInfo;
+  readonly protocol: StreamProtocol;
+  method: string;
+  path: string;
+  authority: string;
+  scheme: string;
+  readonly originalPath: string;
+  readonly upgrade: string | null;
+  requestHeaders: Headers;
+  requestTrailers: Headers | null = null;
+  status = 0;
+  responseHeaders: Headers | null = null;
+  responseTrailers: Headers | null = null;
+  route: Route | null = null;
+  cluster: Cluster | null = null;
+  host: Host | null = null;
+  attempts = 0;
+  fault: Fault | null = null;
+  details = '';
+  extraFlags = '';
+  decisionId = '';
+  requestId = '';
+  readonly filterState: unknown[];
+  readonly startWallMs: number;
+  readonly startMs: number;
+  requestEndMs = -1;
+  upstreamStartMs = -1;
+  responseStartMs = -1;
+  responseEndMs = -1;
+  endMs = -1;
+  bytesReceived = 0;
+  bytesSent = 0;
+  upstreamLocalAddress = '';
+  /** Drawn once, so that every choice of one exchange agrees. */
+  random: number;
+  /** Monotonic time of the last byte in either direction, for the idle limit. */
+  activeMs: number;
+
+  private readonly clock: Clock;
+  private router: RouterRequest | null = null;
+  private isRouteResolved = false;
+  private isRequestEnded = false;
+  private isRequestStopped = false;
+  private isResponseStopped = false;
+  private requestAt = 0;
+  private responseAt = 0;
+  private pendingRequest: BodyBuffer | null = null;
+  private pendingResponse: BodyBuffer | null = null;
+  private isResponseStarted = false;
+  private isResponseEnded = false;
+  private isComplete = false;
+  private isLocalReply = false;
+
+  constructor(config: StreamConfig, downstream: Downstream, head: ExchangeHead) {
+    this.config = config;
+    this.downstream = downstream;
+    this.connection = downstream.info;
+    this.clock = config.clock;
+    this.protocol = head.protocol;
+    this.method = head.method;
+    this.path = head.path;
+    this.authority = head.authority;
+    this.scheme = head.scheme;
+    this.originalPath = head.path;
+    this.upgrade = head.upgrade;
+    this.requestHeaders = head.headers;
+    this.filterState = config.filters.length === 0 ? noState : new Array(config.filters.length).fill(undefined);
+    this.startWallMs = config.clock.wallMs();
+    this.startMs = config.clock.now();
+    this.activeMs = this.startMs;
+    this.random = config.random();
+  }
+
+  // Routed-request view: `headers` and `tls` are what route matching reads.
+  get headers(): Headers {
+    return this.requestHeaders;
+  }
+
+  get tls(): boolean {
+    return this.connection.transportProtocol === 'tls';
+  }
+
+  get isOver(): boolean {
+    return this.isComplete;
+  }
+
+  /** The response has begun: from here on a failure can only cut it. */
+  get responseStarted(): boolean {
+    return this.isResponseStarted;
+  }
+
+  get requestEnded(): boolean {
+    return this.isRequestEnded;
+  }
+
+  // ---- request, from the connection manager
+
+  /** The head is decoded; `endStream` when no body follows. */
+  start(endStream: boolean): void {
+    if (endStream) this.endRequest();
+    this.runRequestHead();
+  }
+
+  private endRequest(): void {
+    this.isRequestEnded = true;
+    this.requestEndMs = this.clock.now() - this.startMs;
+  }
+
+  private runRequestHead(): void {
+    const { filters } = this.config;
+    while (this.requestAt < filters.length) {
+      const filter = filters[this.requestAt++] as HttpFilter;
+      if (filter.onRequestHead === null) continue;
+      const status = filter.onRequestHead(this, this.isRequestEnded && this.pendingRequest === null);
+      if (this.isComplete || this.isLocalReply) return;
+      if (status === STOP) {
+        this.isRequestStopped = true;
+        return;
+      }
+    }
+    this.router = new RouterRequest(this, this.config);
+    const pending = this.pendingRequest;
+    this.router.start(this.isRequestEnded && pending === null && this.requestTrailers === null);
+    if (pending === null) return;
+    this.pendingRequest = null;
+    this.replayRequest(pending);
+  }
+
+  private replayRequest(pending: BodyBuffer): void {
+    const last = this.isRequestEnded && this.requestTrailers === null;
+    this.filterRequestData(0, pending.buffer, 0, pending.length, last);
+    if (this.isRequestEnded && this.requestTrailers !== null) this.router?.sendTrailers(this.requestTrailers);
+    this.downstream.resumeRequest();
+  }
+
+  continueRequest(slot: number): void {
+    if (!this.isRequestStopped || this.isComplete || this.requestAt !== slot + 1) return;
+    this.isRequestStopped = false;
+    this.runRequestHead();
+  }
+
+  onRequestData(buffer: Buffer, offset: number, length: number, endStream: boolean): void {
+    if (this.isComplete || this.isLocalReply) return;
+    this.bytesReceived += length;
+    this.activeMs = this.clock.now();
+    if (endStream) this.endRequest();
+    if (this.router === null) {
+      this.holdRequest(buffer, offset, length);
+      return;
+    }
+    if (this.config.requestDataHooks === null) this.router.sendData(buffer, offset, length, endStream);
+    else this.filterRequestData(0, buffer, offset, length, endStream);
+  }
+
+  // A filter is thinking: nothing more is read, so what waits is at most what the kernel had already handed over.
+  private holdRequest(buffer: Buffer, offset: number, length: number): void {
+    this.pendingRequest ??= new BodyBuffer();
+    this.pendingRequest.append(buffer, offset, length);
+    this.downstream.pauseRequest();
+    if (this.pendingRequest.length > this.config.bufferLimitBytes) this.fail(fault.buffer_limit);
+  }
+
+  private filterRequestData(from: number, buffer: Buffer, offset: number, length: number, endStream: boolean): void {
+    const hooks = this.config.requestDataHooks;
+    if (hooks !== null) {
+      for (const filter of hooks) {
+        if (filter.slot < from || filter.onRequestData === null) continue;
+        const status = filter.onRequestData(this, buffer, offset, length, endStream);
+        if (status === STOP || this.isComplete || this.isLocalReply) return;
+      }
+    }
+    this.router?.sendData(buffer, offset, length, endStream);
+  }
+
+  /** For a filter that consumed chunks: passes bytes of its own to the filters behind it. */
+  passRequestData(slot: number, buffer: Buffer, offset: number, length: number, endStream: boolean): void {
+    if (!this.isComplete) this.filterRequestData(slot + 1, buffer, offset, length, endStream);
+  }
+
+  onRequestTrailers(trailers: Headers): void {
+    if (this.isComplete || this.isLocalReply) return;
+    this.requestTrailers = trailers;
+    this.endRequest();
+    if (this.router === null) {
+      this.pendingRequest ??= new BodyBuffer();
+      return;
+    }
+    for (const filter of this.config.requestTrailerHooks ?? []) filter.onRequestTrailers?.(this);
+    if (!this.isComplete) this.router.sendTrailers(trailers);
+  }
+
+  /** The client went away or broke the protocol. */
+  onDownstreamReset(reason: Fault, details: string): void {
+    if (this.isComplete) return;
+    this.fault = reason;
+    this.details = details || reason.code;
+    this.complete();
+  }
+
+  /** Output to the client drained. */
+  onDownstreamDrain(): void {
+    this.router?.resumeResponse();
+  }
+
+  /** The upstream takes bytes again. */
+  onUpstreamDrain(): void {
+    this.downstream.resumeRequest();
+  }
+
+  onUpstreamCongested(): void {
+    this.downstream.pauseRequest();
+  }
+
+  resolveRoute(): Route | null {
+    if (this.isRouteResolved) return this.route;
+    this.isRouteResolved = true;
+    const table = this.config.routes.current(this);
+    this.route = table === null ? null : table.match(this);
+    return this.route;
+  }
+
+  /** Filters that changed what routes match on (path, headers) have the route chosen again. */
+  clearRoute(): void {
+    this.isRouteResolved = false;
+    this.route = null;
+  }
+
+  routeConfig(filterName: string): unknown {
+    return this.resolveRoute()?.filterOverride(filterName, this) ?? null;
+  }
+
+  // ---- response, from the router or a local reply
+
+  onInformational(status: number, headers: Headers): void {
+    if (!this.isComplete && !this.isResponseStarted) this.downstream.sendInformational(status, headers);
+  }
+
+  onResponseHead(status: number, headers: Headers, endStream: boolean): void {
+    if (this.isComplete) return;
+    this.status = status;
+    this.responseHeaders = headers;
+    this.activeMs = this.clock.now();
+    if (endStream) this.markResponseEnd();
+    this.responseAt = 0;
+    this.runResponseHead(endStream);
+  }
+
+  private markResponseEnd(): void {
+    if (!this.isLocalReply) this.responseEndMs = this.clock.now() - this.startMs;
+  }
+
+  private runResponseHead(endStream: boolean): void {
+    const hooks = this.config.responseHeadHooks;
+    if (hooks !== null) {
+      while (this.responseAt < hooks.length) {
+        const filter = hooks[this.responseAt++] as HttpFilter;
+        const status = filter.onResponseHead?.(this, endStream);
+        if (this.isComplete) return;
+        if (status === STOP) {
+          this.isResponseStopped = true;
+          this.pendingResponse = endStream ? null : new BodyBuffer();
+          return;
+        }
+      }
+    }
+    this.isResponseStarted = true;
+    this.config.finishResponseHead(this);
+    this.downstream.sendHead(this, endStream);
+    if (endStream) this.endResponse();
+  }
+
+  continueResponse(slot: number): void {
+    const hooks = this.config.responseHeadHooks;
+    if (!this.isResponseStopped || this.isComplete || hooks === null || hooks[this.responseAt - 1]?.slot !== slot) return;
+    this.isResponseStopped = false;
+    const pending = this.pendingResponse;
+    this.pendingResponse = null;
+    this.runResponseHead(pending === null);
+    if (pending === null || this.isComplete) return;
+    const ended = this.responseEndMs >= 0;
+    if (pending.length > 0 || ended) this.filterResponseData(null, pending.buffer, 0, pending.length, ended);
+    this.router?.resumeResponse();
+  }
+
+  onResponseData(buffer: Buffer, offset: number, length: number, endStream: boolean): void {
+    if (this.isComplete) return;
+    this.activeMs = this.clock.now();
+    if (endStream) this.markResponseEnd();
+    if (this.isResponseStopped) {
+      this.holdResponse(buffer, offset, length);
+      return;
+    }
+    if (this.config.responseDataHooks === null) this.sendData(buffer, offset, length, endStream);
+    else this.filterResponseData(null, buffer, offset, length, endStream);
+  }
+
+  private holdResponse(buffer: Buffer, offset: number, length: number): void {
+    this.pendingResponse ??= new BodyBuffer();
+    this.pendingResponse.append(buffer, offset, length);
+    this.router?.pauseResponse();
+  }
+
+  private filterResponseData(
+    after: number | null,
+    buffer: Buffer,
+    offset: number,
+    length: number,
+    endStream: boolean,
+  ): void {
+    for (const filter of this.config.responseDataHooks ?? []) {
+      if ((after !== null && filter.slot >= after) || filter.onResponseData === null) continue;
+      const status = filter.onResponseData(this, buffer, offset, length, endStream);
+      if (status === STOP || this.isComplete) return;
+    }
+    this.sendData(buffer, offset, length, endStream);
+  }
+
+  /** For a filter that consumed response chunks: passes bytes of its own towards the client. */
+  passResponseData(slot: number, buffer: Buffer, offset: number, length: number, endStream: boolean): void {
+    if (!this.isComplete) this.filterResponseData(slot, buffer, offset, length, endStream);
+  }
+
+  private sendData(buffer: Buffer, offset: number, length: number, endStream: boolean): void {
+    this.bytesSent += length;
+    this.downstream.sendData(buffer, offset, length, endStream);
+    if (endStream) this.endResponse();
+    else if (this.downstream.isCongested) this.router?.pauseResponse();
+  }
+
+  onResponseTrailers(trailers: Headers): void {
+    if (this.isComplete) return;
+    this.responseTrailers = trailers;
+    this.markResponseEnd();
+    for (const filter of this.config.responseTrailerHooks ?? []) filter.onResponseTrailers?.(this);
+    this.downstream.sendTrailers(trailers);
+    this.endResponse();
+  }
+
+  private endResponse(): void {
+    this.isResponseEnded = true;
+    this.complete();
+  }
+
+  // ---- endings
+
+  fail(reason: Fault, details = '', status = 0, body = ''): void {
+    if (this.isComplete) return;
+    this.fault = reason;
+    this.details = details || reason.code;
+    if (this.isResponseStarted || reason.status === 0) {
+      this.downstream.cut(this);
+      this.complete();
+      return;
+    }
+    this.decisionId = this.config.decisions.newId();
+    const text = body || reason.message;
+    this.answer(status || reason.status, localReplyHead(this, reason, text), text);
+  }
+
+  reply(status: number, headers: Headers, body: string, details: string): void {
+    if (this.isComplete || this.isResponseStarted) return;
+    this.details = details;
+    this.answer(status, headers, body);
+  }
+
+  private answer(status: number, headers: Headers, body: string): void {
+    this.isLocalReply = true;
+    this.router?.abandon();
+    this.isResponseStopped = false;
+    this.pendingResponse = null;
+    const isGrpc = headers.has('grpc-status');
+    const bytes = isGrpc || body === '' ? noBytes : Buffer.from(body);
+    if (!isGrpc && !headers.has('content-length')) headers.set('content-length', String(bytes.length));
+    const hasBody = bytes.length > 0 && this.method !== 'HEAD';
+    this.onResponseHead(isGrpc ? 200 : status, headers, !hasBody);
+    if (hasBody && !this.isComplete) this.sendData(bytes, 0, bytes.length, true);
+  }
+
+  /** Whether the response came to its end; false when it was cut. */
+  get responseEnded(): boolean {
+    return this.isResponseEnded;
+  }
+
+  private complete(): void {
+    if (this.isComplete) return;
+    this.isComplete = true;
+    this.endMs = this.clock.now() - this.startMs;
+    this.router?.finish();
+    const { config } = this;
+    if (config.completeHooks !== null) for (const filter of config.completeHooks) filter.onComplete?.(this);
+    config.stats.onComplete(this);
+    if (this.decisionId !== '') config.decisions.record(this);
+    if (config.accessLog !== null) config.accessLog.log(this);
+    this.downstream.onExchangeComplete(this);
+  }
+}
+
+const noState: unknown[] = [];

@@ -1,0 +1,118 @@
+// Opens one connection to a host: TCP or TLS, bounded in time, failures as values.
+
+import net from 'node:net';
+import type { Clock, Timer } from '@weft/lib/clock';
+import { messageOf } from '@weft/lib/error';
+import type { Host } from '../cluster/host.ts';
+import { type Fault, fault } from '../fault/fault.ts';
+import { Connection, type ConnectionOwner } from '../io/connection.ts';
+import { sharedRead } from '../io/read-buffer.ts';
+
+/** Who asked for the connection. Exactly one of the two is called, once. */
+export interface ConnectEvents {
+  onConnected(connecting: Connecting, connection: Connection): void;
+  onConnectFailed(connecting: Connecting, fault: Fault, details: string): void;
+}
+
+/** A connection attempt that can be given up. */
+export class Connecting implements ConnectionOwner {
+  private readonly events: ConnectEvents;
+  private readonly host: Host;
+  private connection: Connection | null = null;
+  private timer: Timer | null = null;
+  private isSettled = false;
+  private isTls = false;
+  private isTcpConnected = false;
+
+  constructor(host: Host, clock: Clock, events: ConnectEvents) {
+    this.host = host;
+    this.events = events;
+    this.timer = clock.start(host.cluster.connectTimeoutMs, onTimeout, this as Connecting);
+    if (host.tls === null) this.openTcp();
+    else this.openTls();
+  }
+
+  private openTcp(): void {
+    const { host } = this;
+    const onread = sharedRead((buffer, offset, length) => this.connection?.deliver(buffer, offset, length));
+    const socket = net.connect({
+      ...target(host),
+      noDelay: true,
+      allowHalfOpen: true,
+      keepAlive: host.cluster.keepAlive !== null,
+      keepAliveInitialDelay: host.cluster.keepAlive?.idleMs ?? 0,
+      onread,
+    });
+    this.connection = new Connection(socket, this);
+    socket.once('connect', () => this.onReady());
+  }
+
+  private openTls(): void {
+    const { host } = this;
+    const { tls } = host;
+    if (tls === null) return;
+    this.isTls = true;
+    const socket = tls.connect(target(host), host.tlsNames);
+    socket.setNoDelay(true);
+    socket.once('connect', () => {
+      this.isTcpConnected = true;
+    });
+    this.connection = new Connection(socket, this);
+    this.connection.listenForData();
+    // Every check of the peer is done by then; a refusal is an `error` in place of it.
+    socket.once('secureConnect', () => this.onReady());
+  }
+
+  private onReady(): void {
+    if (this.isSettled || this.connection === null) return;
+    this.settle();
+    this.connection.release();
+    this.events.onConnected(this, this.connection);
+  }
+
+  private settle(): void {
+    this.isSettled = true;
+    this.timer?.stop();
+    this.timer = null;
+  }
+
+  /** Fails the attempt, or gives it up silently when nobody waits any more. */
+  fail(reason: Fault, details: string): void {
+    if (this.isSettled) return;
+    this.settle();
+    this.connection?.release();
+    this.connection?.destroy();
+    this.events.onConnectFailed(this, reason, details);
+  }
+
+  /** Nobody waits any more. */
+  cancel(): void {
+    if (this.isSettled) return;
+    this.settle();
+    this.connection?.release();
+    this.connection?.destroy();
+  }
+
+  onBytes(): void {
+    this.fail(fault.upstream_protocol_error, 'bytes before the connection was ready');
+  }
+
+  onFin(): void {
+    this.fail(this.isTls && this.isTcpConnected ? fault.tls_failed : fault.connect_failed, 'the peer closed while connecting');
+  }
+
+  onClose(error: Error | null): void {
+    const details = error === null ? 'the connection was closed' : messageOf(error);
+    this.fail(this.isTls && this.isTcpConnected ? fault.tls_failed : fault.connect_failed, details);
+  }
+
+  onDrain(): void {}
+}
+
+function target(host: Host): { host: string; port: number } | { path: string } {
+  return host.isPipe ? { path: host.address } : { host: host.address, port: host.port };
+}
+
+function onTimeout(connecting: Connecting): void {
+  connecting.fail(fault.connect_timeout, 'connect_timeout');
+}

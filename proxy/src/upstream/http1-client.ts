@@ -1,0 +1,311 @@
+// One HTTP/1.1 connection to a host: one exchange at a time, then back to the pool.
+
+import type { Clock, Timer } from '@weft/lib/clock';
+import { type HeaderBlock, Headers } from '@weft/lib/header';
+import { type Fault, fault } from '../fault/fault.ts';
+import type { Connection, ConnectionOwner } from '../io/connection.ts';
+import { type Http1Limits, type ResponseHead, ResponseDecoder, type ResponseSink } from '../protocol/http1/decode.ts';
+import {
+  encodeChunkEnd,
+  encodeChunkHead,
+  encodeLastChunk,
+  encodeRequestHead,
+  FRAMING_CHUNKED,
+  FRAMING_LENGTH,
+  FRAMING_NONE,
+  type Framing,
+} from '../protocol/http1/encode.ts';
+import type { UpstreamEvents, UpstreamHead, UpstreamStream } from './upstream-stream.ts';
+
+/** What the pool wants to know of its connections. */
+export interface Http1ClientOwner {
+  /** The exchange is over and the connection may carry the next one. */
+  onClientFree(client: Http1Client): void;
+  onClientClosed(client: Http1Client): void;
+}
+
+/** Subtracted from the endpoint's `Keep-Alive: timeout`, so that it is us who close first. */
+const keepAliveMarginMs = 1000;
+
+/** States: free → busy (`start`) → free (both messages complete) | closed. */
+export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStream {
+  private readonly connection: Connection;
+  private readonly owner: Http1ClientOwner;
+  private readonly clock: Clock;
+  private readonly decoder: ResponseDecoder;
+  private events: UpstreamEvents | null = null;
+  private isRequestEnded = true;
+  private isResponseEnded = true;
+  private isChunked = false;
+  private isTunnel = false;
+  private isUpgrade = false;
+  private hasBody = false;
+  private mayReuse = true;
+  /** Bytes of the request that are still in the arena: it has not left the process. */
+  private flushedAtStart = 0;
+  private gotResponseByte = false;
+  /** The block whose `Keep-Alive` was read; most responses of one endpoint share it. */
+  private hintBlock: HeaderBlock | null = null;
+  private idleTimer: Timer | null = null;
+  private idleTimeoutMs: number;
+  private readonly requestsMax: number;
+  private readonly expiresMs: number;
+  requests = 0;
+  isClosed = false;
+
+  constructor(connection: Connection, owner: Http1ClientOwner, clock: Clock, options: Http1ClientOptions) {
+    this.connection = connection;
+    this.owner = owner;
+    this.clock = clock;
+    this.decoder = new ResponseDecoder(options.limits, this);
+    this.idleTimeoutMs = options.idleTimeoutMs;
+    this.requestsMax = options.requestsMax;
+    this.expiresMs = options.maxDurationMs === 0 ? Number.POSITIVE_INFINITY : clock.now() + options.maxDurationMs;
+    connection.owner = this;
+  }
+
+  get isCongested(): boolean {
+    return this.connection.isCongested;
+  }
+
+  get localAddress(): string {
+    const { socket } = this.connection;
+    return `${socket.localAddress ?? ''}:${socket.localPort ?? 0}`;
+  }
+
+  /** Sends the head. The connection must be free. */
+  start(head: UpstreamHead, endStream: boolean, events: UpstreamEvents): void {
+    this.idleTimer?.stop();
+    this.idleTimer = null;
+    this.events = events;
+    this.requests++;
+    this.gotResponseByte = false;
+    this.isResponseEnded = false;
+    this.isUpgrade = head.upgrade !== null;
+    this.isRequestEnded = endStream && !this.isUpgrade;
+    const framing = requestFraming(head, endStream);
+    this.isChunked = framing === FRAMING_CHUNKED;
+    this.isTunnel = false;
+    if (head.upgrade !== null && head.upgrade !== 'CONNECT') {
+      head.requestHeaders.set('connection', 'Upgrade');
+      head.requestHeaders.set('upgrade', head.upgrade);
+    }
+    this.decoder.start(head.method);
+    this.flushedAtStart = this.connection.bytesWritten;
+    encodeRequestHead(this.connection.out, head.method, head.path, head.authority, head.requestHeaders, framing);
+    if (this.requests >= this.requestsMax || this.clock.now() > this.expiresMs) this.mayReuse = false;
+    events.onUpstreamReady(this);
+  }
+
+  sendData(buffer: Buffer, offset: number, length: number, endStream: boolean): void {
+    if (this.isClosed || this.isRequestEnded) return;
+    if (length > 0) this.writeBody(buffer, offset, length);
+    if (endStream) this.endRequest(null);
+  }
+
+  private writeBody(buffer: Buffer, offset: number, length: number): void {
+    if (!this.isChunked) {
+      this.connection.write(buffer, offset, length);
+      return;
+    }
+    encodeChunkHead(this.connection.out, length);
+    this.connection.write(buffer, offset, length);
+    encodeChunkEnd(this.connection.out);
+  }
+
+  sendTrailers(trailers: Headers): void {
+    if (!this.isClosed && !this.isRequestEnded) this.endRequest(trailers);
+  }
+
+  private endRequest(trailers: Headers | null): void {
+    this.isRequestEnded = true;
+    if (this.isTunnel || this.isUpgrade) {
+      if (this.isTunnel) this.connection.end();
+    } else if (this.isChunked) encodeLastChunk(this.connection.out, trailers);
+    if (this.isResponseEnded) this.finish();
+  }
+
+  abandon(): void {
+    this.events = null;
+    if (this.isClosed) return;
+    this.connection.release();
+    this.connection.destroy();
+    this.close();
+  }
+
+  pauseResponse(): void {
+    this.connection.pause();
+  }
+
+  resumeResponse(): void {
+    this.connection.resume();
+  }
+
+  onBytes(buffer: Buffer, offset: number, length: number): void {
+    if (this.events === null) {
+      // Bytes nobody asked for: a second response would be taken for the next request's.
+      this.abandon();
+      return;
+    }
+    this.gotResponseByte = true;
+    if (this.isTunnel) {
+      this.events.onResponseData(buffer, offset, length, false);
+      return;
+    }
+    const used = this.decoder.decode(buffer, offset, offset + length);
+    if (this.decoder.error !== null) {
+      this.fail(this.decoder.error.kind === 'too-large' ? fault.response_headers_too_large : fault.upstream_protocol_error, this.decoder.error.code);
+      return;
+    }
+    if (used < length) this.onSurplus(buffer, offset + used, length - used);
+  }
+
+  // After a switch of protocols the rest belongs to the tunnel; after a complete response it belongs to nobody.
+  private onSurplus(buffer: Buffer, offset: number, length: number): void {
+    if (this.isTunnel && this.events !== null) this.events.onResponseData(buffer, offset, length, false);
+    else if (!this.isClosed) this.abandon();
+  }
+
+  onInformational(head: ResponseHead): void {
+    this.events?.onInformational(head.status, new Headers(head.block));
+  }
+
+  onResponse(head: ResponseHead): void {
+    const { events } = this;
+    if (events === null) return;
+    if (head.isTunnel && !this.isUpgrade) {
+      this.fail(fault.upgrade_failed, 'an upgrade that nobody asked for');
+      return;
+    }
+    this.isTunnel = head.isTunnel;
+    if (!head.keepAlive) this.mayReuse = false;
+    if (head.block !== this.hintBlock) this.readKeepAliveHint(head.block);
+    this.hasBody = head.hasBody;
+    events.onResponseHead(head.status, new Headers(head.block), !head.hasBody && !this.isTunnel);
+  }
+
+  private readKeepAliveHint(block: HeaderBlock): void {
+    this.hintBlock = block;
+    const value = new Headers(block).get('keep-alive');
+    const seconds = value === undefined ? null : /(?:^|[,;\s])timeout=(\d{1,6})/i.exec(value);
+    if (seconds === null) return;
+    const hintMs = Math.max(0, Number(seconds[1]) * 1000 - keepAliveMarginMs);
+    if (hintMs === 0) this.mayReuse = false;
+    else if (this.idleTimeoutMs === 0 || hintMs < this.idleTimeoutMs) this.idleTimeoutMs = hintMs;
+  }
+
+  onData(buffer: Buffer, offset: number, length: number): void {
+    this.events?.onResponseData(buffer, offset, length, false);
+  }
+
+  onEnd(trailers: HeaderBlock | null): void {
+    if (this.isTunnel) return;
+    const { events, hasBody } = this;
+    this.isResponseEnded = true;
+    if (events === null) return;
+    if (this.isRequestEnded) this.events = null;
+    if (trailers !== null) events.onResponseTrailers(new Headers(trailers));
+    else if (hasBody) events.onResponseData(noBytes, 0, 0, true);
+    if (this.isRequestEnded) this.finish();
+  }
+
+  private finish(): void {
+    this.events = null;
+    if (this.isClosed) return;
+    if (!this.mayReuse || this.connection.ended) {
+      this.abandon();
+      return;
+    }
+    if (this.idleTimeoutMs > 0) this.idleTimer = this.clock.start(this.idleTimeoutMs, onIdle, this as Http1Client);
+    if (this.connection.paused) this.connection.resume();
+    this.owner.onClientFree(this);
+  }
+
+  onFin(): void {
+    if (this.isTunnel) {
+      const { events } = this;
+      this.isResponseEnded = true;
+      events?.onResponseData(noBytes, 0, 0, true);
+      if (this.isRequestEnded) this.abandon();
+      return;
+    }
+    this.onPeerGone('the endpoint closed the connection');
+  }
+
+  onClose(error: Error | null): void {
+    if (!this.isClosed) this.onPeerGone(error === null ? 'the connection was closed' : error.message);
+  }
+
+  private onPeerGone(details: string): void {
+    if (this.events === null || this.isTunnel) {
+      const { events } = this;
+      this.events = null;
+      if (!this.isResponseEnded) events?.onUpstreamFailed(fault.upstream_closed, details);
+      this.abandon();
+      return;
+    }
+    this.mayReuse = false;
+    if (this.decoder.finish()) {
+      if (!this.isClosed) this.abandon();
+      return;
+    }
+    this.fail(this.closeFault(), details);
+  }
+
+  private closeFault(): Fault {
+    if (this.gotResponseByte) return fault.upstream_closed;
+    const leftTheProcess = this.connection.bytesWritten > this.flushedAtStart;
+    if (!leftTheProcess) return fault.connection_closed_unused;
+    return this.requests > 1 ? fault.reused_connection_closed : fault.upstream_closed;
+  }
+
+  private fail(reason: Fault, details: string): void {
+    const { events } = this;
+    this.events = null;
+    this.abandon();
+    events?.onUpstreamFailed(reason, details);
+  }
+
+  onDrain(): void {
+    this.events?.onUpstreamDrain();
+  }
+
+  /** Ends a free connection. */
+  closeIdle(): void {
+    this.abandon();
+  }
+
+  /** Lets the present exchange finish, then closes. */
+  retire(): void {
+    this.mayReuse = false;
+    if (this.events === null) this.abandon();
+  }
+
+  private close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.idleTimer?.stop();
+    this.idleTimer = null;
+    this.owner.onClientClosed(this);
+  }
+}
+
+/** Limits of one connection, from the cluster. Zero means none. */
+export interface Http1ClientOptions {
+  readonly limits: Http1Limits;
+  readonly idleTimeoutMs: number;
+  readonly requestsMax: number;
+  readonly maxDurationMs: number;
+}
+
+const noBytes = Buffer.alloc(0);
+
+function onIdle(client: Http1Client): void {
+  client.closeIdle();
+}
+
+function requestFraming(head: UpstreamHead, endStream: boolean): Framing {
+  if (head.upgrade !== null) return FRAMING_NONE;
+  if (head.requestHeaders.has('content-length')) return FRAMING_LENGTH;
+  return endStream ? FRAMING_NONE : FRAMING_CHUNKED;
+}

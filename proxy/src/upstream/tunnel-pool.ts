@@ -1,0 +1,163 @@
+// CONNECT that ends at this proxy (Envoy: connect_config): each tunnel gets a bare connection of its own to the host.
+
+import type { Clock } from '@weft/lib/clock';
+import { Headers } from '@weft/lib/header';
+import type { Host } from '../cluster/host.ts';
+import { type Fault, fault } from '../fault/fault.ts';
+import type { Connection, ConnectionOwner } from '../io/connection.ts';
+import { type ConnectEvents, Connecting } from './connect.ts';
+import type { UpstreamEvents, UpstreamHead, UpstreamPool, UpstreamStream } from './upstream-stream.ts';
+
+const noBytes = Buffer.alloc(0);
+
+/** Nothing is pooled here; it counts and bounds. */
+export class TunnelPool implements UpstreamPool, ConnectEvents {
+  private readonly host: Host;
+  private readonly clock: Clock;
+  private readonly waiting: Map<Connecting, UpstreamEvents> = new Map();
+  private open = 0;
+
+  constructor(host: Host, clock: Clock) {
+    this.host = host;
+    this.clock = clock;
+  }
+
+  get connections(): number {
+    return this.open + this.waiting.size;
+  }
+
+  start(_head: UpstreamHead, _endStream: boolean, events: UpstreamEvents): void {
+    const { cluster, stats } = this.host;
+    if (!cluster.breakers.tryConnection()) {
+      events.onUpstreamFailed(fault.breaker_open, 'max_connections');
+      return;
+    }
+    cluster.stats.upstreamCxTotal.inc();
+    cluster.stats.upstreamCxActive.inc();
+    stats.cxTotal++;
+    stats.cxActive++;
+    this.waiting.set(new Connecting(this.host, this.clock, this), events);
+  }
+
+  onConnected(connecting: Connecting, connection: Connection): void {
+    const events = this.waiting.get(connecting);
+    this.waiting.delete(connecting);
+    this.host.onTcpConnectResult(true);
+    if (events === undefined) {
+      connection.destroy();
+      this.releaseConnection();
+      return;
+    }
+    this.open++;
+    new Tunnel(connection, events, () => {
+      this.open--;
+      this.releaseConnection();
+    }).begin();
+  }
+
+  onConnectFailed(connecting: Connecting, reason: Fault, details: string): void {
+    const events = this.waiting.get(connecting);
+    this.waiting.delete(connecting);
+    this.host.cluster.stats.upstreamCxConnectFail.inc();
+    if (reason === fault.connect_timeout) this.host.cluster.stats.upstreamCxConnectTimeout.inc();
+    this.host.onTcpConnectResult(false);
+    this.releaseConnection();
+    events?.onUpstreamFailed(reason, details);
+  }
+
+  private releaseConnection(): void {
+    this.host.cluster.breakers.releaseConnection();
+    this.host.cluster.stats.upstreamCxActive.dec();
+    this.host.stats.cxActive--;
+  }
+
+  cancel(events: UpstreamEvents): void {
+    for (const [connecting, waiting] of this.waiting) {
+      if (waiting !== events) continue;
+      this.waiting.delete(connecting);
+      connecting.cancel();
+      this.releaseConnection();
+      return;
+    }
+  }
+
+  /** A tunnel belongs to its two ends; it outlives the configuration of its host. */
+  drain(): void {}
+}
+
+/** One tunnel's upstream half. */
+class Tunnel implements ConnectionOwner, UpstreamStream {
+  private readonly connection: Connection;
+  private readonly onGone: () => void;
+  private events: UpstreamEvents | null;
+  private isGone = false;
+
+  constructor(connection: Connection, events: UpstreamEvents, onGone: () => void) {
+    this.connection = connection;
+    this.events = events;
+    this.onGone = onGone;
+    connection.owner = this;
+  }
+
+  begin(): void {
+    this.events?.onUpstreamReady(this);
+    this.events?.onResponseHead(200, Headers.of(), false);
+  }
+
+  get isCongested(): boolean {
+    return this.connection.isCongested;
+  }
+
+  get localAddress(): string {
+    return `${this.connection.socket.localAddress ?? ''}:${this.connection.socket.localPort ?? 0}`;
+  }
+
+  sendData(buffer: Buffer, offset: number, length: number, endStream: boolean): void {
+    if (length > 0) this.connection.write(buffer, offset, length);
+    if (endStream) this.connection.end();
+  }
+
+  sendTrailers(): void {
+    this.connection.end();
+  }
+
+  pauseResponse(): void {
+    this.connection.pause();
+  }
+
+  resumeResponse(): void {
+    this.connection.resume();
+  }
+
+  abandon(): void {
+    this.events = null;
+    this.connection.flush();
+    this.connection.destroy();
+    this.gone();
+  }
+
+  onBytes(buffer: Buffer, offset: number, length: number): void {
+    this.events?.onResponseData(buffer, offset, length, false);
+  }
+
+  onFin(): void {
+    this.events?.onResponseData(noBytes, 0, 0, true);
+  }
+
+  onClose(error: Error | null): void {
+    const { events } = this;
+    this.events = null;
+    this.gone();
+    events?.onUpstreamFailed(fault.upstream_closed, error === null ? 'the connection was closed' : error.message);
+  }
+
+  onDrain(): void {
+    this.events?.onUpstreamDrain();
+  }
+
+  private gone(): void {
+    if (this.isGone) return;
+    this.isGone = true;
+    this.onGone();
+  }
+}
