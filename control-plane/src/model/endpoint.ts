@@ -1,0 +1,178 @@
+// Endpoints of services: which workloads stand behind each port, who they are and whether they speak mutual TLS. They change most,
+// hence they are built by themselves.
+
+import { isIP } from 'node:net';
+import type { StoredResource, World } from '../store/world.ts';
+import { labelsFit } from './host.ts';
+import type { PeerAuthentications } from './peer-authentication.ts';
+import type { InlineEndpoint, MeshPort, MeshService } from './service.ts';
+import { type MeshSettings, spiffeId } from './settings.ts';
+
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly weight: number;
+  readonly isHealthy: boolean;
+  /** SPIFFE id, or null when the workload has none. */
+  readonly identity: string | null;
+  /** Whether connections to it are mutual TLS unless a DestinationRule says otherwise. */
+  readonly mutualTls: boolean;
+  /** `region/zone/subzone`, empty when unknown. */
+  readonly locality: string;
+  readonly workload: string;
+}
+
+/** Endpoints by `service id:port`. */
+export type EndpointTable = ReadonlyMap<string, readonly Endpoint[]>;
+
+/** The key of a service port in an `EndpointTable`. */
+export function endpointKey(service: MeshService, port: MeshPort): string {
+  return `${service.id}:${port.number}`;
+}
+
+/** What a workload is known by before a port is chosen. */
+interface Workload {
+  readonly spec: InlineEndpoint;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly namespace: string;
+  readonly name: string;
+  readonly isHealthy: boolean;
+  readonly hasSidecar: boolean;
+}
+
+/** Label by which a workload says that it accepts the mesh's mutual TLS (`istio`) or not (`disabled`). */
+const tlsModeLabel = 'security.istio.io/tlsMode';
+
+export function buildEndpoints(
+  world: World,
+  services: readonly MeshService[],
+  authentications: PeerAuthentications,
+  settings: MeshSettings,
+): EndpointTable {
+  const byNamespace = workloadsByNamespace(world);
+  const table = new Map<string, readonly Endpoint[]>();
+  for (const service of services) {
+    const workloads = workloadsOf(service, byNamespace);
+    for (const port of service.ports) {
+      const endpoints = workloads.map((workload) => endpointOf(service, port, workload, authentications, settings));
+      table.set(endpointKey(service, port), endpoints.filter((endpoint) => endpoint !== null).sort(byAddress));
+    }
+  }
+  return table;
+}
+
+function byAddress(a: Endpoint, b: Endpoint): number {
+  if (a.address !== b.address) return a.address < b.address ? -1 : 1;
+  return a.port - b.port;
+}
+
+function workloadsByNamespace(world: World): ReadonlyMap<string, readonly Workload[]> {
+  const byNamespace = new Map<string, Workload[]>();
+  for (const resource of world.list('WorkloadEntry')) {
+    const workload = registeredWorkload(resource);
+    const list = byNamespace.get(workload.namespace);
+    if (list === undefined) byNamespace.set(workload.namespace, [workload]);
+    else list.push(workload);
+  }
+  return byNamespace;
+}
+
+function registeredWorkload(resource: StoredResource<'WorkloadEntry'>): Workload {
+  const { metadata, spec, status } = resource.object;
+  const labels = { ...metadata.labels, ...spec.labels };
+  const tlsMode = labels[tlsModeLabel];
+  const isLocalProcess = metadata.annotations?.['weft.dev/process'] !== undefined;
+  return {
+    spec,
+    labels,
+    namespace: metadata.namespace ?? 'default',
+    name: metadata.name,
+    isHealthy: !isMarkedUnhealthy(status),
+    // A process of the local mesh is registered by its supervisor with the port of its sidecar.
+    hasSidecar: tlsMode === undefined ? isLocalProcess : tlsMode === 'istio',
+  };
+}
+
+function isMarkedUnhealthy(status: unknown): boolean {
+  if (typeof status !== 'object' || status === null || !('conditions' in status)) return false;
+  const { conditions } = status;
+  if (!Array.isArray(conditions)) return false;
+  return conditions.some(
+    (entry: unknown) =>
+      typeof entry === 'object' &&
+      entry !== null &&
+      'type' in entry &&
+      entry.type === 'Healthy' &&
+      'status' in entry &&
+      entry.status === 'False',
+  );
+}
+
+function workloadsOf(service: MeshService, byNamespace: ReadonlyMap<string, readonly Workload[]>): readonly Workload[] {
+  if (service.inline.length > 0) return service.inline.map((spec) => inlineWorkload(service, spec));
+  const { selector } = service;
+  if (selector === null) return [];
+  return (byNamespace.get(service.namespace) ?? []).filter((workload) => labelsFit(selector, workload.labels));
+}
+
+function inlineWorkload(service: MeshService, spec: InlineEndpoint): Workload {
+  const labels = spec.labels ?? {};
+  return {
+    spec,
+    labels,
+    namespace: service.namespace,
+    name: spec.address ?? '',
+    isHealthy: true,
+    hasSidecar: labels[tlsModeLabel] === 'istio',
+  };
+}
+
+function endpointOf(
+  service: MeshService,
+  port: MeshPort,
+  workload: Workload,
+  authentications: PeerAuthentications,
+  settings: MeshSettings,
+): Endpoint | null {
+  const { spec } = workload;
+  if (spec.address === undefined || spec.address === '') return null;
+  // A static cluster cannot resolve names; validation reports it.
+  if (service.resolution === 'static' && isIP(spec.address) === 0) return null;
+  const number = workloadPort(port, spec.ports);
+  const mode = authentications.modeOf(workload, [number, port.targetPort, port.number]);
+  return {
+    address: spec.address,
+    port: number,
+    labels: workload.labels,
+    weight: spec.weight === undefined || spec.weight === 0 ? 1 : spec.weight,
+    isHealthy: workload.isHealthy,
+    identity: workload.hasSidecar ? spiffeId(settings, workload.namespace, spec.serviceAccount ?? 'default') : null,
+    mutualTls: workload.hasSidecar && mode !== 'DISABLE',
+    locality: spec.locality ?? '',
+    workload: workload.name,
+  };
+}
+
+/** The workload's own port of that name, else the service's target port. */
+function workloadPort(port: MeshPort, ports: Readonly<Record<string, number>> | undefined): number {
+  const named = ports?.[port.name];
+  if (named !== undefined) return named;
+  if (typeof port.targetPort === 'number') return port.targetPort;
+  return ports?.[port.targetPort] ?? port.number;
+}
+
+/**
+ * What clusters are made from: the kinds of endpoints there are, not how many. While it stays the same, a change of endpoints
+ * changes no cluster.
+ */
+export function endpointTraits(table: EndpointTable): string {
+  const parts: string[] = [];
+  for (const [key, endpoints] of table) {
+    const traits = new Set<string>();
+    for (const { identity, mutualTls, labels } of endpoints)
+      traits.add(`${identity} ${mutualTls} ${JSON.stringify(labels)}`);
+    parts.push(`${key} ${[...traits].sort().join(' ')}`);
+  }
+  return parts.join('\n');
+}

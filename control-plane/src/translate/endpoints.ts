@@ -1,0 +1,72 @@
+// Endpoints of clusters, grouped by locality. Made alone when nothing but endpoints changed.
+
+import type { envoy } from '@weft/api/xds/types';
+import type { Endpoint } from '../model/endpoint.ts';
+import { outboundCluster } from './cluster-name.ts';
+import { tlsModeKey } from './cluster-tls.ts';
+import { socketAddress } from './message.ts';
+import { weftMetadataKey } from './origin-metadata.ts';
+import type { Reach } from './reach.ts';
+import type { ClusterLoadAssignment } from './snapshot.ts';
+
+type LbEndpoint = envoy.config.endpoint.v3.LbEndpoint;
+type LocalityLbEndpoints = envoy.config.endpoint.v3.LocalityLbEndpoints;
+
+/** Load assignments of all EDS clusters in reach; `wanted` limits them to the named clusters. */
+export function endpointAssignments(reach: Reach, wanted: ReadonlySet<string> | null): ClusterLoadAssignment[] {
+  const assignments: ClusterLoadAssignment[] = [];
+  for (const service of reach.services.values()) {
+    if (service.resolution !== 'static') continue;
+    const subsets = reach.ruleOf(service)?.subsets.map((item) => item.subset.name) ?? [];
+    for (const port of service.ports) {
+      for (const subset of ['', ...subsets]) {
+        const name = outboundCluster(port.number, subset, service.host);
+        if (wanted !== null && !wanted.has(name)) continue;
+        assignments.push(loadAssignment(name, reach.endpointsOf(service, port, subset)));
+      }
+    }
+  }
+  return assignments;
+}
+
+/** One cluster's endpoints. */
+export function loadAssignment(clusterName: string, endpoints: readonly Endpoint[]): ClusterLoadAssignment {
+  const byLocality = new Map<string, Endpoint[]>();
+  for (const endpoint of endpoints) {
+    const group = byLocality.get(endpoint.locality);
+    if (group === undefined) byLocality.set(endpoint.locality, [endpoint]);
+    else group.push(endpoint);
+  }
+  const groups = [...byLocality]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, members]) => localityGroup(name, members));
+  return { clusterName, ...(groups.length > 0 ? { endpoints: groups } : {}) };
+}
+
+function localityGroup(locality: string, members: readonly Endpoint[]): LocalityLbEndpoints {
+  const weight = members.reduce((sum, { weight }) => sum + weight, 0);
+  return {
+    ...(locality === '' ? {} : { locality: localityOf(locality) }),
+    lbEndpoints: members.map(lbEndpoint),
+    loadBalancingWeight: Math.min(weight, 4_294_967_295),
+  };
+}
+
+function localityOf(text: string): envoy.config.core.v3.Locality {
+  const [region = '', zone = '', subZone = ''] = text.split('/');
+  return { region, ...(zone === '' ? {} : { zone }), ...(subZone === '' ? {} : { subZone }) };
+}
+
+function lbEndpoint(endpoint: Endpoint): LbEndpoint {
+  return {
+    endpoint: { address: socketAddress(endpoint.address, endpoint.port) },
+    ...(endpoint.isHealthy ? {} : { healthStatus: 'UNHEALTHY' }),
+    metadata: {
+      filterMetadata: {
+        ...(endpoint.mutualTls ? { 'envoy.transport_socket_match': { [tlsModeKey]: 'istio' } } : {}),
+        [weftMetadataKey]: { workload: endpoint.workload },
+      },
+    },
+    loadBalancingWeight: endpoint.weight,
+  };
+}

@@ -1,0 +1,116 @@
+// The filters that listeners are made of: listener, network and HTTP filters with their configuration.
+
+import type { envoy, google } from '@weft/api/xds/types';
+import { packAny } from '@weft/lib/protobuf/codec';
+import { faultFilterName } from './fault-injection.ts';
+import { adsSource, durationOf, noTimeout } from './message.ts';
+import type { TcpTarget } from './tcp-target.ts';
+
+export type HttpFilter = envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter;
+export type NetworkFilter = envoy.config.listener.v3.Filter;
+export type ListenerFilter = envoy.config.listener.v3.ListenerFilter;
+export type AccessLog = envoy.config.accesslog.v3.AccessLog;
+type HttpConnectionManager = envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager;
+type RouteConfiguration = envoy.config.route.v3.RouteConfiguration;
+
+const empty = (name: string, typedConfig: google.protobuf.Any) => ({ name, typedConfig });
+
+export const tlsInspector: ListenerFilter = empty(
+  'envoy.filters.listener.tls_inspector',
+  packAny('envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector', {}),
+);
+
+export const httpInspector: ListenerFilter = empty(
+  'envoy.filters.listener.http_inspector',
+  packAny('envoy.extensions.filters.listener.http_inspector.v3.HttpInspector', {}),
+);
+
+export const originalDestination: ListenerFilter = empty(
+  'envoy.filters.listener.original_dst',
+  packAny('envoy.extensions.filters.listener.original_dst.v3.OriginalDst', {}),
+);
+
+/** What `http_inspector` calls plain HTTP. */
+export const plainHttp: readonly string[] = ['http/1.0', 'http/1.1', 'h2c'];
+
+export const routerFilter: HttpFilter = empty(
+  'envoy.filters.http.router',
+  packAny('envoy.extensions.filters.http.router.v3.Router', {}),
+);
+
+/** Does nothing by itself; routes carry the faults. */
+export const faultFilter: HttpFilter = empty(
+  faultFilterName,
+  packAny('envoy.extensions.filters.http.fault.v3.HTTPFault', {}),
+);
+
+/** Asks for the workload's own credential. */
+export function captureAuthFilter(credentialSha256: string): HttpFilter {
+  const config = packAny('weft.extensions.filters.http.capture_auth.v1.CaptureAuth', { credentialSha256 });
+  return { name: 'weft.filters.http.capture_auth', typedConfig: config };
+}
+
+/** One line per exchange on standard output. */
+const accessLog: readonly AccessLog[] = [
+  {
+    name: 'envoy.access_loggers.stdout',
+    typedConfig: packAny('envoy.extensions.access_loggers.stream.v3.StdoutAccessLog', {}),
+  },
+];
+
+export interface ConnectionManagerOptions {
+  readonly statPrefix: string;
+  /** A route table fetched by name, or written out. */
+  readonly routes: string | RouteConfiguration;
+  readonly httpFilters: readonly HttpFilter[];
+  readonly upgrades?: readonly string[];
+  /** The edge of the mesh: the peer's address counts, and what it says about itself does not. */
+  readonly isEdge?: boolean;
+  /** What is told to the next hop about the caller's certificate. */
+  readonly clientCertificate?: 'SANITIZE' | 'SANITIZE_SET' | 'APPEND_FORWARD';
+}
+
+/** The HTTP connection manager. */
+export function connectionManager(options: ConnectionManagerOptions): NetworkFilter {
+  const { clientCertificate = 'SANITIZE' } = options;
+  const message: HttpConnectionManager = {
+    statPrefix: options.statPrefix,
+    ...(typeof options.routes === 'string'
+      ? { rds: { configSource: adsSource, routeConfigName: options.routes } }
+      : { routeConfig: options.routes }),
+    httpFilters: options.httpFilters,
+    upgradeConfigs: (options.upgrades ?? ['websocket']).map((upgradeType) => ({ upgradeType })),
+    useRemoteAddress: options.isEdge === true,
+    normalizePath: true,
+    streamIdleTimeout: noTimeout,
+    serverHeaderTransformation: 'PASS_THROUGH',
+    accessLog,
+    ...(clientCertificate === 'SANITIZE'
+      ? {}
+      : {
+          forwardClientCertDetails: clientCertificate,
+          setCurrentClientCertDetails: { subject: true, dns: true, uri: true },
+        }),
+  };
+  return {
+    name: 'envoy.filters.network.http_connection_manager',
+    typedConfig: packAny('envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager', message),
+  };
+}
+
+/** The TCP proxy. */
+export function tcpProxy(statPrefix: string, clusters: TcpTarget['clusters'], idleTimeout?: string): NetworkFilter {
+  const [only] = clusters;
+  const idle = durationOf(idleTimeout);
+  const choice =
+    clusters.length === 1 && only !== undefined
+      ? { cluster: only.name }
+      : { weightedClusters: { clusters: clusters.map(({ name, weight }) => ({ name, weight })) } };
+  const typedConfig = packAny('envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy', {
+    statPrefix,
+    ...choice,
+    ...(idle === undefined ? {} : { idleTimeout: idle }),
+    accessLog,
+  });
+  return { name: 'envoy.filters.network.tcp_proxy', typedConfig };
+}

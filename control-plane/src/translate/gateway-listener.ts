@@ -1,0 +1,144 @@
+// The listener of one bound port of a gateway: one chain for plain HTTP or TCP, one per server name for TLS.
+
+import type { envoy } from '@weft/api/xds/types';
+import { hostCovers } from '../model/host.ts';
+import { blackHoleCluster } from './cluster-name.ts';
+import { connectionManager, faultFilter, routerFilter, tcpProxy, tlsInspector } from './filters.ts';
+import { type OfferedServer, routeTableName, serverKind } from './gateway.ts';
+import { boundServices, commonHosts } from './gateway-route.ts';
+import { serverSocket } from './gateway-tls.ts';
+import { isApplicable, type MatchContext } from './http-match.ts';
+import { socketAddress } from './message.ts';
+import { originMetadata } from './origin-metadata.ts';
+import type { Reach } from './reach.ts';
+import type { Listener } from './snapshot.ts';
+import { type TcpTarget, tcpTarget, tlsRuleTarget } from './tcp-target.ts';
+
+type FilterChain = envoy.config.listener.v3.FilterChain;
+
+/** Null when no server of the port has anything to offer. Plain servers come before TLS ones where a port mixes them. */
+export function gatewayListener(name: string, servers: readonly OfferedServer[], reach: Reach): Listener | null {
+  const [first] = servers;
+  if (first === undefined) return null;
+  const isPlainHttp = servers.some(({ server }) => serverKind(server) === 'http');
+  const chains = isPlainHttp ? [plainHttpChain(servers)] : otherChains(servers, reach);
+  if (chains.length === 0) return null;
+  const needsName = chains.some(({ filterChainMatch }) => filterChainMatch !== undefined);
+  const needsTls = needsName || servers.some(({ server }) => serverKind(server) === 'tls');
+  return {
+    name,
+    address: socketAddress(first.bindAddress, first.bindPort),
+    filterChains: chains,
+    ...(needsTls ? { listenerFilters: [tlsInspector] } : {}),
+    trafficDirection: 'OUTBOUND',
+    metadata: originMetadata(first.origin),
+  };
+}
+
+function plainHttpChain(servers: readonly OfferedServer[]): FilterChain {
+  const plain = servers.find(({ server }) => serverKind(server) === 'http') ?? servers[0];
+  return { filters: plain === undefined ? [] : [manager(plain, false)] };
+}
+
+function manager(server: OfferedServer, hasClientCertificate: boolean) {
+  return connectionManager({
+    statPrefix: `outbound_${server.bindAddress}_${server.bindPort}`,
+    routes: routeTableName(server),
+    httpFilters: [faultFilter, routerFilter],
+    isEdge: true,
+    clientCertificate: hasClientCertificate ? 'SANITIZE_SET' : 'SANITIZE',
+  });
+}
+
+/** Chains of a port without plain HTTP; a server name belongs to the first that claims it. */
+function otherChains(servers: readonly OfferedServer[], reach: Reach): FilterChain[] {
+  const claimed = new Set<string>();
+  const chains: FilterChain[] = [];
+  for (const server of servers) {
+    for (const chain of serverChains(server, reach)) {
+      const key = JSON.stringify(chain.filterChainMatch ?? {});
+      if (claimed.has(key)) continue;
+      claimed.add(key);
+      chains.push(chain);
+    }
+  }
+  return chains;
+}
+
+function serverChains(server: OfferedServer, reach: Reach): FilterChain[] {
+  const kind = serverKind(server.server);
+  if (kind === 'tcp') return tcpChains(server, reach);
+  if (kind === 'tls') return isEnded(server) ? endedTlsChains(server, reach) : passthroughChains(server, reach);
+  const socket = serverSocket(server, ['h2', 'http/1.1'], reach);
+  const isMutual = server.server.tls?.mode === 'MUTUAL' || server.server.tls?.mode === 'ISTIO_MUTUAL';
+  return [{ ...nameMatch(hostNames(server)), filters: [manager(server, isMutual)], transportSocket: socket }];
+}
+
+function isEnded({ server }: OfferedServer): boolean {
+  return server.tls?.mode !== 'PASSTHROUGH' && server.tls?.mode !== 'AUTO_PASSTHROUGH';
+}
+
+/** Conditions on the TLS server name; none when any name will do. */
+function nameMatch(hosts: readonly string[]): FilterChain {
+  return hosts.length === 0 || hosts.includes('*') ? {} : { filterChainMatch: { serverNames: hosts } };
+}
+
+function hostNames({ hosts }: OfferedServer): string[] {
+  return hosts.map(({ host }) => host);
+}
+
+function contextOf(server: OfferedServer, reach: Reach): MatchContext {
+  const { namespace, labels } = reach.caller;
+  return { namespace, labels, gateways: [server.gatewayName], port: server.server.port.number };
+}
+
+function firstTcpTarget(server: OfferedServer, reach: Reach): TcpTarget | null {
+  for (const item of boundServices(server, reach)) {
+    if (commonHosts(item, server).length === 0) continue;
+    const target = tcpTarget(item, reach, contextOf(server, reach));
+    if (target !== null) return target;
+  }
+  return null;
+}
+
+function tcpChains(server: OfferedServer, reach: Reach): FilterChain[] {
+  const target = firstTcpTarget(server, reach);
+  if (target === null) return [];
+  return [{ filters: [tcpProxy(statPrefix(server), target.clusters)], metadata: originMetadata(target.origin) }];
+}
+
+function statPrefix({ bindAddress, bindPort }: OfferedServer): string {
+  return `outbound_${bindAddress}_${bindPort}`;
+}
+
+/** TLS that ends here, in front of TCP. */
+function endedTlsChains(server: OfferedServer, reach: Reach): FilterChain[] {
+  const target = firstTcpTarget(server, reach);
+  const clusters = target?.clusters ?? [{ name: blackHoleCluster, weight: 1 }];
+  const transportSocket = serverSocket(server, [], reach);
+  return [{ ...nameMatch(hostNames(server)), filters: [tcpProxy(statPrefix(server), clusters)], transportSocket }];
+}
+
+/** TLS that is passed on unread: a chain per tls rule, for the names that the rule and the server share. */
+function passthroughChains(server: OfferedServer, reach: Reach): FilterChain[] {
+  const context = contextOf(server, reach);
+  const chains: FilterChain[] = [];
+  for (const item of boundServices(server, reach)) {
+    for (const [index, rule] of (item.spec.tls ?? []).entries()) {
+      const fitting = rule.match.filter((entry) => isApplicable(entry, context, item.namespace));
+      const names = fitting.flatMap(({ sniHosts }) => sniHosts).filter((sni) => isOffered(server, sni));
+      if (names.length === 0) continue;
+      const target = tlsRuleTarget(item, index, reach, context);
+      chains.push({
+        ...nameMatch([...new Set(names)]),
+        filters: [tcpProxy(statPrefix(server), target.clusters)],
+        metadata: originMetadata(target.origin),
+      });
+    }
+  }
+  return chains;
+}
+
+function isOffered(server: OfferedServer, sni: string): boolean {
+  return server.hosts.some(({ host }) => hostCovers(host, sni));
+}

@@ -1,0 +1,119 @@
+// The route table of a gateway's HTTP servers: a virtual host per host, its routes from every VirtualService bound to it.
+
+import type { envoy } from '@weft/api/xds/types';
+import { bySpecificity, hostIntersection, isVisible } from '../model/host.ts';
+import type { VirtualServiceItem } from '../model/virtual-service.ts';
+import type { OfferedServer } from './gateway.ts';
+import { isCatchAll } from './http-match.ts';
+import { virtualServiceRoutes } from './http-route.ts';
+import { originMetadata } from './origin-metadata.ts';
+import type { Reach } from './reach.ts';
+import type { RouteConfiguration } from './snapshot.ts';
+
+type Route = envoy.config.route.v3.Route;
+type VirtualHost = envoy.config.route.v3.VirtualHost;
+
+/** What is gathered for one host before it becomes a virtual host. */
+interface HostDraft {
+  readonly routes: Route[];
+  readonly servers: Set<OfferedServer>;
+  readonly first: VirtualServiceItem | null;
+}
+
+export function gatewayRouteTable(name: string, servers: readonly OfferedServer[], reach: Reach): RouteConfiguration {
+  const drafts = new Map<string, HostDraft>();
+  for (const server of servers) {
+    for (const item of boundServices(server, reach)) addService(drafts, item, server, reach);
+    if (server.server.tls?.httpsRedirect === true) addRedirects(drafts, server);
+  }
+  const hosts = [...drafts].sort(([a], [b]) => bySpecificity(a, b)).map(([host, draft]) => virtualHost(host, draft));
+  return { name, virtualHosts: hosts, validateClusters: false };
+}
+
+/** VirtualServices that name the server's Gateway and are seen by it. */
+export function boundServices({ gatewayName, gateway }: OfferedServer, reach: Reach): VirtualServiceItem[] {
+  return reach.mesh.virtualServices.filter(
+    (item) => item.gateways.includes(gatewayName) && isVisible(item.spec.exportTo, item.namespace, gateway.namespace),
+  );
+}
+
+/** The hosts that a server and a VirtualService have in common. */
+export function commonHosts(item: VirtualServiceItem, { hosts }: OfferedServer): string[] {
+  const common = new Set<string>();
+  for (const offered of hosts) {
+    if (offered.namespace !== '*' && offered.namespace !== item.namespace) continue;
+    for (const host of item.hosts) {
+      const shared = hostIntersection(offered.host, host);
+      if (shared !== null) common.add(shared);
+    }
+  }
+  return [...common];
+}
+
+function addService(
+  drafts: Map<string, HostDraft>,
+  item: VirtualServiceItem,
+  server: OfferedServer,
+  reach: Reach,
+): void {
+  const { namespace, labels } = reach.caller;
+  const hosts = commonHosts(item, server);
+  if (hosts.length === 0) return;
+  const routes = virtualServiceRoutes(item, {
+    namespace,
+    labels,
+    gateways: [server.gatewayName],
+    port: server.server.port.number,
+    reach,
+    owner: item.namespace,
+    hasTls: server.server.tls !== undefined,
+  });
+  for (const host of hosts) {
+    const draft = drafts.get(host) ?? { routes: [], servers: new Set<OfferedServer>(), first: item };
+    append(draft.routes, routes);
+    draft.servers.add(server);
+    drafts.set(host, draft);
+  }
+}
+
+/** Appends until a route takes everything. One listener may serve two ports with the same routes: they are needed once. */
+function append(routes: Route[], more: readonly Route[]): void {
+  const known = new Set(routes.map((route) => JSON.stringify(route)));
+  for (const route of more) {
+    const last = routes.at(-1);
+    if (last !== undefined && isCatchAll(last.match ?? {})) return;
+    if (!known.has(JSON.stringify(route))) routes.push(route);
+  }
+}
+
+/** A server that redirects does so for all its hosts, with a VirtualService or without. */
+function addRedirects(drafts: Map<string, HostDraft>, server: OfferedServer): void {
+  for (const { host } of server.hosts) {
+    const draft = drafts.get(host) ?? { routes: [], servers: new Set<OfferedServer>(), first: null };
+    draft.servers.add(server);
+    drafts.set(host, draft);
+  }
+}
+
+function virtualHost(host: string, { routes, servers, first }: HostDraft): VirtualHost {
+  const all = [...servers];
+  const [one] = all;
+  const redirects = all.length > 0 && all.every(({ server }) => server.tls?.httpsRedirect === true);
+  const port = one?.bindPort ?? 0;
+  const origin = first?.origin ?? one?.origin;
+  return {
+    name: `${host}:${port}`,
+    domains: domainsOf(host, all),
+    ...(routes.length > 0 ? { routes } : {}),
+    ...(redirects ? { requireTls: 'ALL' } : {}),
+    ...(origin === undefined ? {} : { metadata: originMetadata(origin) }),
+  };
+}
+
+/** Clients write the port when it is not the usual one. */
+function domainsOf(host: string, servers: readonly OfferedServer[]): string[] {
+  if (host === '*') return ['*'];
+  if (!host.startsWith('*')) return [host, `${host}:*`];
+  const ports = new Set(servers.flatMap(({ server, bindPort }) => [server.port.number, bindPort]));
+  return [host, ...[...ports].map((port) => `${host}:${port}`)];
+}

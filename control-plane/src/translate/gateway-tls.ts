@@ -1,0 +1,81 @@
+// TLS of a gateway's server: its certificate by secret or file, and whose certificates it wants to see.
+
+import type { GatewayTls } from '@weft/api/resource/gateway';
+import type { envoy } from '@weft/api/xds/types';
+import type { OfferedServer } from './gateway.ts';
+import type { Reach } from './reach.ts';
+import { gatewaySecretName } from './secrets.ts';
+import { downstreamSocket, meshDownstreamSocket, sdsSecret } from './tls-context.ts';
+
+type CommonTlsContext = envoy.extensions.transport_sockets.tls.v3.CommonTlsContext;
+type CertificateValidationContext = envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext;
+type TlsParameters = envoy.extensions.transport_sockets.tls.v3.TlsParameters;
+
+export function serverSocket(
+  offered: OfferedServer,
+  alpnProtocols: readonly string[],
+  reach: Reach,
+): envoy.config.core.v3.TransportSocket {
+  const tls = offered.server.tls ?? {};
+  if (tls.mode === 'ISTIO_MUTUAL') return meshDownstreamSocket(alpnProtocols);
+  const wantsCertificate = tls.mode === 'MUTUAL' || tls.mode === 'OPTIONAL_MUTUAL';
+  const tlsParams = parameters(tls);
+  const commonTlsContext: CommonTlsContext = {
+    ...certificates(tls, offered, reach),
+    ...(wantsCertificate ? validation(tls, offered, reach) : {}),
+    ...(alpnProtocols.length > 0 ? { alpnProtocols } : {}),
+    ...(Object.keys(tlsParams).length > 0 ? { tlsParams } : {}),
+  };
+  return downstreamSocket({ commonTlsContext, requireClientCertificate: tls.mode === 'MUTUAL' });
+}
+
+function certificates(tls: GatewayTls, offered: OfferedServer, reach: Reach): CommonTlsContext {
+  const names = tls.credentialNames ?? (tls.credentialName === undefined ? [] : [tls.credentialName]);
+  if (names.length > 0) {
+    const secrets = names.map((name) => sdsSecret(gatewaySecretName(name, offered.gateway.namespace, reach)));
+    return { tlsCertificateSdsSecretConfigs: secrets };
+  }
+  const files = tls.tlsCertificates ?? [{ serverCertificate: tls.serverCertificate, privateKey: tls.privateKey }];
+  const tlsCertificates = files.map(({ serverCertificate, privateKey }) => ({
+    certificateChain: { filename: serverCertificate ?? '' },
+    privateKey: { filename: privateKey ?? '' },
+  }));
+  return { tlsCertificates };
+}
+
+function validation(tls: GatewayTls, offered: OfferedServer, reach: Reach): CommonTlsContext {
+  const names = tls.subjectAltNames ?? [];
+  const matches = names.map((exact) => ({
+    sanType: exact.includes('://') ? ('URI' as const) : ('DNS' as const),
+    matcher: { exact },
+  }));
+  const sans: CertificateValidationContext = {
+    ...(matches.length > 0 ? { matchTypedSubjectAltNames: matches } : {}),
+    ...(tls.verifyCertificateHash === undefined ? {} : { verifyCertificateHash: tls.verifyCertificateHash }),
+    ...(tls.verifyCertificateSpki === undefined ? {} : { verifyCertificateSpki: tls.verifyCertificateSpki }),
+  };
+  const credential =
+    tls.caCertCredentialName ?? (tls.credentialName === undefined ? undefined : `${tls.credentialName}-cacert`);
+  if (credential === undefined) {
+    return { validationContext: { trustedCa: { filename: tls.caCertificates ?? '' }, ...sans } };
+  }
+  const secret = sdsSecret(gatewaySecretName(credential, offered.gateway.namespace, reach));
+  return { combinedValidationContext: { defaultValidationContext: sans, validationContextSdsSecretConfig: secret } };
+}
+
+const versions: Readonly<Record<string, TlsParameters['tlsMinimumProtocolVersion']>> = {
+  TLSV1_0: 'TLSv1_0',
+  TLSV1_1: 'TLSv1_1',
+  TLSV1_2: 'TLSv1_2',
+  TLSV1_3: 'TLSv1_3',
+};
+
+function parameters(tls: GatewayTls): TlsParameters {
+  const minimum = versions[tls.minProtocolVersion ?? ''];
+  const maximum = versions[tls.maxProtocolVersion ?? ''];
+  return {
+    ...(minimum === undefined ? {} : { tlsMinimumProtocolVersion: minimum }),
+    ...(maximum === undefined ? {} : { tlsMaximumProtocolVersion: maximum }),
+    ...(tls.cipherSuites === undefined || tls.cipherSuites.length === 0 ? {} : { cipherSuites: tls.cipherSuites }),
+  };
+}

@@ -1,0 +1,149 @@
+// The listeners and clusters in front of a workload itself.
+
+import type { envoy } from '@weft/api/xds/types';
+import { endpointKey } from '../model/endpoint.ts';
+import { labelsFit } from '../model/host.ts';
+import type { MeshModel } from '../model/mesh.ts';
+import type { MeshPort, MeshService } from '../model/service.ts';
+import { inboundCluster } from './cluster-name.ts';
+import { httpInspector, type ListenerFilter, originalDestination, tcpProxy, tlsInspector } from './filters.ts';
+import { type FilterChain, inboundChains } from './inbound-chains.ts';
+import { socketAddress } from './message.ts';
+import { weftMetadataKey } from './origin-metadata.ts';
+import type { LocalInbound, ProxyNode } from './proxy-node.ts';
+import { type PortAuthorization, policyOrigins } from './rbac-filters.ts';
+import type { Cluster, Listener } from './snapshot.ts';
+
+export interface InboundResources {
+  readonly listeners: readonly Listener[];
+  readonly clusters: readonly Cluster[];
+}
+
+/** A local workload: one listener per port, on the loopback address. */
+export function localInbound(mesh: MeshModel, node: ProxyNode, ports: readonly LocalInbound[]): InboundResources {
+  return {
+    listeners: ports.map((port) => localListener(mesh, node, port)),
+    clusters: ports.map((port) => localCluster(inboundCluster(port.servicePort), port.targetPort)),
+  };
+}
+
+function localListener(mesh: MeshModel, node: ProxyNode, port: LocalInbound): Listener {
+  // Policies name the port as the service calls it or as the process listens on it; the sidecar's own is chance.
+  const ports = [port.targetPort, port.servicePort];
+  const { filterChains, listenerFilters } = inboundChains({
+    statPrefix: `inbound_${port.servicePort}`,
+    cluster: inboundCluster(port.servicePort),
+    protocol: port.protocol,
+    mode: mesh.peerAuthentications.modeOf(node, ports),
+    authorization: authorizationOf(mesh, node, ports),
+    match: {},
+  });
+  return {
+    name: `inbound|${port.servicePort}|${port.name}`,
+    address: socketAddress('127.0.0.1', port.listenPort),
+    filterChains,
+    ...(listenerFilters.length > 0 ? inspection(listenerFilters) : {}),
+    trafficDirection: 'INBOUND',
+    metadata: policyMetadata(mesh, node),
+  };
+}
+
+/** Where the server speaks first there is nothing to inspect: after a moment the connection is taken as plain TCP. */
+function inspection(listenerFilters: readonly ListenerFilter[]): Listener {
+  return { listenerFilters, listenerFiltersTimeout: { seconds: 5 }, continueOnListenerFiltersTimeout: true };
+}
+
+function localCluster(name: string, port: number): Cluster {
+  const endpoint = { address: socketAddress('127.0.0.1', port) };
+  return {
+    name,
+    type: 'STATIC',
+    connectTimeout: { seconds: 10 },
+    loadAssignment: { clusterName: name, endpoints: [{ lbEndpoints: [{ endpoint }] }] },
+  };
+}
+
+function authorizationOf(mesh: MeshModel, node: ProxyNode, ports: readonly number[] | null): PortAuthorization {
+  return { policies: mesh.authorizations.of(node), settings: mesh.settings, ports };
+}
+
+function policyMetadata(mesh: MeshModel, node: ProxyNode): envoy.config.core.v3.Metadata {
+  const policies = policyOrigins(mesh.authorizations.of(node));
+  return { filterMetadata: { [weftMetadataKey]: { workload: node.workload, namespace: node.namespace, policies } } };
+}
+
+const virtualInboundPort = 15_006;
+
+/** A workload whose connections are redirected: one listener, a chain per port of the services it stands behind. */
+export function virtualInbound(mesh: MeshModel, node: ProxyNode): InboundResources {
+  const ports = servedPorts(mesh, node);
+  const filterChains: FilterChain[] = [];
+  for (const { port, workloadPort } of ports.values()) {
+    const numbers = [workloadPort, port.number];
+    const chains = inboundChains({
+      statPrefix: `inbound_0.0.0.0_${workloadPort}`,
+      cluster: inboundCluster(workloadPort),
+      protocol: port.protocol,
+      mode: mesh.peerAuthentications.modeOf(node, numbers),
+      authorization: authorizationOf(mesh, node, [workloadPort]),
+      match: { destinationPort: workloadPort },
+    });
+    filterChains.push(...chains.filterChains);
+  }
+  const passthrough = tcpProxy('InboundPassthroughCluster', [{ name: 'InboundPassthroughCluster', weight: 1 }]);
+  return {
+    listeners: [
+      {
+        name: 'virtualInbound',
+        address: socketAddress('0.0.0.0', virtualInboundPort),
+        useOriginalDst: true,
+        ...inspection([originalDestination, tlsInspector, httpInspector]),
+        ...(filterChains.length > 0 ? { filterChains } : {}),
+        defaultFilterChain: { name: 'virtualInbound-blackhole', filters: [passthrough] },
+        trafficDirection: 'INBOUND',
+        metadata: policyMetadata(mesh, node),
+      },
+    ],
+    clusters: [
+      ...[...ports.keys()].map((port) => ownDestination(inboundCluster(port))),
+      ownDestination('InboundPassthroughCluster'),
+    ],
+  };
+}
+
+/** To the address that the caller meant, from an address that the redirection leaves alone. */
+function ownDestination(name: string): Cluster {
+  return {
+    name,
+    type: 'ORIGINAL_DST',
+    connectTimeout: { seconds: 10 },
+    lbPolicy: 'CLUSTER_PROVIDED',
+    upstreamBindConfig: { sourceAddress: { address: '127.0.0.6', portValue: 0 } },
+  };
+}
+
+interface ServedPort {
+  readonly port: MeshPort;
+  readonly workloadPort: number;
+}
+
+/** Ports of the services that have this very workload among their endpoints, by the workload's port. */
+function servedPorts(mesh: MeshModel, node: ProxyNode): ReadonlyMap<number, ServedPort> {
+  const ports = new Map<number, ServedPort>();
+  for (const service of mesh.services) {
+    if (service.isExternal) continue;
+    for (const port of service.ports) {
+      for (const workloadPort of ownPorts(mesh, node, service, port)) {
+        if (!ports.has(workloadPort)) ports.set(workloadPort, { port, workloadPort });
+      }
+    }
+  }
+  return ports;
+}
+
+function ownPorts(mesh: MeshModel, node: ProxyNode, service: MeshService, port: MeshPort): readonly number[] {
+  const endpoints = mesh.endpoints.get(endpointKey(service, port)) ?? [];
+  const isOwn =
+    service.namespace === node.namespace && (service.selector === null || labelsFit(service.selector, node.labels));
+  return endpoints.filter(({ address }) => isOwn && node.addresses.includes(address)).map((endpoint) => endpoint.port);
+}

@@ -1,0 +1,98 @@
+// Clusters of everything a proxy can call: one per service port, one more per subset.
+
+import type { envoy } from '@weft/api/xds/types';
+import type { Origin } from '@weft/lib/issue';
+import type { Endpoint } from '../model/endpoint.ts';
+import { isHttp } from '../model/protocol.ts';
+import type { MeshPort, MeshService } from '../model/service.ts';
+import { blackHoleCluster, outboundCluster, passthroughCluster } from './cluster-name.ts';
+import { clusterSettings } from './cluster-settings.ts';
+import { clusterTls, type SpokenProtocol } from './cluster-tls.ts';
+import { loadAssignment } from './endpoints.ts';
+import { adsSource } from './message.ts';
+import { originMetadata } from './origin-metadata.ts';
+import type { Reach, Target } from './reach.ts';
+import type { Cluster } from './snapshot.ts';
+import { effectivePolicy } from './traffic-policy.ts';
+import { upstreamProtocolOptions, usesHttp2 } from './upstream-protocol.ts';
+
+/** Clusters of all services in reach, and the two for what is no service. */
+export function outboundClusters(reach: Reach): Cluster[] {
+  const clusters: Cluster[] = [];
+  for (const service of reach.services.values()) {
+    for (const port of service.ports) clusters.push(...portClusters(service, port, reach));
+  }
+  return clusters;
+}
+
+/** `PassthroughCluster` and `BlackHoleCluster`. */
+export function catchAllClusters(): Cluster[] {
+  return [
+    {
+      name: passthroughCluster,
+      type: 'ORIGINAL_DST',
+      connectTimeout: { seconds: 10 },
+      lbPolicy: 'CLUSTER_PROVIDED',
+      originalDstLbConfig: { useHttpHeader: true },
+    },
+    { name: blackHoleCluster, type: 'STATIC', connectTimeout: { seconds: 10 } },
+  ];
+}
+
+function portClusters(service: MeshService, port: MeshPort, reach: Reach): Cluster[] {
+  const rule = reach.ruleOf(service);
+  const subsets = rule?.subsets ?? [];
+  return [
+    cluster({ ...targetOf(service, port, '') }, reach, service.origin),
+    ...subsets.map(({ subset, origin }) => cluster(targetOf(service, port, subset.name), reach, origin)),
+  ];
+}
+
+function targetOf(service: MeshService, port: MeshPort, subset: string): Target {
+  return { cluster: outboundCluster(port.number, subset, service.host), service, port, subset };
+}
+
+function cluster(target: Target, reach: Reach, origin: Origin): Cluster {
+  const { service, port, subset } = target;
+  const policy = effectivePolicy(reach.ruleOf(service), subset, port.number);
+  const endpoints = reach.endpointsOf(service, port, subset);
+  const options = upstreamProtocolOptions(port.protocol, policy);
+  const spoken: SpokenProtocol = usesHttp2(port.protocol, policy) ? 'http2' : isHttp(port.protocol) ? 'http1' : 'tcp';
+  const settings = clusterSettings(policy);
+  return {
+    name: target.cluster,
+    ...settings,
+    ...discovery(target, endpoints, settings),
+    ...(options === undefined ? {} : { typedExtensionProtocolOptions: options }),
+    ...clusterTls({ target, tls: policy.tls, spoken, endpoints: service.isExternal ? [] : endpoints }),
+    metadata: clusterMetadata(target, origin),
+  };
+}
+
+/** `weft.dev` also names the service, for telemetry. */
+function clusterMetadata({ service, subset }: Target, origin: Origin): envoy.config.core.v3.Metadata {
+  const metadata = originMetadata(origin).filterMetadata ?? {};
+  return {
+    filterMetadata: {
+      'weft.dev': {
+        ...metadata['weft.dev'],
+        service: { host: service.host, namespace: service.namespace, ...(subset === '' ? {} : { subset }) },
+      },
+    },
+  };
+}
+
+function discovery(target: Target, endpoints: readonly Endpoint[], settings: Cluster): Cluster {
+  const { service, cluster: name } = target;
+  if (service.resolution === 'none' || settings.lbPolicy === 'CLUSTER_PROVIDED') {
+    return { type: 'ORIGINAL_DST', lbPolicy: 'CLUSTER_PROVIDED', originalDstLbConfig: { useHttpHeader: true } };
+  }
+  if (service.resolution === 'static') return { type: 'EDS', edsClusterConfig: { edsConfig: adsSource } };
+  return {
+    type: service.resolution === 'dns' ? 'STRICT_DNS' : 'LOGICAL_DNS',
+    dnsLookupFamily: 'V4_PREFERRED',
+    dnsRefreshRate: { seconds: 60 },
+    respectDnsTtl: true,
+    loadAssignment: loadAssignment(name, endpoints),
+  };
+}

@@ -1,0 +1,114 @@
+// Who a proxy is: read from the node of its first request, as Istio's proxies and Weft's describe themselves.
+
+import type { envoy } from '@weft/api/xds/types';
+import type { Issue } from '@weft/lib/issue';
+import { z } from 'zod';
+
+const port = z.int().min(0).max(65535);
+const portNumber = z.int().min(1).max(65535);
+
+const localSchema = z.object({
+  capture: z
+    .object({
+      port,
+      credentialSha256: z
+        .string()
+        .regex(/^[0-9a-f]{64}$/, 'is no SHA-256')
+        .optional(),
+    })
+    .optional(),
+  inbound: z
+    .array(
+      z.object({
+        name: z.string(),
+        servicePort: portNumber,
+        protocol: z.enum(['http', 'http2', 'grpc', 'tcp', 'auto']).default('http'),
+        listenPort: port,
+        targetPort: portNumber,
+      }),
+    )
+    .optional(),
+  tcp: z.array(z.object({ host: z.string(), port: portNumber, listenPort: port })).optional(),
+  gateway: z.record(z.string().regex(/^\d+$/, 'is no port'), port).optional(),
+});
+
+const metadataSchema = z.object({
+  NAMESPACE: z.string().optional(),
+  SERVICE_ACCOUNT: z.string().optional(),
+  WORKLOAD_NAME: z.string().optional(),
+  LABELS: z.record(z.string(), z.string()).optional(),
+  INSTANCE_IPS: z.string().optional(),
+  INTERCEPTION_MODE: z.string().optional(),
+  WEFT_LOCAL: localSchema.optional(),
+});
+
+export type WeftLocal = z.infer<typeof localSchema>;
+export type LocalInbound = NonNullable<WeftLocal['inbound']>[number];
+
+/** How connections of the application reach its sidecar: redirected by the kernel, or to ports that the proxy binds. */
+export type Interception = 'redirect' | 'none' | 'unknown';
+
+export interface ProxyNode {
+  readonly id: string;
+  readonly type: 'sidecar' | 'router';
+  readonly addresses: readonly string[];
+  readonly workload: string;
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly interception: Interception;
+  readonly local: WeftLocal | null;
+}
+
+/** Reads a node; null and at least one issue when it cannot be served. */
+export function parseProxyNode(node: envoy.config.core.v3.Node, issues: Issue[]): ProxyNode | null {
+  const id = node.id ?? '';
+  const [type, address = '', workloadId = '', domain = ''] = id.split('~');
+  if ((type !== 'sidecar' && type !== 'router') || workloadId === '') {
+    issues.push({ code: 'WEFT0601', level: 'error', path: 'node.id', message: badIdMessage(id) });
+    return null;
+  }
+  const metadata = metadataSchema.safeParse(node.metadata ?? {});
+  if (!metadata.success) {
+    for (const problem of metadata.error.issues) issues.push(metadataIssue(problem.path, problem.message));
+    return null;
+  }
+  const { data } = metadata;
+  const dot = workloadId.lastIndexOf('.');
+  return {
+    id,
+    type,
+    addresses: data.INSTANCE_IPS?.split(',') ?? [address],
+    workload: data.WORKLOAD_NAME ?? (dot < 0 ? workloadId : workloadId.slice(0, dot)),
+    namespace: data.NAMESPACE ?? namespaceOf(workloadId, domain),
+    serviceAccount: data.SERVICE_ACCOUNT ?? 'default',
+    labels: data.LABELS ?? {},
+    interception: interceptionOf(data.INTERCEPTION_MODE),
+    local: data.WEFT_LOCAL ?? null,
+  };
+}
+
+function badIdMessage(id: string): string {
+  return (
+    `the node id '${id}' names no proxy of a mesh, so there is nothing to send to it; ` +
+    "give it an id such as 'sidecar~127.0.0.1~reviews-v1.default~default.svc.cluster.local' (router~ for a gateway)"
+  );
+}
+
+function metadataIssue(path: readonly PropertyKey[], problem: string): Issue {
+  const where = ['node', 'metadata', ...path.map(String)].join('.');
+  const message = `${where} cannot be read: ${problem}; correct the metadata in the proxy's bootstrap`;
+  return { code: 'WEFT0602', level: 'error', path: where, message };
+}
+
+function namespaceOf(workloadId: string, domain: string): string {
+  const [fromDomain = ''] = domain.split('.');
+  if (fromDomain !== '') return fromDomain;
+  const dot = workloadId.lastIndexOf('.');
+  return dot < 0 ? 'default' : workloadId.slice(dot + 1);
+}
+
+function interceptionOf(mode: string | undefined): Interception {
+  if (mode === 'REDIRECT' || mode === 'TPROXY') return 'redirect';
+  return mode === undefined ? 'unknown' : 'none';
+}

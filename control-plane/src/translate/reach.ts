@@ -1,0 +1,81 @@
+// What one proxy can call: the services it sees, the rules it follows for them, and what a destination comes down to.
+
+import type { Destination } from '@weft/api/resource/http-route';
+import type { EffectiveRule } from '../model/destination-rule.ts';
+import { type Endpoint, endpointKey } from '../model/endpoint.ts';
+import { labelsFit, resolveHost } from '../model/host.ts';
+import { type MeshModel, visibleServices } from '../model/mesh.ts';
+import type { MeshPort, MeshService } from '../model/service.ts';
+import { outboundCluster } from './cluster-name.ts';
+import type { ProxyNode } from './proxy-node.ts';
+
+/** A destination that exists. */
+export interface Target {
+  readonly cluster: string;
+  readonly service: MeshService;
+  readonly port: MeshPort;
+  readonly subset: string;
+}
+
+/** A destination that does not exist, and why. */
+export interface MissingTarget {
+  readonly missing: string;
+}
+
+export class Reach {
+  readonly mesh: MeshModel;
+  readonly caller: ProxyNode;
+  /** By host, sorted by host. */
+  readonly services: ReadonlyMap<string, MeshService>;
+  private readonly rules: Map<string, EffectiveRule | null> = new Map();
+
+  constructor(mesh: MeshModel, caller: ProxyNode) {
+    this.mesh = mesh;
+    this.caller = caller;
+    this.services = new Map(visibleServices(mesh, caller.namespace).map((service) => [service.host, service]));
+  }
+
+  /** The DestinationRule for calls to a service. */
+  ruleOf(service: MeshService): EffectiveRule | null {
+    const known = this.rules.get(service.id);
+    if (known !== undefined) return known;
+    const rule = this.mesh.destinationRules.find(service.host, service.namespace, this.caller);
+    this.rules.set(service.id, rule);
+    return rule;
+  }
+
+  /** Endpoints of a service port, of one subset when it is named. */
+  endpointsOf(service: MeshService, port: MeshPort, subset: string): readonly Endpoint[] {
+    const all = this.mesh.endpoints.get(endpointKey(service, port)) ?? [];
+    if (subset === '') return all;
+    const labels = this.ruleOf(service)?.subsets.find((item) => item.subset.name === subset)?.subset.labels;
+    return all.filter((endpoint) => labelsFit(labels, endpoint.labels));
+  }
+
+  /** What a destination names. `owner` is the namespace of the VirtualService, `listenPort` the port the request came to. */
+  target(destination: Destination, owner: string, listenPort: number): Target | MissingTarget {
+    const host = resolveHost(destination.host, owner, this.mesh.settings.clusterDomain);
+    const service = this.findService(host);
+    if (service === undefined) return { missing: `no service has the host ${host}` };
+    const [only, ...more] = service.ports;
+    const single = more.length === 0 ? only?.number : undefined;
+    const number = destination.port?.number ?? single ?? listenPort;
+    const port = service.ports.find((candidate) => candidate.number === number);
+    if (port === undefined) return { missing: `${host} has no port ${number}` };
+    const subset = destination.subset ?? '';
+    if (subset !== '' && !this.ruleOf(service)?.subsets.some((item) => item.subset.name === subset)) {
+      return { missing: `no DestinationRule defines the subset ${subset} of ${host}` };
+    }
+    return { cluster: outboundCluster(port.number, subset, service.host), service, port, subset };
+  }
+
+  /** By exact host, else `reviews.default` and `reviews.default.svc` as Kubernetes resolves them. */
+  private findService(host: string): MeshService | undefined {
+    const { clusterDomain } = this.mesh.settings;
+    return (
+      this.services.get(host) ??
+      this.services.get(`${host}.svc.${clusterDomain}`) ??
+      this.services.get(`${host}.${clusterDomain}`)
+    );
+  }
+}

@@ -1,0 +1,30 @@
+// The traffic policy in force for one port of one subset: port-level settings replace the subset's, which replace the host's, block by block.
+
+import type { PortTrafficPolicy, TrafficPolicy } from '@weft/api/resource/traffic-policy';
+import type { EffectiveRule } from '../model/destination-rule.ts';
+
+export type PolicyBlocks = Pick<
+  TrafficPolicy,
+  'loadBalancer' | 'connectionPool' | 'outlierDetection' | 'tls' | 'retryBudget'
+>;
+
+export function effectivePolicy(rule: EffectiveRule | null, subset: string, port: number): PolicyBlocks {
+  if (rule === null) return {};
+  const ofHost = atPort(rule.trafficPolicy, port);
+  const item = subset === '' ? undefined : rule.subsets.find((candidate) => candidate.subset.name === subset);
+  return { ...ofHost, ...atPort(item?.subset.trafficPolicy, port) };
+}
+
+/** A port-level entry stands for all blocks of its level, as Istio has it: what it leaves out falls back to the default. */
+function atPort(policy: TrafficPolicy | undefined, port: number): PolicyBlocks {
+  if (policy === undefined) return {};
+  const entry = policy.portLevelSettings?.find((candidate) => candidate.port?.number === port);
+  return entry === undefined ? blocksOf(policy) : blocksOf(entry);
+}
+
+function blocksOf(policy: TrafficPolicy | PortTrafficPolicy): PolicyBlocks {
+  const { loadBalancer, connectionPool, outlierDetection, tls } = policy;
+  const retryBudget = 'retryBudget' in policy ? policy.retryBudget : undefined;
+  const blocks = { loadBalancer, connectionPool, outlierDetection, tls, retryBudget };
+  return Object.fromEntries(Object.entries(blocks).filter(([, block]) => block !== undefined));
+}
