@@ -1,0 +1,111 @@
+// A configuration file as text, its value, and the line of each field. YAML and JSON, both by one parser that keeps positions.
+import { readFileSync } from 'node:fs';
+import { codeOf, messageOf } from '@weft/lib/error';
+import type { Issue, Origin } from '@weft/lib/issue';
+import { splitPath } from '@weft/lib/protobuf/field-path';
+import { isMap, isNode, isPair, isScalar, isSeq, LineCounter, type Node, parseAllDocuments } from 'yaml';
+
+/** The parsed file; `value` is null when it could not be read, and then there are issues. */
+export interface BootstrapFile {
+  readonly value: unknown;
+  readonly issues: readonly Issue[];
+  /** The same issue with file and, where its path leads to a node, line. */
+  locate(issue: Issue): Issue;
+}
+
+// A file that is larger than this is no bootstrap; reading it would only exhaust memory.
+const sizeLimitBytes = 64 * 1024 * 1024;
+
+/** Reads and parses; never throws. */
+export function readBootstrapFile(path: string): BootstrapFile {
+  try {
+    const text = readFileSync(path, 'utf8');
+    if (text.length > sizeLimitBytes)
+      return unreadable(path, 'is larger than 64 MiB; split it, or fetch resources by xDS');
+    return parseBootstrapText(text, path);
+  } catch (thrown) {
+    return unreadable(path, `cannot be read: ${reasonOf(thrown)}; check the path and its permissions`);
+  }
+}
+
+function reasonOf(thrown: unknown): string {
+  const reasons: Readonly<Record<string, string>> = {
+    ENOENT: 'there is no such file',
+    EACCES: 'permission denied',
+    EISDIR: 'it is a directory',
+  };
+  return reasons[codeOf(thrown)] ?? messageOf(thrown);
+}
+
+function originOf(path: string, line?: number): Origin {
+  const origin = { kind: 'Bootstrap', namespace: '', name: path, file: path };
+  return line === undefined ? origin : { ...origin, line };
+}
+
+function unreadable(path: string, message: string): BootstrapFile {
+  const issue: Issue = { code: 'WEFT0130', level: 'error', message, origin: originOf(path) };
+  return { value: null, issues: [issue], locate: (other) => other };
+}
+
+/** Parses text; `path` only names it. */
+export function parseBootstrapText(text: string, path: string): BootstrapFile {
+  const lines = new LineCounter();
+  const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, stringKeys: true });
+  const found: Issue[] = [];
+  const report = (message: string, offset: number | undefined) => {
+    const line = offset === undefined ? undefined : lines.linePos(offset).line;
+    found.push({ code: 'WEFT0131', level: 'error', message, origin: originOf(path, line) });
+  };
+  const [document] = Array.isArray(documents) ? documents : [];
+  if (document === undefined || document.contents === null) {
+    report('is empty; write an Envoy v3 bootstrap, with node, admin and static_resources', undefined);
+    return { value: null, issues: found, locate: (issue) => issue };
+  }
+  if (documents.length > 1)
+    report('holds more than one document; keep one, without "---" between', documents[1]?.range[0]);
+  for (const error of document.errors) report(`is not valid YAML: ${error.message}; correct the syntax`, error.pos[0]);
+  const contents = isNode(document.contents) ? document.contents : null;
+  const locate = (issue: Issue): Issue => ({
+    ...issue,
+    origin: originOf(path, lineOf(contents, issue.path ?? '', lines)),
+  });
+  if (found.length > 0) return { value: null, issues: found, locate };
+  try {
+    // The alias limit stops a small file from growing without bound.
+    return { value: document.toJS({ maxAliasCount: 100 }), issues: found, locate };
+  } catch (thrown) {
+    report(`cannot be expanded: ${messageOf(thrown)}; write the values out`, undefined);
+    return { value: null, issues: found, locate };
+  }
+}
+
+/** The line of the deepest node on the way of a path; either spelling of a field name leads on. */
+function lineOf(contents: Node | null, path: string, lines: LineCounter): number | undefined {
+  let node: unknown = contents;
+  let offset = contents?.range?.[0];
+  for (const step of splitPath(path)) {
+    const next = childOf(node, step);
+    if (next === null) break;
+    node = next.value;
+    offset = next.offset ?? offset;
+  }
+  return offset === undefined ? undefined : lines.linePos(offset).line;
+}
+
+function childOf(node: unknown, step: string | number): { value: unknown; offset: number | undefined } | null {
+  if (typeof step === 'number') {
+    const item = isSeq(node) ? node.items[step] : undefined;
+    return isNode(item) ? { value: item, offset: item.range?.[0] } : null;
+  }
+  if (!isMap(node)) return null;
+  for (const pair of node.items) {
+    if (!isPair(pair) || !isScalar(pair.key)) continue;
+    const key = String(pair.key.value);
+    if (key === step || camelCase(key) === camelCase(step)) return { value: pair.value, offset: pair.key.range?.[0] };
+  }
+  return null;
+}
+
+function camelCase(name: string): string {
+  return name.replace(/_+([a-zA-Z0-9])/g, (_match, letter: string) => letter.toUpperCase());
+}

@@ -1,0 +1,36 @@
+// Reads a bootstrap file in Envoy's v3 format. Comes first at start-up: everything else is made from its result.
+import type { envoy } from '@weft/api/xds/types';
+import { hasErrors, type Issue } from '@weft/lib/issue';
+import { messageFromJson } from '@weft/lib/protobuf/codec';
+import { type BootstrapFile, parseBootstrapText, readBootstrapFile } from './bootstrap-file.ts';
+import { checkBootstrapRules } from './bootstrap-rules.ts';
+import { checkSupport } from './support.ts';
+
+type Bootstrap = envoy.config.bootstrap.v3.Bootstrap;
+
+const typeName = 'envoy.config.bootstrap.v3.Bootstrap';
+
+/** What loading gives: null when any issue is an error. Every issue names file and line. */
+export interface LoadedBootstrap {
+  readonly bootstrap: Bootstrap | null;
+  readonly issues: readonly Issue[];
+}
+
+/** Loads a file, YAML or JSON; never throws. */
+export function loadBootstrap(path: string): LoadedBootstrap {
+  return fromFile(readBootstrapFile(path));
+}
+
+/** Loads text that came from elsewhere; `name` stands in for the file in issues. */
+export function parseBootstrap(text: string, name: string): LoadedBootstrap {
+  return fromFile(parseBootstrapText(text, name));
+}
+
+function fromFile(file: BootstrapFile): LoadedBootstrap {
+  if (hasErrors(file.issues)) return { bootstrap: null, issues: file.issues };
+  const issues: Issue[] = [];
+  const bootstrap = messageFromJson(typeName, file.value, issues);
+  issues.push(...checkSupport(typeName, bootstrap), ...checkBootstrapRules(bootstrap));
+  const located = issues.map((issue) => file.locate(issue));
+  return { bootstrap: hasErrors(located) ? null : bootstrap, issues: located };
+}

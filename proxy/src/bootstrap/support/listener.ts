@@ -1,0 +1,116 @@
+// Listeners, filter chains, listener filters and network filters but the connection manager.
+import type { SupportTable } from './support-table.ts';
+
+const listener = 'envoy.config.listener.v3';
+const listenerFilter = 'envoy.extensions.filters.listener';
+const tcpProxy = 'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy';
+
+/** `envoy.config.listener.v3` and the filters of a connection. */
+export const listenerSupport: SupportTable = {
+  [`${listener}.Listener`]: {
+    carried:
+      'name address filter_chains default_filter_chain use_original_dst per_connection_buffer_limit_bytes metadata listener_filters ' +
+      'listener_filters_timeout continue_on_listener_filters_timeout traffic_direction access_log bind_to_port deprecated_v1 ' +
+      'internal_listener stat_prefix drain_type additional_addresses tcp_backlog_size api_listener',
+    harmless: {
+      enable_reuse_port: 'workers share a port whenever there is more than one',
+      reuse_port: 'workers share a port whenever there is more than one',
+      connection_balance_config: 'the kernel spreads connections over the workers',
+      tcp_fast_open_queue_length: 'TCP Fast Open saves a round trip only; it is not used',
+      socket_options: 'options of the listening socket cannot be set; the defaults of the system hold',
+      ignore_global_conn_limit: 'there is no global connection limit',
+      bypass_overload_manager: 'there is no overload manager',
+      max_connections_to_accept_per_socket_event: 'accepting is paced by the event loop',
+      enable_mptcp: 'plain TCP is used, which every MPTCP peer speaks',
+    },
+    instead: {
+      filter_chain_matcher: 'use filter_chain_match in each filter chain',
+      udp_listener_config: 'only TCP listeners are carried out; remove the listener',
+      transparent:
+        'transparent sockets are not carried out; redirect connections and use the original_dst listener filter',
+      freebind: 'bind to an address that exists, or to 0.0.0.0',
+    },
+    defaults: { transparent: false, freebind: false, enable_reuse_port: true },
+  },
+  [`${listener}.Listener.DeprecatedV1`]: { carried: 'bind_to_port' },
+  [`${listener}.Listener.InternalListenerConfig`]: { carried: '' },
+  [`${listener}.AdditionalAddress`]: {
+    carried: 'address',
+    harmless: { socket_options: 'options of the listening socket cannot be set; the defaults of the system hold' },
+  },
+  [`${listener}.ApiListener`]: { carried: 'api_listener' },
+  [`${listener}.FilterChain`]: {
+    carried: 'filter_chain_match filters metadata transport_socket name transport_socket_connect_timeout',
+    instead: {
+      use_proxy_proto: 'add the listener filter envoy.filters.listener.proxy_protocol',
+      on_demand_configuration: 'filter chains are built at once; remove it',
+    },
+    defaults: { use_proxy_proto: false },
+  },
+  [`${listener}.FilterChainMatch`]: {
+    carried:
+      'prefix_ranges source_prefix_ranges direct_source_prefix_ranges source_ports destination_port transport_protocol application_protocols server_names source_type',
+    instead: { address_suffix: 'use prefix_ranges', suffix_len: 'use prefix_ranges' },
+  },
+  [`${listener}.Filter`]: {
+    carried: 'name typed_config',
+    instead: { config_discovery: 'give typed_config; filters are not discovered' },
+  },
+  [`${listener}.ListenerFilter`]: {
+    carried: 'name typed_config filter_disabled',
+    instead: { config_discovery: 'give typed_config; filters are not discovered' },
+  },
+  [`${listener}.ListenerFilterChainMatchPredicate`]: {
+    carried: 'or_match and_match not_match any_match destination_port_range',
+  },
+  [`${listener}.ListenerFilterChainMatchPredicate.MatchSet`]: { carried: 'rules' },
+
+  [`${listenerFilter}.original_dst.v3.OriginalDst`]: { carried: '' },
+  [`${listenerFilter}.http_inspector.v3.HttpInspector`]: { carried: '' },
+  [`${listenerFilter}.tls_inspector.v3.TlsInspector`]: {
+    carried: '',
+    harmless: {
+      enable_ja3_fingerprinting: 'fingerprints are not made',
+      initial_read_buffer_size: 'the buffer grows as needed',
+    },
+  },
+  [`${listenerFilter}.proxy_protocol.v3.ProxyProtocol`]: {
+    carried: 'allow_requests_without_proxy_protocol disallowed_versions stat_prefix',
+    harmless: { pass_through_tlvs: 'TLVs are not sent on' },
+  },
+
+  [tcpProxy]: {
+    carried:
+      'stat_prefix cluster weighted_clusters idle_timeout access_log access_log_options max_connect_attempts max_downstream_connection_duration hash_policy',
+    harmless: {
+      access_log_flush_interval: 'a connection is logged once, when it ends',
+      flush_access_log_on_connected: 'a connection is logged once, when it ends',
+      metadata_match: 'clusters have no subsets',
+    },
+    instead: {
+      tunneling_config: 'CONNECT towards the upstream is not carried out yet',
+      upstream_idle_timeout: 'use idle_timeout',
+      downstream_idle_timeout: 'use idle_timeout',
+      on_demand: 'clusters are not discovered on demand',
+    },
+  },
+  [`${tcpProxy}.WeightedCluster`]: { carried: 'clusters' },
+  [`${tcpProxy}.WeightedCluster.ClusterWeight`]: {
+    carried: 'name weight',
+    harmless: { metadata_match: 'clusters have no subsets' },
+  },
+  [`${tcpProxy}.TcpAccessLogOptions`]: {
+    carried: '',
+    harmless: {
+      access_log_flush_interval: 'a connection is logged once, when it ends',
+      flush_access_log_on_connected: 'a connection is logged once, when it ends',
+    },
+  },
+  'envoy.type.v3.HashPolicy': { carried: 'source_ip' },
+  'envoy.type.v3.HashPolicy.SourceIp': { carried: '' },
+  'envoy.extensions.filters.network.rbac.v3.RBAC': {
+    carried: 'rules shadow_rules stat_prefix shadow_rules_stat_prefix enforcement_type',
+    instead: { matcher: 'use rules', shadow_matcher: 'use shadow_rules' },
+  },
+  'envoy.tcp.metadataexchange.config.MetadataExchange': { carried: 'protocol enable_discovery additional_labels' },
+};
