@@ -1,0 +1,84 @@
+// The import law of the repository as data: which folder may use which, and the exceptions with their reasons.
+
+/** Workspaces, and those whose code each may import. */
+export const workspaces: Readonly<Record<string, readonly string[]>> = {
+  api: [],
+  lib: ['api'],
+  proxy: ['api', 'lib'],
+  'control-plane': ['api', 'lib'],
+  local: ['api', 'lib', 'proxy', 'control-plane'],
+  cli: ['api', 'lib', 'proxy', 'control-plane', 'local'],
+};
+
+/** The proxy's stages in the order a request passes them: each imports code of later ones only, types of any. */
+export const proxyPath = [
+  'bootstrap',
+  'listener',
+  'network-filter',
+  'stream',
+  'http-filter',
+  'route',
+  'cluster',
+  'upstream',
+] as const;
+
+/** Every stage may import these; they import only each other and `lib`. */
+export const proxyBase = ['io', 'protocol', 'fault'] as const;
+
+/** Beside the path: stages may import the first two, nothing but `main.ts` imports the others. */
+export const proxyBeside = ['telemetry', 'security'] as const;
+export const proxyTop = ['xds', 'admin', 'hot-upgrade'] as const;
+
+/** What codecs may import of `lib`: bytes and values, no time, no sockets. */
+export const protocolLibrary = ['assert', 'bytes', 'header'] as const;
+
+/** The control plane's stages in the order a change passes them: each imports code of earlier ones only, types of any. */
+export const controlPlanePath = ['source', 'resource', 'store', 'model', 'translate', 'xds', 'status'] as const;
+
+/** Imports that break the law for a reason: `importing file → imported file`. */
+export const importExceptions: Readonly<Record<string, string>> = {};
+
+/** Folders of the proxy in which a request's code runs. */
+export const hotFolders = [
+  'io',
+  'listener',
+  'network-filter',
+  'protocol',
+  'stream',
+  'http-filter',
+  'route',
+  'cluster',
+  'upstream',
+].map((folder) => `proxy/src/${folder}/`);
+
+/** Words that have no place in them. */
+export const hotWords: Readonly<Record<string, RegExp>> = {
+  async: /\basync\b/,
+  await: /\bawait\b/,
+  throw: /\bthrow\b/,
+  setTimeout: /\bset(?:Timeout|Interval)\b/,
+  Promise: /\bPromise\b/,
+  'wall clock': /\bDate\.now\b|\bperformance\.now\b|\bnew Date\(\)/,
+  chance: /\bMath\.random\b/,
+};
+
+/** Files that may use one of those words, and why. */
+export const hotExceptions: Readonly<Record<string, Readonly<Record<string, string>>>> = {};
+
+/** File names that say nothing. */
+export const emptyNames = /(?:^|\/)(?:utils?|helpers?|common|misc|types|base|manager|index)\.ts$/;
+
+export const nameExceptions: Readonly<Record<string, string>> = {
+  'api/src/xds/types.ts': 'the door to generated declarations, which are types and nothing else',
+};
+
+export const fileLineLimit = 600;
+export const functionLineLimit = 70;
+export const parameterLimit = 5;
+export const folderFileLimit = 20;
+
+/** Functions that may be longer, by `file:name`, and why. */
+export const functionExceptions: Readonly<Record<string, string>> = {};
+
+/** Folders that may hold more files, and why. */
+export const folderExceptions: Readonly<Record<string, string>> = {};
