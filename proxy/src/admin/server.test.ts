@@ -105,10 +105,8 @@ class FakeState implements AdminState {
         name: 'web',
         isAddedByApi: true,
         edsServiceName: 'svc',
-        maxConnections: 1,
-        maxPendingRequests: 2,
-        maxRequests: 3,
-        maxRetries: 4,
+        normal: { maxConnections: 1, maxPendingRequests: 2, maxRequests: 3, maxRetries: 4 },
+        high: { maxConnections: Number.POSITIVE_INFINITY, maxPendingRequests: 2, maxRequests: 3, maxRetries: 4 },
         hosts: [host],
       },
     ];
@@ -394,6 +392,7 @@ describe('admin pages', () => {
     for (const line of [
       'web::observability_name::web',
       'web::default_priority::max_requests::3',
+      'web::high_priority::max_connections::4294967295',
       'web::added_via_api::true',
       'web::eds_service_name::svc',
       'web::10.0.0.7:9080::rq_total::7',

@@ -64,15 +64,22 @@ export interface HostReport {
   readonly rqTotal: number;
 }
 
+/** Limits; `Infinity` never opens. */
+export interface BreakerReport {
+  readonly maxConnections: number;
+  readonly maxPendingRequests: number;
+  readonly maxRequests: number;
+  readonly maxRetries: number;
+}
+
 export interface ClusterReport {
   readonly name: string;
   readonly isAddedByApi: boolean;
   /** Empty when it is the cluster's own name. */
   readonly edsServiceName: string;
-  readonly maxConnections: number;
-  readonly maxPendingRequests: number;
-  readonly maxRequests: number;
-  readonly maxRetries: number;
+  /** Circuit breaker limits by priority. */
+  readonly normal: BreakerReport;
+  readonly high: BreakerReport;
   readonly hosts: readonly HostReport[];
 }
 

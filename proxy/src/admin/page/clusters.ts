@@ -1,7 +1,7 @@
 // `/clusters`: every cluster with its limits and hosts, as Envoy's lines or as JSON.
 
 import { type AdminReply, type AdminRequest, jsonReply, textReply } from '../reply.ts';
-import type { AdminState, ClusterReport, HostReport } from '../state.ts';
+import type { AdminState, BreakerReport, ClusterReport, HostReport } from '../state.ts';
 
 /** `?format=json` for `envoy.admin.v3.Clusters`. */
 export function clustersPage(state: AdminState, request: AdminRequest): AdminReply {
@@ -13,18 +13,25 @@ export function clustersPage(state: AdminState, request: AdminRequest): AdminRep
 
 function clusterToText(cluster: ClusterReport): string {
   const lines: string[] = [`observability_name::${cluster.name}`];
-  for (const priority of ['default', 'high']) {
-    lines.push(
-      `${priority}_priority::max_connections::${cluster.maxConnections}`,
-      `${priority}_priority::max_pending_requests::${cluster.maxPendingRequests}`,
-      `${priority}_priority::max_requests::${cluster.maxRequests}`,
-      `${priority}_priority::max_retries::${cluster.maxRetries}`,
-    );
-  }
+  lines.push(...limitLines('default', cluster.normal), ...limitLines('high', cluster.high));
   lines.push(`added_via_api::${cluster.isAddedByApi}`);
   if (cluster.edsServiceName !== '') lines.push(`eds_service_name::${cluster.edsServiceName}`);
   for (const host of cluster.hosts) lines.push(...hostLines(host));
   return lines.map((line) => `${cluster.name}::${line}\n`).join('');
+}
+
+function limitLines(priority: string, limits: BreakerReport): string[] {
+  return [
+    `${priority}_priority::max_connections::${shown(limits.maxConnections)}`,
+    `${priority}_priority::max_pending_requests::${shown(limits.maxPendingRequests)}`,
+    `${priority}_priority::max_requests::${shown(limits.maxRequests)}`,
+    `${priority}_priority::max_retries::${shown(limits.maxRetries)}`,
+  ];
+}
+
+// A limit that never opens is the largest number of its field.
+function shown(limit: number): number {
+  return Math.min(limit, 4_294_967_295);
 }
 
 function hostLines(host: HostReport): string[] {
@@ -71,13 +78,7 @@ function edsStatus(host: HostReport): string {
 }
 
 function clusterToJson(cluster: ClusterReport): unknown {
-  const thresholds = ['DEFAULT', 'HIGH'].map((priority) => ({
-    priority,
-    max_connections: cluster.maxConnections,
-    max_pending_requests: cluster.maxPendingRequests,
-    max_requests: cluster.maxRequests,
-    max_retries: cluster.maxRetries,
-  }));
+  const thresholds = [thresholdToJson('DEFAULT', cluster.normal), thresholdToJson('HIGH', cluster.high)];
   return {
     name: cluster.name,
     added_via_api: cluster.isAddedByApi,
@@ -85,6 +86,16 @@ function clusterToJson(cluster: ClusterReport): unknown {
     circuit_breakers: { thresholds },
     observability_name: cluster.name,
     ...(cluster.edsServiceName === '' ? {} : { eds_service_name: cluster.edsServiceName }),
+  };
+}
+
+function thresholdToJson(priority: string, limits: BreakerReport): unknown {
+  return {
+    priority,
+    max_connections: shown(limits.maxConnections),
+    max_pending_requests: shown(limits.maxPendingRequests),
+    max_requests: shown(limits.maxRequests),
+    max_retries: shown(limits.maxRetries),
   };
 }
 
