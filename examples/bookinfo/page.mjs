@@ -1,7 +1,7 @@
 // The product page's HTML.
 
 const escapes = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
-const escape = (text) => String(text).replace(/[&<>"']/g, (character) => escapes[character]);
+const escapeHtml = (text) => String(text).replace(/[&<>"']/g, (character) => escapes[character]);
 
 const detailRows = [
   ['author', 'Author'],
@@ -15,7 +15,8 @@ const detailRows = [
 ];
 
 function renderUser(user) {
-  if (user !== null) return `<p class="user">Signed in as <b>${escape(user)}</b> <a href="/logout">Sign out</a></p>`;
+  if (user !== null)
+    return `<p class="user">Signed in as <b>${escapeHtml(user)}</b> <a href="/logout">Sign out</a></p>`;
   return `<form class="user" method="post" action="/login">
       <input name="username" placeholder="User name" aria-label="User name" autocomplete="username" required>
       <input name="passwd" type="password" placeholder="Any password" aria-label="Password" autocomplete="current-password">
@@ -26,14 +27,14 @@ function renderUser(user) {
 function renderDetails({ status, body }) {
   if (status !== 200)
     return `<p class="failure" data-failure="details">Sorry, details are currently unavailable for this book.</p>`;
-  const rows = detailRows.map(([key, label]) => `<dt>${label}</dt><dd>${escape(body[key] ?? '')}</dd>`);
+  const rows = detailRows.map(([key, label]) => `<dt>${label}</dt><dd>${escapeHtml(body[key] ?? '')}</dd>`);
   return `<dl>${rows.join('')}</dl>`;
 }
 
 function renderRating(rating) {
   if (rating === undefined) return '';
   if (rating.error !== undefined)
-    return `<p class="failure" data-failure="ratings">Sorry, ${escape(rating.error)}.</p>`;
+    return `<p class="failure" data-failure="ratings">Sorry, ${escapeHtml(rating.error)}.</p>`;
   const stars = Math.max(0, Math.min(5, Number(rating.stars) || 0));
   const color = rating.color === 'red' ? 'red' : 'black';
   const glyphs = '★'.repeat(stars) + '☆'.repeat(5 - stars);
@@ -45,9 +46,9 @@ function renderReviews({ status, body }) {
     return `<p class="failure" data-failure="reviews">Sorry, reviews are currently unavailable for this book.</p>`;
   const items = body.reviews.map(
     (review) => `<blockquote>
-        <p>${escape(review.text)}</p>
+        <p>${escapeHtml(review.text)}</p>
         ${renderRating(review.rating)}
-        <footer>${escape(review.reviewer)}</footer>
+        <footer>${escapeHtml(review.reviewer)}</footer>
       </blockquote>`,
   );
   return items.join('\n');
@@ -55,14 +56,14 @@ function renderReviews({ status, body }) {
 
 /** The whole page; `reviews-served-by` says in a meta element which version of reviews answered (`none` when it did not). */
 export function renderPage({ product, user, details, reviews }) {
-  const servedBy = escape(reviews.body?.servedBy ?? 'none');
+  const servedBy = escapeHtml(reviews.body?.servedBy ?? 'none');
   return `<!doctype html>
 <html lang="en">
 <head>
   <meta charset="utf-8">
   <meta name="viewport" content="width=device-width, initial-scale=1">
   <meta name="reviews-served-by" content="${servedBy}">
-  <title>${escape(product.title)} · Bookinfo</title>
+  <title>${escapeHtml(product.title)} · Bookinfo</title>
   <link rel="stylesheet" href="/static/style.css">
 </head>
 <body>
@@ -72,10 +73,10 @@ export function renderPage({ product, user, details, reviews }) {
   </header>
   <main>
     <section class="book">
-      <div class="cover" aria-hidden="true"><span>${escape(product.title)}</span></div>
+      <div class="cover" aria-hidden="true"><span>${escapeHtml(product.title)}</span></div>
       <div>
-        <h1>${escape(product.title)}</h1>
-        <p class="summary">${escape(product.description)}</p>
+        <h1>${escapeHtml(product.title)}</h1>
+        <p class="summary">${escapeHtml(product.description)}</p>
       </div>
     </section>
     <div class="columns">

@@ -6,6 +6,7 @@ import { delimiter, isAbsolute, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { WeftError } from '@weft/lib/error';
+import { hasLiveMember } from '../state/process-identity.ts';
 import { closeLog, openLog } from './log-file.ts';
 
 const guardPath = fileURLToPath(new URL('./guard.sh', import.meta.url));
@@ -124,7 +125,7 @@ export class Child {
 
   /** What the program started may outlive it (a wrapper that was killed): it is asked to end, then made to. */
   private async clearGroup(): Promise<void> {
-    for (let waitedMs = 0; this.signalGroup(0); waitedMs += pollMs) {
+    for (let waitedMs = 0; this.signalGroup(0) && hasLiveMember(this.pid); waitedMs += pollMs) {
       // The guard's watcher needs a moment to read its line; only what stays longer is a leftover.
       if (waitedMs === 5 * pollMs) this.signalGroup('SIGTERM');
       if (waitedMs >= leftoverGraceMs) this.signalGroup('SIGKILL');

@@ -1,6 +1,6 @@
 // Tells a process from a later one with the same number: its id and the moment it started.
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** Whether a process of that id exists, also when it belongs to somebody else. */
 export function isAlive(pid: number): boolean {
@@ -18,13 +18,31 @@ export function startMark(pid: number): string | null {
   return process.platform === 'linux' ? linuxStartMark(pid) : portableStartMark(pid);
 }
 
+/**
+ * Whether a process group that exists has a member that is more than a zombie: in a container whose first process reaps late, dead
+ * members stay visible for seconds. Only Linux tells; elsewhere the answer is yes.
+ */
+export function hasLiveMember(group: number): boolean {
+  if (process.platform !== 'linux') return true;
+  return readdirSync('/proc').some((name) => {
+    if (!/^[0-9]+$/.test(name)) return false;
+    const fields = statFields(name);
+    return fields !== null && fields[0] !== 'Z' && fields[2] === String(group);
+  });
+}
+
 function linuxStartMark(pid: number): string | null {
+  const fields = statFields(String(pid));
+  if (fields === null || fields[0] === 'Z' || fields[19] === undefined) return null;
+  return `${readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()}/${fields[19]}`;
+}
+
+/** The fields of /proc/PID/stat from the third on (0 state, 2 process group, 19 start time), or null when there is no such process. */
+function statFields(pid: string): string[] | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The command name may hold spaces and brackets: fields are counted from its last bracket. State is field 3, start time 22.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    if (fields[0] === 'Z' || fields[19] === undefined) return null;
-    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()}/${fields[19]}`;
+    // The command name before them may hold spaces and brackets: fields are counted from its last bracket.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   } catch {
     return null;
   }
