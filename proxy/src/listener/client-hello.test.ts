@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect as connectTcp, createServer, type AddressInfo } from 'node:net';
+import { type AddressInfo, connect as connectTcp, createServer } from 'node:net';
 import { test } from 'node:test';
 import { connect } from 'node:tls';
 import { readClientHello } from './client-hello.ts';
@@ -27,7 +27,8 @@ test('reads server name and protocols of a real ClientHello', async () => {
 
 test('asks for more at every shorter length and never throws', async () => {
   const hello = await recordHello({ servername: 'a.b' });
-  for (let length = 0; length < hello.length; length++) assert.equal(readClientHello(hello.subarray(0, length)), 'more');
+  for (let length = 0; length < hello.length; length++)
+    assert.equal(readClientHello(hello.subarray(0, length)), 'more');
 });
 
 test('takes anything else for another protocol', () => {

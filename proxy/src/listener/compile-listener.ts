@@ -60,7 +60,11 @@ export function compileListener(
   const before = errors(issues);
   const isInternal = config.internalListener !== undefined;
   const address = isInternal || config.bindToPort === false ? null : readAddress(config, place);
-  const scope = context.metrics.scope({ prefix: 'listener', tag: 'envoy_listener_address', value: scopeName(config, name) });
+  const scope = context.metrics.scope({
+    prefix: 'listener',
+    tag: 'envoy_listener_address',
+    value: scopeName(config, name),
+  });
   const compiler = new ChainCompiler(config, previous, context, scope);
   const chains: FilterChain[] = [];
   const matchers: ChainMatcher[] = [];
@@ -80,7 +84,11 @@ export function compileListener(
     report(issues, place.path, `the listener '${name}' has no filter chain, so it could only refuse; add one`);
   }
   if (isInternal && [...chains, fallback].some((chain) => chain?.tls != null)) {
-    report(issues, place.path, 'TLS termination in an internal listener is not carried out; leave it to the listener outside');
+    report(
+      issues,
+      place.path,
+      'TLS termination in an internal listener is not carried out; leave it to the listener outside',
+    );
   }
   if (errors(issues) > before) return null;
   return {
@@ -124,9 +132,14 @@ function readAddress(config: Config, place: CompilePlace): ListenAddress {
   }
   const host = socket.address ?? '';
   if (isIP(host) === 0) {
-    report(place.issues, `${path}.socket_address.address`, `'${host}' is not an IP address; a listener cannot resolve names`);
+    report(
+      place.issues,
+      `${path}.socket_address.address`,
+      `'${host}' is not an IP address; a listener cannot resolve names`,
+    );
   }
-  if (socket.protocol === 'UDP') report(place.issues, `${path}.socket_address.protocol`, 'UDP listeners are not carried out');
+  if (socket.protocol === 'UDP')
+    report(place.issues, `${path}.socket_address.protocol`, 'UDP listeners are not carried out');
   return { host, port: socket.portValue ?? 0 };
 }
 
@@ -140,7 +153,11 @@ function readInspection(config: Config, place: CompilePlace): InspectionPlan | n
     else if (type === httpInspectorType) http = true;
     else if (type !== originalDestinationType) {
       const path = `${place.path}.listener_filters[${i}]`;
-      report(place.issues, path, `the listener filter '${filter.name ?? ''}' (${type || 'no typed_config'}) is not carried out`);
+      report(
+        place.issues,
+        path,
+        `the listener filter '${filter.name ?? ''}' (${type || 'no typed_config'}) is not carried out`,
+      );
     }
   }
   for (const chain of config.filterChains ?? []) {

@@ -42,7 +42,14 @@ export class ListenerSet implements InternalListeners {
   private readonly draining: Set<FilterChain> = new Set();
   private context: NetworkContext | null = null;
   private isStopped = false;
-  private readonly counters: { added: Counter; modified: Counter; removed: Counter; failed: Counter; active: Gauge; warming: Gauge };
+  private readonly counters: {
+    added: Counter;
+    modified: Counter;
+    removed: Counter;
+    failed: Counter;
+    active: Gauge;
+    warming: Gauge;
+  };
 
   constructor(clock: Clock, scope: Scope) {
     this.clock = clock;
@@ -229,6 +236,8 @@ function sameAddress(a: CompiledListener, b: CompiledListener): boolean {
 function bindMessage(compiled: CompiledListener, error: Error): string {
   const { address } = compiled;
   const where = address === null ? '' : 'path' in address ? address.path : `${address.host}:${address.port}`;
-  const advice = messageOf(error).includes('EADDRINUSE') ? '; another program listens there: stop it or change the port' : '';
+  const advice = messageOf(error).includes('EADDRINUSE')
+    ? '; another program listens there: stop it or change the port'
+    : '';
   return `listener '${compiled.name}' cannot listen on ${where}: ${messageOf(error)}${advice}`;
 }

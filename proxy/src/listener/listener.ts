@@ -145,7 +145,10 @@ function splitDestination(info: ConnectionInfo): { destinationAddress: string; d
   const original = info.originalDestination;
   const colon = original === null ? -1 : original.lastIndexOf(':');
   if (original === null || colon < 0) return { destinationAddress: info.localAddress, destinationPort: info.localPort };
-  return { destinationAddress: original.slice(0, colon).replace(/^\[|\]$/g, ''), destinationPort: Number(original.slice(colon + 1)) };
+  return {
+    destinationAddress: original.slice(0, colon).replace(/^\[|\]$/g, ''),
+    destinationPort: Number(original.slice(colon + 1)),
+  };
 }
 
 /** Collects the first bytes of a socket until they tell what it speaks, then puts them back. */

@@ -3,8 +3,8 @@
 import type { envoy } from '@weft/api/xds/types';
 import { ProtobufError, typeNameOf, unpackAny } from '@weft/lib/protobuf/codec';
 import { compileHttpConnectionManager } from './http-connection-manager/compile.ts';
-import type { NetworkFilter, TerminalFilter } from './network-filter.ts';
 import type { CompilePlace, NetworkContext } from './network-context.ts';
+import type { NetworkFilter, TerminalFilter } from './network-filter.ts';
 import { compileNetworkRbac } from './rbac/config.ts';
 import { compileTcpProxy } from './tcp-proxy/compile.ts';
 
@@ -34,13 +34,22 @@ export function compileNetworkChain(
     const type = config.typedConfig === undefined ? '' : typeNameOf(config.typedConfig);
     if (config.typedConfig === undefined || ignoredTypes.has(type)) continue;
     if (terminal !== null) {
-      report(place, path, `the filter '${config.name ?? ''}' stands behind one that takes the connection; move it forward`);
+      report(
+        place,
+        path,
+        `the filter '${config.name ?? ''}' stands behind one that takes the connection; move it forward`,
+      );
       continue;
     }
     const inner = { issues: place.issues, path: `${path}.typed_config` };
     try {
       if (type === managerType) {
-        terminal = compileHttpConnectionManager(unpackAny(config.typedConfig, managerType), bufferLimitBytes, context, inner);
+        terminal = compileHttpConnectionManager(
+          unpackAny(config.typedConfig, managerType),
+          bufferLimitBytes,
+          context,
+          inner,
+        );
         if (terminal === null) return null;
       } else if (type === tcpProxyType) {
         terminal = compileTcpProxy(unpackAny(config.typedConfig, tcpProxyType), context, inner);
@@ -49,7 +58,11 @@ export function compileNetworkChain(
         const filter = compileNetworkRbac(config.typedConfig, context, inner);
         if (filter !== null) filters.push(filter);
       } else {
-        report(place, path, `the network filter '${config.name ?? ''}' (${type || 'no typed_config'}) is not carried out`);
+        report(
+          place,
+          path,
+          `the network filter '${config.name ?? ''}' (${type || 'no typed_config'}) is not carried out`,
+        );
       }
     } catch (error) {
       if (!(error instanceof ProtobufError)) throw error;
@@ -57,7 +70,11 @@ export function compileNetworkChain(
     }
   }
   if (terminal === null) {
-    report(place, `${place.path}.filters`, 'no filter takes the connection; end the chain with a connection manager or a TCP proxy');
+    report(
+      place,
+      `${place.path}.filters`,
+      'no filter takes the connection; end the chain with a connection manager or a TCP proxy',
+    );
     return null;
   }
   return { filters, terminal };

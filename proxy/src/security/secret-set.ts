@@ -48,6 +48,9 @@ export class SecretSet {
   readonly log: SecurityLog;
   /** Called with the names that SDS should bring whenever they may have become more or fewer. */
   onWanted: ((names: readonly string[]) => void) | null = null;
+  /** Called after any secret came, changed or went: whoever waits for secrets looks again. */
+  onReplaced: (() => void) | null = null;
+
 
   private readonly secrets: Map<string, Secret> = new Map();
   // Weak: a listener that is gone must not keep its secret subscribed.
@@ -239,9 +242,8 @@ export class SecretSet {
   }
 
   private notify(name: string, secret: Secret | null): void {
-    const callbacks = this.listeners.get(name);
-    if (callbacks === undefined) return;
-    for (const callback of [...callbacks]) callback(secret);
+    for (const callback of [...(this.listeners.get(name) ?? [])]) callback(secret);
+    this.onReplaced?.();
   }
 
   private unwatch(name: string): void {

@@ -1,6 +1,7 @@
 // The exchange itself: runs the HTTP filters over head, body and trailers in both directions, and ends exactly once.
 // Before it: the connection manager (decodes). After it: the router (route, cluster, upstream).
 
+import { BodyBuffer } from '@weft/lib/body-buffer';
 import type { Clock } from '@weft/lib/clock';
 import type { Headers } from '@weft/lib/header';
 import type { Cluster } from '../cluster/cluster.ts';
@@ -9,12 +10,12 @@ import { type Fault, fault } from '../fault/fault.ts';
 import { type HttpFilter, STOP } from '../http-filter/filter.ts';
 import { RouterRequest } from '../http-filter/router/router-request.ts';
 import type { ConnectionInfo } from '../io/connection-info.ts';
+import { filterDisabled } from '../route/filter-override.ts';
 import type { Route } from '../route/route.ts';
-import { BodyBuffer } from '@weft/lib/body-buffer';
 import type { Downstream } from './downstream.ts';
 import { localReplyHead } from './local-reply.ts';
-import type { StreamConfig } from './stream-config.ts';
 import type { Stream, StreamProtocol } from './stream.ts';
+import type { StreamConfig } from './stream-config.ts';
 
 const noBytes = Buffer.alloc(0);
 
@@ -116,6 +117,12 @@ export class Exchange implements Stream {
     return this.connection.transportProtocol === 'tls';
   }
 
+  /** An upgrade or CONNECT that was accepted: its bytes are no messages any more. */
+  private get isTunnel(): boolean {
+    if (this.upgrade === null || this.isLocalReply) return false;
+    return this.upgrade === 'CONNECT' ? this.status >= 200 && this.status < 300 : this.status === 101;
+  }
+
   get isOver(): boolean {
     return this.isComplete;
   }
@@ -144,9 +151,10 @@ export class Exchange implements Stream {
 
   private runRequestHead(): void {
     const { filters } = this.config;
+    if (this.requestAt === 0 && filters.length > 0) this.resolveRoute();
     while (this.requestAt < filters.length) {
       const filter = filters[this.requestAt++] as HttpFilter;
-      if (filter.onRequestHead === null) continue;
+      if (filter.onRequestHead === null || this.isDisabled(filter)) continue;
       const status = filter.onRequestHead(this, this.isRequestEnded && this.pendingRequest === null);
       if (this.isComplete || this.isLocalReply) return;
       if (status === STOP) {
@@ -169,6 +177,12 @@ export class Exchange implements Stream {
     this.downstream.resumeRequest();
   }
 
+  // Envoy: FilterConfig.disabled in a route's typed_per_filter_config.
+  private isDisabled(filter: HttpFilter): boolean {
+    const { route } = this;
+    return route !== null && route.overrides !== null && route.filterOverride(filter.name) === filterDisabled;
+  }
+
   continueRequest(slot: number): void {
     if (!this.isRequestStopped || this.isComplete || this.requestAt !== slot + 1) return;
     this.isRequestStopped = false;
@@ -186,6 +200,7 @@ export class Exchange implements Stream {
     }
     if (this.config.requestDataHooks === null) this.router.sendData(buffer, offset, length, endStream);
     else this.filterRequestData(0, buffer, offset, length, endStream);
+    if (endStream && this.isResponseEnded) this.complete();
   }
 
   // A filter is thinking: nothing more is read, so what waits is at most what the kernel had already handed over.
@@ -200,7 +215,7 @@ export class Exchange implements Stream {
     const hooks = this.config.requestDataHooks;
     if (hooks !== null) {
       for (const filter of hooks) {
-        if (filter.slot < from || filter.onRequestData === null) continue;
+        if (filter.slot < from || filter.onRequestData === null || this.isDisabled(filter)) continue;
         const status = filter.onRequestData(this, buffer, offset, length, endStream);
         if (status === STOP || this.isComplete || this.isLocalReply) return;
       }
@@ -262,7 +277,7 @@ export class Exchange implements Stream {
   }
 
   routeConfig(filterName: string): unknown {
-    return this.resolveRoute()?.filterOverride(filterName, this) ?? null;
+    return this.resolveRoute()?.filterOverride(filterName) ?? null;
   }
 
   // ---- response, from the router or a local reply
@@ -290,6 +305,7 @@ export class Exchange implements Stream {
     if (hooks !== null) {
       while (this.responseAt < hooks.length) {
         const filter = hooks[this.responseAt++] as HttpFilter;
+        if (this.isDisabled(filter)) continue;
         const status = filter.onResponseHead?.(this, endStream);
         if (this.isComplete) return;
         if (status === STOP) {
@@ -307,7 +323,8 @@ export class Exchange implements Stream {
 
   continueResponse(slot: number): void {
     const hooks = this.config.responseHeadHooks;
-    if (!this.isResponseStopped || this.isComplete || hooks === null || hooks[this.responseAt - 1]?.slot !== slot) return;
+    if (!this.isResponseStopped || this.isComplete || hooks === null || hooks[this.responseAt - 1]?.slot !== slot)
+      return;
     this.isResponseStopped = false;
     const pending = this.pendingResponse;
     this.pendingResponse = null;
@@ -344,7 +361,8 @@ export class Exchange implements Stream {
     endStream: boolean,
   ): void {
     for (const filter of this.config.responseDataHooks ?? []) {
-      if ((after !== null && filter.slot >= after) || filter.onResponseData === null) continue;
+      if ((after !== null && filter.slot >= after) || filter.onResponseData === null || this.isDisabled(filter))
+        continue;
       const status = filter.onResponseData(this, buffer, offset, length, endStream);
       if (status === STOP || this.isComplete) return;
     }
@@ -372,7 +390,18 @@ export class Exchange implements Stream {
     this.endResponse();
   }
 
+  // A tunnel lives until both sides have ended; any other exchange ends with its response.
   private endResponse(): void {
+    this.isResponseEnded = true;
+    if (this.isTunnel && !this.isRequestEnded) return;
+    this.complete();
+  }
+
+  /** The connection left for another listener; the request is answered and over. */
+  onHandedOver(): void {
+    if (this.isComplete) return;
+    this.status = 200;
+    this.details = 'tunnel';
     this.isResponseEnded = true;
     this.complete();
   }

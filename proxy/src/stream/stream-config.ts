@@ -44,7 +44,6 @@ export interface StreamConfig {
   readonly finishResponseHead: (exchange: Exchange) => void;
   /** Whether the client may see decision ids: mesh peers and local clients only. */
   readonly showsDecision: (exchange: Exchange) => boolean;
-  readonly includeAttemptCount: boolean;
   readonly suppressEnvoyHeaders: boolean;
   /** Upgrade tokens in lower case, and whether they are allowed where the route does not say. */
   readonly upgrades: ReadonlyMap<string, boolean>;

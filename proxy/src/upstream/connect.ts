@@ -98,7 +98,10 @@ export class Connecting implements ConnectionOwner {
   }
 
   onFin(): void {
-    this.fail(this.isTls && this.isTcpConnected ? fault.tls_failed : fault.connect_failed, 'the peer closed while connecting');
+    this.fail(
+      this.isTls && this.isTcpConnected ? fault.tls_failed : fault.connect_failed,
+      'the peer closed while connecting',
+    );
   }
 
   onClose(error: Error | null): void {

@@ -4,7 +4,7 @@ import type { Clock, Timer } from '@weft/lib/clock';
 import { type HeaderBlock, Headers } from '@weft/lib/header';
 import { type Fault, fault } from '../fault/fault.ts';
 import type { Connection, ConnectionOwner } from '../io/connection.ts';
-import { type Http1Limits, type ResponseHead, ResponseDecoder, type ResponseSink } from '../protocol/http1/decode.ts';
+import { type Http1Limits, ResponseDecoder, type ResponseHead, type ResponseSink } from '../protocol/http1/decode.ts';
 import {
   encodeChunkEnd,
   encodeChunkHead,
@@ -154,7 +154,10 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
     }
     const used = this.decoder.decode(buffer, offset, offset + length);
     if (this.decoder.error !== null) {
-      this.fail(this.decoder.error.kind === 'too-large' ? fault.response_headers_too_large : fault.upstream_protocol_error, this.decoder.error.code);
+      this.fail(
+        this.decoder.error.kind === 'too-large' ? fault.response_headers_too_large : fault.upstream_protocol_error,
+        this.decoder.error.code,
+      );
       return;
     }
     if (used < length) this.onSurplus(buffer, offset + used, length - used);

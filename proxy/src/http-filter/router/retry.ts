@@ -19,18 +19,31 @@ function mayRepeat(policy: RetryPolicy, exchange: Exchange): boolean {
 }
 
 /** An answer came that the policy does not want. */
-export function isRetriableResponse(policy: RetryPolicy, status: number, headers: Headers, exchange: Exchange): boolean {
-  if (exchange.upgrade !== null) return false;
-  if (!mayRepeat(policy, exchange)) return false;
+export function isRetriableResponse(
+  policy: RetryPolicy,
+  status: number,
+  headers: Headers,
+  exchange: Exchange,
+): boolean {
+  if (exchange.upgrade !== null || !policy.appliesTo(exchange) || !mayRepeat(policy, exchange)) return false;
+  if (headers.has('x-envoy-ratelimited')) return policy.onRateLimited;
   if (policy.on5xx && status >= 500) return true;
   if (policy.onGatewayError && status >= 502 && status <= 504) return true;
   if (policy.onRetriable4xx && status === 409) return true;
   if (policy.statuses.has(status)) return true;
-  return policy.matchesHeaders(headers);
+  return policy.matchesHeaders(headers) || hasRetriableGrpcStatus(policy, headers);
+}
+
+// A trailers-only response carries its status among the headers.
+function hasRetriableGrpcStatus(policy: RetryPolicy, headers: Headers): boolean {
+  if (policy.grpcStatuses.size === 0) return false;
+  const status = headers.get('grpc-status');
+  return status !== undefined && policy.grpcStatuses.has(Number(status));
 }
 
 /** No answer came. */
 export function isRetriableFault(policy: RetryPolicy, reason: Fault, exchange: Exchange): boolean {
+  if (!policy.appliesTo(exchange)) return false;
   if (reason === fault.upstream_refused) return policy.onRefusedStream || policy.onReset || policy.on5xx;
   if (reason.retriable === 'yes') {
     return policy.onConnectFailure || policy.on5xx || policy.onGatewayError || policy.onReset;

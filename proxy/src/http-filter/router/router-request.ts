@@ -3,6 +3,7 @@
 
 import type { Clock, Timer } from '@weft/lib/clock';
 import { Headers } from '@weft/lib/header';
+import type { Breakers } from '../../cluster/breakers.ts';
 import type { Cluster } from '../../cluster/cluster.ts';
 import type { Host } from '../../cluster/host.ts';
 import { type Fault, fault } from '../../fault/fault.ts';
@@ -12,8 +13,7 @@ import type { StreamConfig } from '../../stream/stream-config.ts';
 import { poolOf } from '../../upstream/pool.ts';
 import type { UpstreamEvents, UpstreamPool, UpstreamStream } from '../../upstream/upstream-stream.ts';
 import { RequestReplay } from './request-replay.ts';
-import { backOffMs, isRetriableFault, isRetriableResponse, isIdempotent } from './retry.ts';
-import { formatter } from './header-format.ts';
+import { backOffMs, isIdempotent, isRetriableFault, isRetriableResponse } from './retry.ts';
 
 /** Attempt states. */
 const IDLE = 0;
@@ -28,6 +28,7 @@ export class RouterRequest implements UpstreamEvents {
   private readonly clock: Clock;
   private route: Route | null = null;
   private cluster: Cluster | null = null;
+  private breakers: Breakers | null = null;
   private host: Host | null = null;
   private pool: UpstreamPool | null = null;
   private stream: UpstreamStream | null = null;
@@ -79,7 +80,8 @@ export class RouterRequest implements UpstreamEvents {
     this.prepareRequest(route);
     exchange.downstream.wantBody();
     this.startTimers(route);
-    if (!cluster.breakers.tryRequest()) {
+    this.breakers = route.isHighPriority ? cluster.highBreakers : cluster.breakers;
+    if (!this.breakers.tryRequest()) {
       exchange.fail(fault.breaker_open, 'max_requests');
       return;
     }
@@ -89,17 +91,21 @@ export class RouterRequest implements UpstreamEvents {
 
   private answerByRoute(route: Route): boolean {
     const { exchange } = this;
+    if (!route.isForwarding && route.directResponse === null) {
+      exchange.fail(fault.no_route, 'non_forwarding_action');
+      return true;
+    }
     const redirect = route.redirect(exchange);
     if (redirect !== null) {
       const headers = Headers.of('location', redirect.location, 'content-length', '0');
-      route.mutateResponseHeaders(headers, formatter(exchange), exchange);
+      route.mutateResponseHeaders(headers, exchange);
       exchange.reply(redirect.status, headers, '', 'direct_response');
       return true;
     }
     const direct = route.directResponse;
     if (direct === null) return false;
     const headers = Headers.of('content-type', 'text/plain');
-    route.mutateResponseHeaders(headers, formatter(exchange), exchange);
+    route.mutateResponseHeaders(headers, exchange);
     if (direct.body === '') headers.remove('content-type');
     exchange.reply(direct.status, headers, direct.body, 'direct_response');
     return true;
@@ -133,18 +139,18 @@ export class RouterRequest implements UpstreamEvents {
     if (!config.suppressEnvoyHeaders && route.timeoutMs > 0) {
       exchange.requestHeaders.set('x-envoy-expected-rq-timeout-ms', String(route.timeoutMs));
     }
-    if (route.changesRequestHeaders) route.mutateRequestHeaders(exchange.requestHeaders, formatter(exchange), exchange);
+    if (route.changesRequestHeaders) route.mutateRequestHeaders(exchange.requestHeaders, exchange);
     route.rewrite(exchange);
     if (route.retry !== null) {
       this.retriesLeft = route.retry.numRetries;
-      this.replay = new RequestReplay(config.bufferLimitBytes);
+      this.replay = new RequestReplay(this.bufferLimitBytes());
     }
   }
 
   private startTimers(route: Route): void {
-    if (route.maxStreamDurationMs > 0) {
-      this.durationTimer = this.clock.start(route.maxStreamDurationMs, onMaxDuration, this as RouterRequest);
-    }
+    const ofRoute = route.durationMs(this.exchange.requestHeaders);
+    const durationMs = ofRoute < 0 ? this.config.maxStreamDurationMs : ofRoute;
+    if (durationMs > 0) this.durationTimer = this.clock.start(durationMs, onMaxDuration, this as RouterRequest);
     if (this.isRequestEnded) this.startTimeout();
   }
 
@@ -157,14 +163,15 @@ export class RouterRequest implements UpstreamEvents {
   }
 
   private attempt(): void {
-    const { exchange, cluster } = this;
-    if (cluster === null) return;
+    const { exchange, cluster, route } = this;
+    if (cluster === null || route === null) return;
     exchange.attempts++;
     const host = cluster.pick({
-      hash: this.route?.hash(exchange) ?? null,
+      hash: route.hash(exchange),
       originalDestination: exchange.connection.originalDestination,
       headers: exchange.requestHeaders,
-      attempted: this.route?.retry?.avoidsPreviousHosts ? this.attempted : null,
+      attempted: route.retry?.avoidsPreviousHosts ? this.attempted : null,
+      hostAttempts: route.retry?.hostSelectionAttempts ?? 1,
       random: exchange.attempts === 1 ? exchange.random : this.config.random(),
     });
     if (host === null) {
@@ -173,15 +180,15 @@ export class RouterRequest implements UpstreamEvents {
     }
     this.host = host;
     exchange.host = host;
-    if (this.route?.isAutoHostRewrite && host.hostname !== '') exchange.authority = host.hostname;
-    if (this.config.includeAttemptCount) {
+    if (route.isAutoHostRewrite) route.rewriteHost(exchange, host.hostname);
+    if (route.virtualHost.includesAttemptCount) {
       exchange.requestHeaders.set('x-envoy-attempt-count', String(exchange.attempts));
     }
     host.onRequestStart();
     this.state = WAITING;
-    const perTryMs = this.route?.retry?.perTryTimeoutMs ?? 0;
+    const perTryMs = route.retry?.perTryTimeoutMs ?? 0;
     if (perTryMs > 0) this.tryTimeout = this.clock.start(perTryMs, onTryTimeout, this as RouterRequest);
-    this.pool = poolOf(host, this.endsTunnel, this.clock);
+    this.pool = poolOf(host, exchange.upgrade === 'CONNECT' && route.terminatesConnect, this.clock);
     const bodyReady = this.replay === null ? 0 : this.replay.length;
     this.pool.start(exchange, this.isRequestEnded && bodyReady === 0 && this.requestTrailers === null, this);
   }
@@ -210,8 +217,13 @@ export class RouterRequest implements UpstreamEvents {
 
   // Kept for the attempt that is not ready yet, and for those that may follow.
   private keep(buffer: Buffer, offset: number, length: number): void {
-    this.replay ??= new RequestReplay(this.config.bufferLimitBytes);
+    this.replay ??= new RequestReplay(this.bufferLimitBytes());
     if (!this.replay.append(buffer, offset, length) && this.stream === null) this.exchange.fail(fault.buffer_limit);
+  }
+
+  private bufferLimitBytes(): number {
+    const ofRoute = this.route?.bufferLimitBytes ?? -1;
+    return ofRoute < 0 ? this.config.bufferLimitBytes : ofRoute;
   }
 
   private mayReplay(): boolean {
@@ -257,9 +269,14 @@ export class RouterRequest implements UpstreamEvents {
     if (exchange.upgrade !== null) this.stopTimers();
     if (endStream) this.release();
     if (!this.config.suppressEnvoyHeaders) {
-      headers.set('x-envoy-upstream-service-time', String(Math.round(exchange.responseStartMs - exchange.upstreamStartMs)));
+      headers.set(
+        'x-envoy-upstream-service-time',
+        String(Math.round(exchange.responseStartMs - exchange.upstreamStartMs)),
+      );
     }
-    if (route.changesResponseHeaders) route.mutateResponseHeaders(headers, formatter(exchange), exchange);
+    if (route.virtualHost.includesAttemptCountInResponse)
+      headers.set('x-envoy-attempt-count', String(exchange.attempts));
+    if (route.changesResponseHeaders) route.mutateResponseHeaders(headers, exchange);
     exchange.onResponseHead(status, headers, endStream);
   }
 
@@ -291,7 +308,8 @@ export class RouterRequest implements UpstreamEvents {
   private retriesFault(reason: Fault): boolean {
     const { exchange, route } = this;
     // Not a retry that the user has to ask for: the request was never taken, so it is sent where it will be.
-    const isFree = reason === fault.connection_closed_unused || (reason.retriable === 'idempotent' && isIdempotent(exchange.method));
+    const isFree =
+      reason === fault.connection_closed_unused || (reason.retriable === 'idempotent' && isIdempotent(exchange.method));
     if (isFree && !this.reusedRetryDone && this.canReplayBody()) {
       this.reusedRetryDone = true;
       this.releaseHost();
@@ -321,7 +339,7 @@ export class RouterRequest implements UpstreamEvents {
       return false;
     }
     if (this.holdsRetry) return true;
-    if (!cluster.breakers.tryRetry()) return false;
+    if (this.breakers?.tryRetry() !== true) return false;
     this.holdsRetry = true;
     return true;
   }
@@ -339,7 +357,11 @@ export class RouterRequest implements UpstreamEvents {
     this.releaseHost();
     this.state = BACKING_OFF;
     const used = route.retry.numRetries - this.retriesLeft;
-    this.tryTimeout = this.clock.start(backOffMs(route.retry, used, this.config.random()), onBackOff, this as RouterRequest);
+    this.tryTimeout = this.clock.start(
+      backOffMs(route.retry, used, this.config.random()),
+      onBackOff,
+      this as RouterRequest,
+    );
   }
 
   onBackOffOver(): void {
@@ -426,8 +448,8 @@ export class RouterRequest implements UpstreamEvents {
     this.stopTimers();
     this.releaseHost();
     this.replay = null;
-    if (this.holdsRetry) this.cluster?.breakers.releaseRetry();
-    if (this.holdsRequest) this.cluster?.breakers.releaseRequest();
+    if (this.holdsRetry) this.breakers?.releaseRetry();
+    if (this.holdsRequest) this.breakers?.releaseRequest();
     this.holdsRetry = this.holdsRequest = false;
   }
 

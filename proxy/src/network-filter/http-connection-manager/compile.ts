@@ -95,7 +95,6 @@ export function compileHttpConnectionManager(
     via: config.via ?? '',
     serverName: config.serverName || 'weft',
     serverHeader: serverHeaderOf(config),
-    includeAttemptCount: false,
     suppressEnvoyHeaders: router.suppressEnvoyHeaders,
     accessLog,
     decisions: context.decisions,
@@ -121,7 +120,12 @@ function readRouter(config: Config, place: CompilePlace): { suppressEnvoyHeaders
   const last = config.httpFilters?.at(-1);
   const path = `${place.path}.http_filters`;
   if (last?.typedConfig === undefined || typeNameOf(last.typedConfig) !== routerType) {
-    report(place.issues, 'WEFT0352', path, 'the last HTTP filter must be the router (envoy.filters.http.router); add it');
+    report(
+      place.issues,
+      'WEFT0352',
+      path,
+      'the last HTTP filter must be the router (envoy.filters.http.router); add it',
+    );
     return { suppressEnvoyHeaders: false };
   }
   try {

@@ -5,7 +5,7 @@ import { type HeaderBlock, Headers } from '@weft/lib/header';
 import { type Fault, fault } from '../../fault/fault.ts';
 import type { Connection, ConnectionOwner } from '../../io/connection.ts';
 import type { ConnectionInfo } from '../../io/connection-info.ts';
-import { type RequestHead, RequestDecoder, type RequestSink } from '../../protocol/http1/decode.ts';
+import { RequestDecoder, type RequestHead, type RequestSink } from '../../protocol/http1/decode.ts';
 import {
   encodeChunkEnd,
   encodeChunkHead,
@@ -17,9 +17,9 @@ import {
   type Framing,
 } from '../../protocol/http1/encode.ts';
 import type { Http1Error } from '../../protocol/http1/error.ts';
+import { reasonPhrase } from '../../protocol/http1/reason.ts';
 import type { Downstream } from '../../stream/downstream.ts';
 import { Exchange } from '../../stream/exchange.ts';
-import { reasonPhrase } from '../../protocol/http1/reason.ts';
 import type { HttpConnectionManager } from './manager.ts';
 import { prepareHead } from './request-head.ts';
 
@@ -367,9 +367,11 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream {
     if (take === null || this.connection.isClosed) return;
     this.watch?.stop();
     this.watch = null;
+    const { exchange } = this;
     this.exchange = null;
     this.connection.release();
     this.manager.onConnectionClose(this);
+    exchange?.onHandedOver();
     take(this.connection, rest);
   }
 
@@ -397,7 +399,8 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream {
   private deadlineMs(): number {
     const { manager, exchange } = this;
     if (exchange !== null) {
-      const idle = manager.streamIdleTimeoutMs;
+      const ofRoute = exchange.route?.idleTimeoutMs ?? -1;
+      const idle = ofRoute < 0 ? manager.streamIdleTimeoutMs : ofRoute;
       const idleAt = idle === 0 ? Number.POSITIVE_INFINITY : exchange.activeMs + idle;
       const whole = manager.requestTimeoutMs;
       if (whole === 0 || this.isRequestDecoded || this.isTunnel) return idleAt;

@@ -12,8 +12,8 @@ import type { Exchange } from '../../stream/exchange.ts';
 import type { ClusterSource, RouteSource, StreamConfig } from '../../stream/stream-config.ts';
 import type { AccessLogger } from '../../telemetry/access-log.ts';
 import type { DecisionLog } from '../../telemetry/decisions.ts';
-import type { TerminalFilter } from '../network-filter.ts';
 import type { InternalListeners } from '../network-context.ts';
+import type { TerminalFilter } from '../network-filter.ts';
 import { dateText } from './date.ts';
 import { Http1Server } from './http1-server.ts';
 import type { ManagerCounters } from './manager-counters.ts';
@@ -47,7 +47,6 @@ export interface ManagerOptions {
   readonly via: string;
   readonly serverName: string;
   readonly serverHeader: 'overwrite' | 'append-if-absent' | 'pass-through';
-  readonly includeAttemptCount: boolean;
   readonly suppressEnvoyHeaders: boolean;
   readonly accessLog: AccessLogger | null;
   readonly decisions: DecisionLog;
@@ -91,7 +90,6 @@ export class HttpConnectionManager implements TerminalFilter, StreamConfig {
   readonly preservesRequestId: boolean;
   readonly forwardedClientCert: ForwardedClientCert | null;
   readonly via: string;
-  readonly includeAttemptCount: boolean;
   readonly suppressEnvoyHeaders: boolean;
   readonly accessLog: AccessLogger | null;
   readonly decisions: DecisionLog;
@@ -134,7 +132,6 @@ export class HttpConnectionManager implements TerminalFilter, StreamConfig {
     this.preservesRequestId = options.preservesRequestId;
     this.forwardedClientCert = options.forwardedClientCert;
     this.via = options.via;
-    this.includeAttemptCount = options.includeAttemptCount;
     this.suppressEnvoyHeaders = options.suppressEnvoyHeaders;
     this.accessLog = options.accessLog;
     this.decisions = options.decisions;
@@ -193,7 +190,8 @@ export class HttpConnectionManager implements TerminalFilter, StreamConfig {
     if (headers === null) return;
     const { options } = this;
     if (options.serverHeader === 'overwrite') headers.set('server', options.serverName);
-    else if (options.serverHeader === 'append-if-absent' && !headers.has('server')) headers.add('server', options.serverName);
+    else if (options.serverHeader === 'append-if-absent' && !headers.has('server'))
+      headers.add('server', options.serverName);
     if (!headers.has('date')) headers.add('date', dateText(this.clock.wallMs()));
     if (options.returnsRequestId && exchange.requestId !== '') headers.set('x-request-id', exchange.requestId);
     if (options.via !== '') headers.add('via', options.via);

@@ -49,9 +49,9 @@ function needsNormalization(path: string): boolean {
 
 // RFC 3986 §2.3: escapes of unreserved bytes stand for the bytes themselves. Others keep their escape, in upper case.
 function decodeUnreserved(path: string): string {
-  return path.replace(/%([0-9A-Fa-f]{2})/g, (escape, hex: string) => {
+  return path.replace(/%([0-9A-Fa-f]{2})/g, (escaped, hex: string) => {
     const text = String.fromCharCode(Number.parseInt(hex, 16));
-    return /[A-Za-z0-9._~-]/.test(text) ? text : escape.toUpperCase();
+    return /[A-Za-z0-9._~-]/.test(text) ? text : escaped.toUpperCase();
   });
 }
 

@@ -89,7 +89,12 @@ function appendForwardedFor(manager: HttpConnectionManager, info: ConnectionInfo
   return hops.at(-manager.trustedHops)?.trim() || info.remoteAddress;
 }
 
-function forwardedScheme(manager: HttpConnectionManager, info: ConnectionInfo, head: RequestHead, headers: Headers): string {
+function forwardedScheme(
+  manager: HttpConnectionManager,
+  info: ConnectionInfo,
+  head: RequestHead,
+  headers: Headers,
+): string {
   const own = info.transportProtocol === 'tls' ? 'https' : 'http';
   const claimed = headers.get('x-forwarded-proto');
   if (claimed === undefined || manager.usesRemoteAddress) {

@@ -1,0 +1,134 @@
+// The admin pages' view of a running proxy.
+
+import type { envoy } from '@weft/api/xds/types';
+import type { Clock } from '@weft/lib/clock';
+import type { LogControl } from '@weft/lib/log';
+import type { MetricsRegistry } from '@weft/lib/metrics';
+import { type MessageName, packAny } from '@weft/lib/protobuf/codec';
+import type { RunningProxy } from '../proxy.ts';
+import type { DecisionLog } from '../telemetry/decisions.ts';
+import { reportCertificates } from './certificate-report.ts';
+import { reportClusters } from './cluster-report.ts';
+import type {
+  AdminState,
+  CertificatesReport,
+  ClusterReport,
+  DrainOptions,
+  ListenerReport,
+  ResourceDump,
+  ResourceKind,
+  ServerState,
+  UnreadyReport,
+} from './state.ts';
+
+export const weftVersion = '0.1.0';
+
+const typeNames = {
+  cluster: 'envoy.config.cluster.v3.Cluster',
+  listener: 'envoy.config.listener.v3.Listener',
+  secret: 'envoy.extensions.transport_sockets.tls.v3.Secret',
+} as const satisfies Partial<Record<ResourceKind, MessageName>>;
+
+export class RunningState implements AdminState {
+  readonly version = weftVersion;
+  readonly concurrency = 1;
+  readonly clock: Clock;
+  readonly startedWallMs: number;
+  readonly configPath: string;
+  readonly metrics: MetricsRegistry;
+  readonly logControl: LogControl;
+  readonly decisions: DecisionLog;
+  readonly bootstrap: envoy.config.bootstrap.v3.Bootstrap;
+  private readonly proxy: RunningProxy;
+
+  constructor(proxy: RunningProxy) {
+    this.proxy = proxy;
+    this.clock = proxy.clock;
+    this.startedWallMs = proxy.startedWallMs;
+    this.configPath = proxy.configPath;
+    this.metrics = proxy.metrics;
+    this.logControl = proxy.log.control;
+    this.decisions = proxy.decisions;
+    this.bootstrap = proxy.bootstrap;
+  }
+
+  serverState(): ServerState {
+    if (this.proxy.isDraining || this.proxy.isHealthCheckFailed) return 'DRAINING';
+    return this.proxy.isReady ? 'LIVE' : 'INITIALIZING';
+  }
+
+  resources(kind: ResourceKind): readonly ResourceDump[] {
+    return [...this.staticResources(kind), ...(this.proxy.dynamic?.resources(kind) ?? [])];
+  }
+
+  private staticResources(kind: ResourceKind): ResourceDump[] {
+    const resources = this.bootstrap.staticResources;
+    if (kind === 'cluster') return this.dumpStatic(typeNames.cluster, resources?.clusters ?? []);
+    if (kind === 'listener') return this.dumpStatic(typeNames.listener, resources?.listeners ?? []);
+    if (kind === 'secret') return this.dumpStatic(typeNames.secret, resources?.secrets ?? []);
+    return [];
+  }
+
+  private dumpStatic(
+    typeName: (typeof typeNames)[keyof typeof typeNames],
+    list: readonly { readonly name?: string | undefined }[],
+  ): ResourceDump[] {
+    return list.map((message) => ({
+      name: message.name ?? '',
+      stage: 'static',
+      resource: packAny(typeName, message),
+      version: '',
+      updatedWallMs: this.startedWallMs,
+      clientStatus: 'ACKED',
+      refused: null,
+    }));
+  }
+
+  versionInfo(kind: ResourceKind): string {
+    return this.proxy.dynamic?.versionInfo(kind) ?? '';
+  }
+
+  clusters(): readonly ClusterReport[] {
+    const fixed = new Set((this.bootstrap.staticResources?.clusters ?? []).map((cluster) => cluster.name));
+    return reportClusters(this.proxy.clusters.dump(), (name) => fixed.has(name));
+  }
+
+  listeners(): readonly ListenerReport[] {
+    return this.proxy.listeners.all().map(({ compiled, port }) => {
+      const { address } = compiled;
+      if (address === null) return { name: compiled.name, address: '', port: 0 };
+      if ('path' in address) return { name: compiled.name, address: address.path, port: 0 };
+      return { name: compiled.name, address: address.host, port: port || address.port };
+    });
+  }
+
+  certificates(): readonly CertificatesReport[] {
+    return reportCertificates(this.proxy.secrets.all());
+  }
+
+  unready(): readonly UnreadyReport[] {
+    return this.proxy.unready();
+  }
+
+  refreshMetrics(): void {
+    const server = this.metrics.scope({ prefix: 'server' });
+    server.gauge('uptime').set(Math.floor((this.clock.wallMs() - this.startedWallMs) / 1000));
+    server.gauge('live').set(this.proxy.isReady ? 1 : 0);
+    server.gauge('total_connections').set(this.proxy.listeners.connections);
+    server.gauge('memory_allocated').set(process.memoryUsage().heapUsed);
+    server.gauge('concurrency').set(1);
+  }
+
+  drainListeners(options: DrainOptions): void {
+    this.proxy.drain();
+    if (!options.isGraceful) this.proxy.listeners.stopAccepting();
+  }
+
+  quit(): void {
+    this.proxy.onQuit?.();
+  }
+
+  setHealthCheckFailed(isFailed: boolean): void {
+    this.proxy.isHealthCheckFailed = isFailed;
+  }
+}

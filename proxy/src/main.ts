@@ -1,0 +1,86 @@
+// The proxy process: reads flags and bootstrap, starts the parts, ends in an orderly way.
+
+import { systemClock } from '@weft/lib/clock';
+import { messageOf, WeftError } from '@weft/lib/error';
+import { formatIssue, hasErrors, type Issue } from '@weft/lib/issue';
+import { LineWriter } from '@weft/lib/line-writer';
+import { applyComponentLevels, Log, LogControl } from '@weft/lib/log';
+import { loadBootstrap, parseBootstrap } from './bootstrap/load-bootstrap.ts';
+import { type ProxyOptions, parseProxyOptions, usage } from './options.ts';
+import { type RunningProxy, startProxy } from './proxy.ts';
+
+const EXIT_REFUSED = 1;
+const EXIT_USAGE = 2;
+
+function readOptions(): ProxyOptions | null {
+  try {
+    return parseProxyOptions(process.argv.slice(2));
+  } catch (error) {
+    process.stderr.write(`weft proxy: ${messageOf(error)}\n\n${usage}`);
+    process.exitCode = EXIT_USAGE;
+    return null;
+  }
+}
+
+function printIssues(issues: readonly Issue[]): void {
+  for (const issue of issues) process.stderr.write(`${formatIssue(issue)}\n`);
+}
+
+/** SIGTERM and SIGINT let what runs finish; the second one ends at once. SIGUSR1 opens log files anew. */
+function handleSignals(proxy: RunningProxy, options: ProxyOptions): void {
+  let isStopping = false;
+  const onStop = (): void => {
+    if (isStopping) process.exit(0);
+    isStopping = true;
+    void proxy.stop(options.drainTimeMs).then(() => process.exit(0));
+  };
+  process.on('SIGTERM', onStop);
+  process.on('SIGINT', onStop);
+  process.on('SIGUSR1', () => proxy.reopenLogs());
+  proxy.onQuit = onStop;
+}
+
+function makeLog(options: ProxyOptions): { log: Log; writer: LineWriter } {
+  const control = new LogControl(options.logLevel);
+  applyComponentLevels(control, options.componentLogLevel);
+  const writer = new LineWriter({ target: { fd: 2 }, clock: systemClock, limitBytes: 4 * 1024 * 1024, batchMs: 50 });
+  return { log: new Log({ writer, clock: systemClock, control }, 'main'), writer };
+}
+
+async function main(): Promise<void> {
+  const options = readOptions();
+  if (options === null) {
+    if (process.exitCode === undefined) process.stdout.write(usage);
+    return;
+  }
+  const { configPath, configYaml } = options;
+  const { bootstrap, issues } =
+    configYaml === '' ? loadBootstrap(configPath) : parseBootstrap(configYaml, '--config-yaml');
+  printIssues(issues);
+  if (bootstrap === null || hasErrors(issues)) {
+    process.exitCode = EXIT_REFUSED;
+    return;
+  }
+  const { log, writer } = makeLog(options);
+  try {
+    const proxy = await startProxy({
+      bootstrap,
+      configPath,
+      log,
+      clock: systemClock,
+      onlyValidates: options.onlyValidates,
+    });
+    if (options.onlyValidates) {
+      process.stdout.write(`configuration '${configPath || '--config-yaml'}' OK\n`);
+      return;
+    }
+    handleSignals(proxy, options);
+  } catch (error) {
+    if (!(error instanceof WeftError)) throw error;
+    process.stderr.write(`weft proxy: ${error.message}\n`);
+    await writer.close();
+    process.exit(EXIT_REFUSED);
+  }
+}
+
+await main();

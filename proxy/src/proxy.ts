@@ -1,0 +1,222 @@
+// Composition root of the data plane: makes the parts in order, ties configuration to them, and takes them down again.
+
+import type { envoy } from '@weft/api/xds/types';
+import type { Clock } from '@weft/lib/clock';
+import { messageOf, WeftError } from '@weft/lib/error';
+import { formatIssue, hasErrors, type Issue } from '@weft/lib/issue';
+import type { Log } from '@weft/lib/log';
+import { MetricsRegistry } from '@weft/lib/metrics';
+import { RunningState } from './admin/running-state.ts';
+import { type AdminServer, startAdminServer } from './admin/server.ts';
+import { ClusterSet } from './cluster/cluster-set.ts';
+import { type DnsResolver, SystemResolver } from './cluster/dns/resolver.ts';
+import { ListenerSet } from './listener/listener-set.ts';
+import { RouteTableSet } from './route/route-table-set.ts';
+import { startWorkloadIdentity, type WorkloadIdentity } from './security/identity/workload-identity.ts';
+import { SecretSet } from './security/secret-set.ts';
+import { AccessLogSinks } from './telemetry/access-log-sinks.ts';
+import { DecisionLog } from './telemetry/decisions.ts';
+import { type DynamicConfig, startDynamicConfig } from './xds/dynamic-config.ts';
+
+type Bootstrap = envoy.config.bootstrap.v3.Bootstrap;
+
+export interface StartOptions {
+  readonly bootstrap: Bootstrap;
+  readonly configPath: string;
+  readonly log: Log;
+  readonly clock: Clock;
+  /** Check everything and start nothing. */
+  readonly onlyValidates?: boolean;
+  /** Tests give these. */
+  readonly random?: () => number;
+  readonly resolver?: DnsResolver;
+}
+
+/** How often a stopping proxy looks whether it is done. */
+const stopPollMs = 20;
+/** Connections that the kernel had accepted before the listeners close are still taken. */
+const acceptGraceMs = 100;
+
+/** The parts of a running proxy. */
+export class RunningProxy {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly bootstrap: Bootstrap;
+  readonly metrics: MetricsRegistry = new MetricsRegistry();
+  readonly decisions: DecisionLog = new DecisionLog();
+  readonly secrets: SecretSet;
+  readonly clusters: ClusterSet;
+  readonly routes: RouteTableSet;
+  readonly listeners: ListenerSet;
+  readonly sinks: AccessLogSinks;
+  readonly startedWallMs: number;
+  readonly configPath: string;
+  admin: AdminServer | null = null;
+  dynamic: DynamicConfig | null = null;
+  identity: WorkloadIdentity | null = null;
+  isDraining = false;
+  /** `/healthcheck/fail`: load balancers are to turn away while requests still go on. */
+  isHealthCheckFailed = false;
+  /** Called when `/quitquitquit` asks for the end. */
+  onQuit: (() => void) | null = null;
+
+  constructor(options: StartOptions) {
+    const { clock, log } = options;
+    const random = options.random ?? Math.random;
+    this.clock = clock;
+    this.log = log;
+    this.bootstrap = options.bootstrap;
+    this.configPath = options.configPath;
+    this.startedWallMs = clock.wallMs();
+    this.sinks = new AccessLogSinks(clock);
+    this.secrets = new SecretSet(clock, log.child('security'));
+    const resolver = options.resolver ?? new SystemResolver();
+    this.clusters = new ClusterSet({ clock, random, metrics: this.metrics, secrets: this.secrets, resolver });
+    this.routes = new RouteTableSet({ clock, random, metrics: this.metrics, clusters: this.clusters });
+    this.listeners = new ListenerSet(clock, this.metrics.scope({ prefix: 'listener_manager' }));
+    this.listeners.use({
+      clock,
+      random,
+      log: log.child('listener'),
+      metrics: this.metrics,
+      clusters: this.clusters,
+      routes: this.routes,
+      secrets: this.secrets,
+      sinks: this.sinks,
+      decisions: this.decisions,
+      internal: this.listeners,
+    });
+    this.routes.onRoutable(() => this.listeners.onDependencyChange());
+    this.secrets.onReplaced = () => this.listeners.onDependencyChange();
+  }
+
+  /** Everything that must be there before traffic is: clusters warm, listeners live, control plane heard. */
+  get isReady(): boolean {
+    if (this.isDraining) return false;
+    if (this.dynamic !== null && !this.dynamic.isInitialized) return false;
+    return this.unready().length === 0;
+  }
+
+  /** What is waited for, by kind. */
+  unready(): { name: string; targets: string[] }[] {
+    const clusters = this.clusters.all().filter((cluster) => !this.clusters.isWarm(cluster.name));
+    const unbound = this.listeners.all().filter((one) => one.bindError !== null);
+    return [
+      { name: 'clusters', targets: clusters.map((cluster) => cluster.name) },
+      { name: 'listeners', targets: [...this.listeners.warmingNames(), ...unbound.map((one) => one.compiled.name)] },
+    ].filter((group) => group.targets.length > 0);
+  }
+
+  reopenLogs(): void {
+    this.sinks.reopen();
+  }
+
+  /** Asks clients to leave without ending anything yet. */
+  drain(): void {
+    this.isDraining = true;
+    this.listeners.drain();
+  }
+
+  /** Ends in order: what runs finishes, at most `drainTimeMs`; then what is left is cut. */
+  async stop(drainTimeMs: number): Promise<void> {
+    this.log.info('stopping', { count: this.listeners.connections });
+    this.drain();
+    const deadlineMs = this.clock.now() + drainTimeMs;
+    await this.wait(Math.min(acceptGraceMs, drainTimeMs));
+    this.listeners.stopAccepting();
+    while (this.listeners.connections > 0 && this.clock.now() < deadlineMs) await this.wait(stopPollMs);
+    this.listeners.closeAll();
+    this.identity?.stop();
+    this.dynamic?.stop();
+    this.clusters.dispose();
+    this.secrets.close();
+    await this.admin?.close();
+    await this.sinks.flush();
+    this.log.info('stopped');
+  }
+
+  private wait(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.clock.start(ms, resolve, undefined);
+    });
+  }
+}
+
+/** Starts a proxy; rejects with a WeftError that holds every issue when the bootstrap cannot be carried out. */
+export async function startProxy(options: StartOptions): Promise<RunningProxy> {
+  const proxy = new RunningProxy(options);
+  const { bootstrap, log } = options;
+  const issues: Issue[] = [];
+  applyStatic(proxy, bootstrap, options.onlyValidates === true, issues);
+  for (const issue of issues) if (issue.level !== 'error') log.warn(formatIssue(issue));
+  if (hasErrors(issues)) {
+    throw new WeftError(
+      'config',
+      issues
+        .filter((issue) => issue.level === 'error')
+        .map(formatIssue)
+        .join('\n'),
+    );
+  }
+  if (options.onlyValidates === true) return proxy;
+  await startAdmin(proxy, bootstrap);
+  proxy.identity = startWorkloadIdentity(bootstrap, proxy);
+  proxy.dynamic = startDynamicConfig(bootstrap, proxy);
+  await boundStaticListeners(proxy);
+  log.info('started', {
+    node: bootstrap.node?.id ?? '',
+    count: proxy.listeners.all().length,
+    address: proxy.admin === null ? '' : `${proxy.admin.address}:${proxy.admin.port}`,
+  });
+  return proxy;
+}
+
+function byName<T extends { readonly name?: string | undefined }>(list: readonly T[]): Map<string, T> {
+  return new Map(list.map((one, i) => [one.name || `static_${i}`, { ...one, name: one.name || `static_${i}` }]));
+}
+
+// Secrets before what refers to them, clusters before routes, listeners last.
+function applyStatic(proxy: RunningProxy, bootstrap: Bootstrap, onlyValidates: boolean, issues: Issue[]): void {
+  const resources = bootstrap.staticResources ?? {};
+  const steps = [
+    () => proxy.secrets.prepare(byName(resources.secrets ?? []), [], 'static'),
+    () => proxy.clusters.prepare(byName(resources.clusters ?? []), [], 'static'),
+    () => proxy.listeners.prepare(byName(resources.listeners ?? []), [], 'static'),
+  ];
+  if ((bootstrap.bootstrapExtensions ?? []).length > 0) proxy.secrets.provideLocally(['default', 'ROOTCA']);
+  for (const step of steps) {
+    const prepared = step();
+    issues.push(...prepared.issues);
+    const isLast = step === steps.at(-1);
+    if (!hasErrors(prepared.issues) && !(onlyValidates && isLast)) prepared.commit();
+  }
+}
+
+async function startAdmin(proxy: RunningProxy, bootstrap: Bootstrap): Promise<void> {
+  const socket = bootstrap.admin?.address?.socketAddress;
+  if (socket === undefined) return;
+  const { address = '127.0.0.1', portValue: port = 0 } = socket;
+  try {
+    const state = new RunningState(proxy);
+    proxy.admin = await startAdminServer({ address, port, state, log: proxy.log.child('admin') });
+  } catch (error) {
+    throw new WeftError('admin', `the admin server cannot listen on ${address}:${port}: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+// A static listener that cannot bind is a mistake that waiting does not mend.
+function boundStaticListeners(proxy: RunningProxy): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const check = (): void => {
+      const states = proxy.listeners.all().filter((one) => one.compiled.version === 'static' && one.state === 'active');
+      const failed = states.find((one) => one.bindError !== null);
+      if (failed?.bindError != null) reject(new WeftError('bind', failed.bindError));
+      else if (states.every((one) => one.port !== 0 || one.compiled.address === null || 'path' in one.compiled.address))
+        resolve();
+    };
+    proxy.listeners.onStateChange = check;
+    check();
+  });
+}
