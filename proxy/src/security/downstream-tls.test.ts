@@ -198,15 +198,13 @@ test('a resumed session is refused once its certificate has expired', async () =
   const first = dial(port, showing(makeWorkload(root, 'client', { notAfterMs: Date.UTC(2040, 0) })));
   const [session] = (await once(first, 'session')) as [Buffer];
   assert.equal((await server.next()).reason, '');
-  const second = dial(port, { ...showing(client), session });
-  const nextSession = once(second, 'session');
+  dial(port, { ...showing(client), session });
   const resumed = await server.next();
   assert.equal(resumed.reason, '');
   assert.equal(resumed.socket?.isSessionReused(), true);
   assert.deepEqual(resumed.peer?.uriSans, ['spiffe://cluster.local/ns/default/sa/client']);
-  const [next] = (await nextSession) as [Buffer];
   wallMs = Date.UTC(2041, 0);
-  dial(port, { ...showing(client), session: next });
+  dial(port, { ...showing(client), session });
   assert.match((await server.next()).reason, /expired at 2040/);
 });
 
@@ -215,8 +213,8 @@ test('chooses the certificate by server name: exact, wildcard, else the first', 
   const samples = names.map((name) => makeSampleCertificate({ commonName: name, dnsNames: [name], issuer: root }));
   const tls = compile({ commonTlsContext: { tlsCertificates: samples.map(inlineCertificate) } });
   const { port } = await serve(tls);
-  const expectations: [string | undefined, string][] = [
-    [undefined, 'first.example'],
+  const expectations: [string, string][] = [
+    ['', 'first.example'],
     ['first.example', 'first.example'],
     ['SECOND.example', 'second.example'],
     ['a.wild.example', '*.wild.example'],
@@ -224,7 +222,7 @@ test('chooses the certificate by server name: exact, wildcard, else the first', 
     ['wild.example', 'first.example'],
   ];
   for (const [servername, expected] of expectations) {
-    const socket = dial(port, servername === undefined ? {} : { servername });
+    const socket = dial(port, servername === '' ? {} : { servername });
     await once(socket, 'secureConnect');
     assert.equal(socket.getPeerCertificate().subject.CN, expected, servername);
   }

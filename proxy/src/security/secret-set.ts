@@ -51,7 +51,6 @@ export class SecretSet {
   /** Called after any secret came, changed or went: whoever waits for secrets looks again. */
   onReplaced: (() => void) | null = null;
 
-
   private readonly secrets: Map<string, Secret> = new Map();
   // Weak: a listener that is gone must not keep its secret subscribed.
   private readonly cells: Map<string, WeakRef<SecretCell>> = new Map();

@@ -1,8 +1,12 @@
 // TLS sessions of one cluster, to be resumed by later connections: a few per server name, newest first.
 
-interface StoredSession {
+import type { CertificateFacts } from '@weft/lib/x509/certificate';
+
+/** A session, and the certificate that was verified when it began: Node does not show it again on resumption. */
+export interface StoredSession {
   readonly session: Buffer;
-  readonly expiresMs: number;
+  /** Null where nothing is verified. */
+  readonly facts: CertificateFacts | null;
 }
 
 /** Server names come from requests when `auto_sni` is on, so their number is bounded; the longest unused goes first. */
@@ -18,10 +22,10 @@ export class SessionStore {
     this.maxPerName = maxPerName;
   }
 
-  keep(serverName: string, session: Buffer, expiresMs: number): void {
+  keep(serverName: string, session: StoredSession): void {
     if (this.maxPerName === 0) return;
     const stored = this.byServerName.get(serverName) ?? [];
-    stored.unshift({ session, expiresMs });
+    stored.unshift(session);
     if (stored.length > this.maxPerName) stored.pop();
     this.byServerName.delete(serverName);
     this.byServerName.set(serverName, stored);
@@ -31,11 +35,13 @@ export class SessionStore {
   }
 
   /** The newest that is still worth something, or null. */
-  take(serverName: string, nowMs: number): Buffer | null {
+  take(serverName: string, nowMs: number): StoredSession | null {
     const stored = this.byServerName.get(serverName);
     if (stored === undefined) return null;
     const newest = stored.shift();
     if (stored.length === 0) this.byServerName.delete(serverName);
-    return newest === undefined || newest.expiresMs <= nowMs ? null : newest.session;
+    // A session is worth nothing beyond the certificate that it stands for.
+    if (newest === undefined || (newest.facts !== null && newest.facts.notAfterMs <= nowMs)) return null;
+    return newest;
   }
 }

@@ -13,13 +13,14 @@ import type { envoy } from '@weft/api/xds/types';
 import { WeftError } from '@weft/lib/error';
 import type { Issue } from '@weft/lib/issue';
 import type { Scope } from '@weft/lib/metrics';
+import type { CertificateFacts } from '@weft/lib/x509/certificate';
 import { type IssueSink, refuseFields, reportError, sinkAt } from './data-source.ts';
-import { contextOptions } from './handshake-server.ts';
-import { rememberPeer } from './peer.ts';
+import { chainErrorOf, contextOptions } from './handshake-server.ts';
+import { peerCertificate, rememberPeer } from './peer.ts';
 import { judgePeer, readPeerCertificate } from './peer-verdict.ts';
 import type { TrustMaterial } from './secret.ts';
 import type { SecretSet } from './secret-set.ts';
-import { SessionStore } from './tls-session-store.ts';
+import { SessionStore, type StoredSession } from './tls-session-store.ts';
 import {
   compileTlsSettings,
   hasRoots,
@@ -52,6 +53,15 @@ interface Version {
   readonly context: SecureContext;
   readonly trust: TrustMaterial | null;
   readonly sessions: SessionStore;
+}
+
+/** One connection on its way. */
+interface Attempt {
+  readonly version: Version;
+  readonly serverName: string;
+  readonly sessionKey: string;
+  readonly resumes: StoredSession | null;
+  readonly expectedHost: string | null;
 }
 
 /** One compiled `UpstreamTlsContext`. */
@@ -95,56 +105,54 @@ export class UpstreamTls {
   connect(target: UpstreamTarget, names: UpstreamNames = {}): TLSSocket {
     const version = this.currentVersion();
     if (version === null) return this.refuse(target);
-    const serverName = names.serverName ?? this.serverName;
-    const expectedHost = names.expectedHost ?? null;
-    const socket = connect({
-      ...(target as NetConnectOpts),
-      ...this.connectOptions(version, serverName, expectedHost),
-    });
-    this.observe(socket, version, { serverName, expectedHost });
+    const attempt = this.attempt(target, names, version);
+    const socket = connect({ ...(target as NetConnectOpts), ...this.connectOptions(attempt) });
+    this.observe(socket, attempt);
     return socket;
   }
 
-  private connectOptions(version: Version, serverName: string, expectedHost: string | null): ConnectionOptions {
-    const { trust } = version;
+  private attempt(target: UpstreamTarget, names: UpstreamNames, version: Version): Attempt {
+    const wanted = names.serverName ?? this.serverName;
+    // RFC 6066 §3: an address is no server name.
+    const serverName = isIP(wanted) === 0 ? wanted : '';
+    const sessionKey = serverName || ('host' in target ? target.host : '');
+    const resumes = version.sessions.take(sessionKey, this.secrets.clock.wallMs());
+    return { version, serverName, sessionKey, resumes, expectedHost: names.expectedHost ?? null };
+  }
+
+  private connectOptions(attempt: Attempt): ConnectionOptions {
+    const { context, trust } = attempt.version;
     const options: ConnectionOptions = {
-      secureContext: version.context,
+      secureContext: context,
       // Node's own refusal comes before `secureConnect`. Pins alone need no chain; `observe` holds them.
       rejectUnauthorized: trust !== null && hasRoots(trust) && !trust.acceptUntrusted,
-      checkServerIdentity: (_host, certificate) => this.checkPeer(certificate, version, expectedHost),
+      checkServerIdentity: (_host, certificate) => this.checkPeer(certificate, attempt),
     };
     if (this.settings.alpnProtocols.length > 0) options.ALPNProtocols = [...this.settings.alpnProtocols];
-    // RFC 6066 §3: an address is no server name.
-    if (serverName !== '' && isIP(serverName) === 0) options.servername = serverName;
-    const session = version.sessions.take(serverName, this.secrets.clock.wallMs());
-    if (session !== null) options.session = session;
+    if (attempt.serverName !== '') options.servername = attempt.serverName;
+    if (attempt.resumes !== null) options.session = attempt.resumes.session;
     return options;
   }
 
   /** Called by Node once the chain has verified, for a full handshake. */
-  private checkPeer(certificate: PeerCertificate, version: Version, expectedHost: string | null): Error | undefined {
+  private checkPeer(certificate: PeerCertificate, { version, expectedHost }: Attempt): Error | undefined {
     const { trust } = version;
     if (trust === null || !hasRoots(trust) || trust.acceptUntrusted) return undefined;
-    const reason = this.judge(certificate.raw, trust, { chainError: null, expectedHost });
+    const facts = readPeerCertificate(certificate.raw);
+    const reason = typeof facts === 'string' ? facts : this.judge(facts, trust, { chainError: null, expectedHost });
     return reason === null ? undefined : new WeftError('WEFT0719', reason);
   }
 
   private judge(
-    der: Buffer,
+    facts: CertificateFacts,
     trust: TrustMaterial,
     about: { chainError: string | null; expectedHost: string | null },
   ): string | null {
-    const facts = readPeerCertificate(der);
-    if (typeof facts === 'string') return facts;
     return judgePeer({ facts, ...about, nowMs: this.secrets.clock.wallMs() }, trust, this.stats);
   }
 
-  private observe(
-    socket: TLSSocket,
-    version: Version,
-    names: { serverName: string; expectedHost: string | null },
-  ): void {
-    const { stats, secrets } = this;
+  private observe(socket: TLSSocket, attempt: Attempt): void {
+    const { stats } = this;
     const onError = (error: Error): void => {
       stats.connectionError.inc();
       const isOurs = error instanceof WeftError;
@@ -154,32 +162,34 @@ export class UpstreamTls {
     // First among the listeners: a peer that fails here is closed before anyone writes to it.
     socket.once('secureConnect', () => {
       socket.removeListener('error', onError);
-      this.onSecure(socket, version, names.expectedHost);
+      this.onSecure(socket, attempt);
     });
+    // Comes after `secureConnect`, so the certificate is known.
     socket.on('session', (session) => {
-      version.sessions.keep(names.serverName, session, expiryOf(socket, secrets.clock.wallMs()));
+      const facts = peerCertificate(socket)?.facts ?? null;
+      if (!socket.destroyed) attempt.version.sessions.keep(attempt.sessionKey, { session, facts });
     });
   }
 
-  private onSecure(socket: TLSSocket, version: Version, expectedHost: string | null): void {
+  private onSecure(socket: TLSSocket, attempt: Attempt): void {
     const { stats } = this;
     stats.handshake.inc();
     if (socket.isSessionReused()) stats.sessionReused.inc();
-    const { trust } = version;
+    const { trust } = attempt.version;
     if (trust === null || !wantsVerification(trust) || trust.acceptUntrusted) return;
-    const reason = this.verify(socket, trust, expectedHost);
-    if (reason !== null) socket.destroy(new WeftError('WEFT0719', reason));
+    const reason = this.verify(socket, trust, attempt);
+    if (reason === null) return;
+    stats.connectionError.inc();
+    socket.destroy(new WeftError('WEFT0719', reason));
   }
 
   /** Also runs for resumed sessions, which Node does not have checked, and for pins without roots. */
-  private verify(socket: TLSSocket, trust: TrustMaterial, expectedHost: string | null): string | null {
-    const der = socket.getPeerX509Certificate()?.raw;
-    if (der === undefined) return 'the server showed no certificate';
-    const facts = readPeerCertificate(der);
+  private verify(socket: TLSSocket, trust: TrustMaterial, { resumes, expectedHost }: Attempt): string | null {
+    const facts = socket.isSessionReused() ? (resumes?.facts ?? null) : shownCertificate(socket);
+    if (facts === null) return 'the server showed no certificate';
     if (typeof facts === 'string') return facts;
-    const chainError = socket.authorized || !hasRoots(trust) ? null : String(socket.authorizationError);
-    const evidence = { facts, chainError, expectedHost, nowMs: this.secrets.clock.wallMs() };
-    const reason = judgePeer(evidence, trust, this.stats);
+    const chainError = socket.authorized || !hasRoots(trust) ? null : chainErrorOf(socket);
+    const reason = this.judge(facts, trust, { chainError, expectedHost });
     if (reason === null) rememberPeer(socket, facts);
     return reason;
   }
@@ -219,10 +229,9 @@ export class UpstreamTls {
   }
 }
 
-/** A session is worth nothing beyond the certificate that it stands for. */
-function expiryOf(socket: TLSSocket, nowMs: number): number {
-  const certificate = socket.getPeerX509Certificate();
-  return certificate === undefined ? nowMs : certificate.validToDate.getTime();
+function shownCertificate(socket: TLSSocket): CertificateFacts | string | null {
+  const der = socket.getPeerX509Certificate()?.raw;
+  return der === undefined ? null : readPeerCertificate(der);
 }
 
 /** Compiles a cluster's TLS; null after reporting errors. */
