@@ -1,0 +1,205 @@
+// From one `envoy.config.route.v3.Route` to a compiled entry of its virtual host.
+
+import type { envoy, google } from '@weft/api/xds/types';
+import { durationMs } from '@weft/lib/protobuf/duration';
+import { originOf } from '../cluster/origin.ts';
+import { type IssueSink, reportError, sinkAt } from '../security/data-source.ts';
+import type { HostContext } from './compile-context.ts';
+import { compileDirectResponse } from './direct-response.ts';
+import { compileOverrides, type Overrides } from './filter-override.ts';
+import { compileHashPolicy } from './hash-policy.ts';
+import { compileMutations, type MutationLevel, orderLevels } from './header-mutation.ts';
+import { compileRedirect } from './redirect.ts';
+import { compileRetryPolicy } from './retry-policy.ts';
+import { compileRouteRewrite } from './rewrite.ts';
+import { Route, type RouteFields } from './route.ts';
+import { compileRouteMatcher, type RouteMatcher } from './route-matcher.ts';
+import { compileUpgrades } from './upgrade.ts';
+import type { RouteEntry } from './virtual-host.ts';
+import { compileWeighted, type TargetFields } from './weighted-clusters.ts';
+
+type RouteMessage = envoy.config.route.v3.Route;
+type RouteAction = envoy.config.route.v3.RouteAction;
+type Duration = google.protobuf.Duration;
+
+/** Envoy's default for `RouteAction.timeout`. */
+const defaultTimeoutMs = 15_000;
+
+/** The entry, or null after reporting. */
+export function compileRoute(message: RouteMessage, context: HostContext, sink: IssueSink): RouteEntry | null {
+  const before = sink.issues.length;
+  const matcher =
+    message.match === undefined
+      ? reportError(sinkAt(sink, 'match'), 'WEFT0313', 'the route has no match; give one, such as prefix "/"')
+      : compileRouteMatcher(message.match, sinkAt(sink, 'match'));
+  const levels = [compileMutations(message, sink), ...context.levels];
+  const overrides = compileOverrides(message.typedPerFilterConfig, context.overrides, context.compileOverride, sink);
+  const entry = matcher === null ? null : compileAction(message, { matcher, levels, overrides, context }, sink);
+  return hasErrorsSince(sink, before) ? null : entry;
+}
+
+function hasErrorsSince(sink: IssueSink, before: number): boolean {
+  return sink.issues.slice(before).some((issue) => issue.level === 'error');
+}
+
+/** What all forms of one route share. */
+interface Parts {
+  readonly matcher: RouteMatcher;
+  readonly levels: readonly MutationLevel[];
+  readonly overrides: Overrides | null;
+  readonly context: HostContext;
+}
+
+function compileAction(message: RouteMessage, parts: Parts, sink: IssueSink): RouteEntry | null {
+  if (message.route !== undefined) return compileForwarding(message, message.route, parts, sinkAt(sink, 'route'));
+  const plain = plainFields(message, parts);
+  if (message.redirect !== undefined) {
+    const redirect = compileRedirect(message.redirect, sinkAt(sink, 'redirect'));
+    return redirect === null ? null : single(new Route({ ...plain, redirect }));
+  }
+  if (message.directResponse !== undefined) {
+    const directResponse = compileDirectResponse(
+      message.directResponse,
+      parts.context.maxBodyBytes,
+      sinkAt(sink, 'direct_response'),
+    );
+    return directResponse === null ? null : single(new Route({ ...plain, directResponse }));
+  }
+  if (message.nonForwardingAction !== undefined) return single(new Route(plain));
+  return reportError(
+    sink,
+    'WEFT0335',
+    'the route does nothing; give route, redirect, direct_response or non_forwarding_action',
+  );
+}
+
+function single(route: Route): RouteEntry {
+  return { matcher: route.matcher, only: route, weighted: null };
+}
+
+// A route that does nothing but exist; actions fill in the rest.
+function plainFields(message: RouteMessage, parts: Parts): RouteFields {
+  const { context, levels } = parts;
+  return {
+    name: message.name ?? '',
+    origin: originOf(message.metadata),
+    virtualHost: context.virtualHost,
+    matcher: parts.matcher,
+    cluster: null,
+    clusterHeader: null,
+    clusterNotFoundStatus: 503,
+    timeoutMs: 0,
+    idleTimeoutMs: -1,
+    maxStreamDurationMs: -1,
+    grpcTimeoutMaxMs: -1,
+    grpcTimeoutOffsetMs: 0,
+    retry: null,
+    hashPolicy: null,
+    isHighPriority: false,
+    upgrades: null,
+    terminatesConnect: false,
+    isAutoHostRewrite: false,
+    bufferLimitBytes: message.perRequestBufferLimitBytes ?? context.bufferLimitBytes,
+    isForwarding: false,
+    redirect: null,
+    directResponse: null,
+    rewrite: null,
+    requestMutations: orderLevels(levels, context.mostSpecificWins, 'request'),
+    responseMutations: orderLevels(levels, context.mostSpecificWins, 'response'),
+    overrides: parts.overrides,
+  };
+}
+
+const notFoundStatuses: Readonly<Record<string, number>> = {
+  SERVICE_UNAVAILABLE: 503,
+  NOT_FOUND: 404,
+  INTERNAL_SERVER_ERROR: 500,
+};
+
+function compileForwarding(
+  message: RouteMessage,
+  action: RouteAction,
+  parts: Parts,
+  sink: IssueSink,
+): RouteEntry | null {
+  const { context } = parts;
+  const shared: RouteFields = {
+    ...plainFields(message, parts),
+    isForwarding: true,
+    clusterNotFoundStatus: notFoundStatuses[String(action.clusterNotFoundResponseCode)] ?? 503,
+    ...compileTimeouts(action),
+    retry: compileRetry(action, context, sink),
+    hashPolicy: compileHashPolicy(action.hashPolicy ?? [], sink),
+    isHighPriority: action.priority === 'HIGH',
+    ...compileUpgrades(action.upgradeConfigs ?? [], sink),
+    isAutoHostRewrite: action.autoHostRewrite === true,
+    rewrite: compileRouteRewrite(action, undefined, sink),
+  };
+  if (action.weightedClusters !== undefined) {
+    const make = (target: TargetFields): Route => makeTarget(shared, action, parts, target, sink);
+    return compileWeighted(action.weightedClusters, parts.matcher, make, { context, overrides: parts.overrides, sink });
+  }
+  if (action.clusterHeader !== undefined && action.clusterHeader !== '') {
+    return single(new Route({ ...shared, clusterHeader: action.clusterHeader.toLowerCase() }));
+  }
+  const { cluster = '' } = action;
+  if (cluster === '')
+    return reportError(
+      sink,
+      'WEFT0336',
+      'the route names no cluster; give cluster, weighted_clusters or cluster_header',
+    );
+  if (!context.clusters.has(cluster)) context.clusters.set(cluster, sinkAt(sink, 'cluster'));
+  return single(new Route({ ...shared, cluster }));
+}
+
+function makeTarget(
+  shared: RouteFields,
+  action: RouteAction,
+  parts: Parts,
+  target: TargetFields,
+  sink: IssueSink,
+): Route {
+  const levels = [target.mutations, ...parts.levels];
+  const { mostSpecificWins } = parts.context;
+  const { hostRewriteLiteral } = target;
+  return new Route({
+    ...shared,
+    cluster: target.cluster,
+    clusterHeader: target.clusterHeader,
+    rewrite:
+      hostRewriteLiteral === undefined || hostRewriteLiteral === ''
+        ? shared.rewrite
+        : compileRouteRewrite(action, hostRewriteLiteral, sink),
+    requestMutations: orderLevels(levels, mostSpecificWins, 'request'),
+    responseMutations: orderLevels(levels, mostSpecificWins, 'response'),
+    overrides: target.overrides,
+  });
+}
+
+type Timeouts = Pick<
+  RouteFields,
+  'timeoutMs' | 'idleTimeoutMs' | 'maxStreamDurationMs' | 'grpcTimeoutMaxMs' | 'grpcTimeoutOffsetMs'
+>;
+
+function compileTimeouts(action: RouteAction): Timeouts {
+  const stream = action.maxStreamDuration;
+  return {
+    timeoutMs: msOr(action.timeout, defaultTimeoutMs),
+    idleTimeoutMs: msOr(action.idleTimeout, -1),
+    maxStreamDurationMs: msOr(stream?.maxStreamDuration, -1),
+    grpcTimeoutMaxMs: msOr(stream?.grpcTimeoutHeaderMax, -1),
+    grpcTimeoutOffsetMs: durationMs(stream?.grpcTimeoutHeaderOffset),
+  };
+}
+
+function msOr(duration: Duration | undefined, unsetMs: number): number {
+  return duration === undefined ? unsetMs : durationMs(duration);
+}
+
+// As Envoy: a route's own policy replaces the virtual host's whole.
+function compileRetry(action: RouteAction, context: HostContext, sink: IssueSink): RouteFields['retry'] {
+  if (action.retryPolicy !== undefined) return compileRetryPolicy(action.retryPolicy, sinkAt(sink, 'retry_policy'));
+  // Its findings were reported once, with the virtual host.
+  return context.retryPolicy === undefined ? null : compileRetryPolicy(context.retryPolicy, { issues: [], path: '' });
+}
