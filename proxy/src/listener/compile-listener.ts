@@ -2,9 +2,10 @@
 
 import { isIP } from 'node:net';
 import type { envoy } from '@weft/api/xds/types';
+import { messageOf } from '@weft/lib/error';
 import type { Issue } from '@weft/lib/issue';
 import type { Scope } from '@weft/lib/metrics';
-import { encodeMessage, ProtobufError, typeNameOf, unpackAny } from '@weft/lib/protobuf/codec';
+import { encodeMessage, typeNameOf, unpackAny } from '@weft/lib/protobuf/codec';
 import { compileNetworkChain } from '../network-filter/filters.ts';
 import { timeMs } from '../network-filter/http-connection-manager/compile.ts';
 import type { CompilePlace, NetworkContext } from '../network-filter/network-context.ts';
@@ -222,8 +223,7 @@ class ChainCompiler {
     try {
       return compileDownstreamTls(unpackAny(any, tlsContextType), this.context.secrets, place.issues, path, this.scope);
     } catch (error) {
-      if (!(error instanceof ProtobufError)) throw error;
-      report(place.issues, path, error.message);
+      report(place.issues, path, messageOf(error));
       return null;
     }
   }

@@ -1,7 +1,8 @@
 // Every network filter there is, in one list: those that look at a connection, and those that take it.
 
 import type { envoy } from '@weft/api/xds/types';
-import { ProtobufError, typeNameOf, unpackAny } from '@weft/lib/protobuf/codec';
+import { messageOf } from '@weft/lib/error';
+import { typeNameOf, unpackAny } from '@weft/lib/protobuf/codec';
 import { compileHttpConnectionManager } from './http-connection-manager/compile.ts';
 import type { CompilePlace, NetworkContext } from './network-context.ts';
 import type { NetworkFilter, TerminalFilter } from './network-filter.ts';
@@ -65,8 +66,7 @@ export function compileNetworkChain(
         );
       }
     } catch (error) {
-      if (!(error instanceof ProtobufError)) throw error;
-      report(place, inner.path, error.message);
+      report(place, inner.path, messageOf(error));
     }
   }
   if (terminal === null) {

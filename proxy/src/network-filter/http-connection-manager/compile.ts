@@ -1,8 +1,9 @@
 // `HttpConnectionManager` message → running connection manager. Fields that are not carried out were refused before this.
 
 import type { envoy, google } from '@weft/api/xds/types';
+import { messageOf } from '@weft/lib/error';
 import type { Issue } from '@weft/lib/issue';
-import { ProtobufError, typeNameOf, unpackAny } from '@weft/lib/protobuf/codec';
+import { typeNameOf, unpackAny } from '@weft/lib/protobuf/codec';
 import { durationMs } from '@weft/lib/protobuf/duration';
 import type { HttpFilter } from '../../http-filter/filter.ts';
 import { findHttpFilterKind, type HttpFilterContext } from '../../http-filter/filters.ts';
@@ -11,8 +12,8 @@ import { compileForwardedClientCert } from '../../security/forwarded-client-cert
 import type { RouteSource } from '../../stream/stream-config.ts';
 import { compileAccessLog } from '../../telemetry/access-log.ts';
 import type { CompilePlace, NetworkContext } from '../network-context.ts';
-import { HttpConnectionManager } from './manager.ts';
-import { ManagerCounters } from './manager-counters.ts';
+import { ManagerCounters } from './counters.ts';
+import { HttpConnectionManager } from './http-connection-manager.ts';
 import { isNeutral, type PathPolicy } from './path.ts';
 
 type Config = envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager;
@@ -131,8 +132,7 @@ function readRouter(config: Config, place: CompilePlace): { suppressEnvoyHeaders
   try {
     return { suppressEnvoyHeaders: unpackAny(last.typedConfig, routerType).suppressEnvoyHeaders === true };
   } catch (error) {
-    if (!(error instanceof ProtobufError)) throw error;
-    report(place.issues, 'WEFT0353', path, error.message);
+    report(place.issues, 'WEFT0353', path, messageOf(error));
     return { suppressEnvoyHeaders: false };
   }
 }

@@ -20,7 +20,7 @@ import type { Http1Error } from '../../protocol/http1/error.ts';
 import { reasonPhrase } from '../../protocol/http1/reason.ts';
 import type { Downstream } from '../../stream/downstream.ts';
 import { Exchange } from '../../stream/exchange.ts';
-import type { HttpConnectionManager } from './manager.ts';
+import type { HttpConnectionManager } from './http-connection-manager.ts';
 import { prepareHead } from './request-head.ts';
 
 const noBytes = Buffer.alloc(0);

@@ -8,7 +8,7 @@ import type { ConnectionInfo } from '../../io/connection-info.ts';
 import type { RequestHead } from '../../protocol/http1/request-decoder.ts';
 import { applyForwardedClientCert } from '../../security/forwarded-client-cert.ts';
 import type { ExchangeHead } from '../../stream/exchange.ts';
-import type { HttpConnectionManager } from './manager.ts';
+import type { HttpConnectionManager } from './http-connection-manager.ts';
 import { normalizePath } from './path.ts';
 
 /** A head ready for an exchange, or the reason why it is refused at once. */

@@ -14,9 +14,9 @@ import type { AccessLogger } from '../../telemetry/access-log.ts';
 import type { DecisionLog } from '../../telemetry/decisions.ts';
 import type { InternalListeners } from '../network-context.ts';
 import type { TerminalFilter } from '../network-filter.ts';
+import type { ManagerCounters } from './counters.ts';
 import { dateText } from './date.ts';
 import { Http1Server } from './http1-server.ts';
-import type { ManagerCounters } from './manager-counters.ts';
 import type { PathPolicy } from './path.ts';
 import type { PreparedHead, StripPort } from './request-head.ts';
 
