@@ -58,6 +58,15 @@ export async function runJoined(
   }
 }
 
+interface MemberParts {
+  readonly options: JoinOptions;
+  readonly workload: Workload;
+  readonly tcp: readonly TcpService[];
+  readonly paths: StatePaths;
+  readonly client: MeshApiClient;
+  readonly note: (text: string) => void;
+}
+
 /** One joined process with its sidecar. */
 class Member {
   private readonly workload: Workload;
@@ -73,14 +82,7 @@ class Member {
   private isAppReady = false;
   private onProxyReady: (() => void) | null = null;
 
-  private constructor(
-    options: JoinOptions,
-    workload: Workload,
-    tcp: readonly TcpService[],
-    paths: StatePaths,
-    client: MeshApiClient,
-    note: (text: string) => void,
-  ) {
+  private constructor({ options, workload, tcp, paths, client, note }: MemberParts) {
     this.options = options;
     this.workload = workload;
     this.tcp = tcp;
@@ -142,7 +144,7 @@ class Member {
     const services = await client.list(kindInfo('Service'));
     const tcp: TcpService[] = [];
     for (const service of tcpPortsOf(services.items)) tcp.push({ ...service, listenPort: await picker.pick() });
-    return new Member(options, workload, tcp, paths, client, note);
+    return new Member({ options, workload, tcp, paths, client, note });
   }
 
   /** The exit code of the process, or 0 when it was told to end. */

@@ -11,6 +11,8 @@ import { type ControlPlaneAddress, type ProxyPorts, proxyBootstrap } from './boo
 import { spiffeId, type Workload } from './workload.ts';
 
 const readyPollMs = 50;
+/** Shorter than what whoever stops it waits before it kills. */
+const drainSeconds = 5;
 
 /** What every proxy of one mesh shares. */
 export interface ProxySettings {
@@ -112,7 +114,7 @@ export class ProxyProcess {
       JSON.stringify(proxyBootstrap(this.workload, this.ports, controlPlane, tokenFile), null, 2),
     );
     return startOwnChild({
-      command: [proxyEntry, '-c', bootstrapFile],
+      command: [proxyEntry, '-c', bootstrapFile, '--drain-time-s', String(drainSeconds)],
       env: ownEnvironment(),
       workingFolder: this.folder,
       output: this.log,

@@ -1,0 +1,87 @@
+// weft get KIND [NAME]: resources of the running mesh.
+import type { KindInfo } from '@weft/api/resource/kind';
+import { WeftError } from '@weft/lib/error';
+import type { ApiObject } from '@weft/local/mesh-api/client';
+import { Command, Option } from 'commander';
+import { exitCode } from '../exit-code.ts';
+import type { Invocation } from '../invocation.ts';
+import { toJson, toYaml } from '../print/format.ts';
+import { resourceTable } from '../print/resource-table.ts';
+import type { CommandMaker } from '../program.ts';
+import { parseKinds } from '../resource/kind-argument.ts';
+
+interface Options {
+  readonly namespace?: string;
+  readonly output: 'table' | 'wide' | 'yaml' | 'json' | 'name';
+}
+
+export const getCommand: CommandMaker = (invocation, perform) =>
+  new Command('get')
+    .description('show resources of the running mesh')
+    .argument('<kind>', 'kind, plural or short name; several with commas; all')
+    .argument('[name]', 'one resource only')
+    .option('-n, --namespace <namespace>', 'only this namespace; without it all for a list, default for a name')
+    .addOption(
+      new Option('-o, --output <format>', 'how to show them')
+        .choices(['table', 'wide', 'yaml', 'json', 'name'])
+        .default('table'),
+    )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ weft get virtualservices
+  $ weft get vs reviews -o yaml
+  $ weft get all -n default -o name`,
+    )
+    .action((kindText: string, name: string | undefined, options: Options) =>
+      perform(async () => {
+        const found = await fetchObjects(invocation, parseKinds(kindText), name, options.namespace);
+        show(invocation, found, name !== undefined, options.output);
+        return exitCode.ok;
+      }),
+    );
+
+type Found = readonly { readonly kind: KindInfo; readonly objects: readonly ApiObject[] }[];
+
+async function fetchObjects(
+  invocation: Invocation,
+  kinds: readonly KindInfo[],
+  name: string | undefined,
+  namespace: string | undefined,
+): Promise<Found> {
+  return Promise.all(
+    kinds.map(async (kind) => {
+      if (name === undefined) return { kind, objects: (await invocation.api.list(kind, namespace ?? null)).items };
+      const object = await invocation.api.get(kind, namespace ?? 'default', name);
+      if (object !== null) return { kind, objects: [object] };
+      const where = kind.namespaced ? ` in namespace ${namespace ?? 'default'}` : '';
+      throw new WeftError(
+        'WEFT0816',
+        `there is no ${kind.singular} ${name}${where}; weft get ${kind.plural} lists what there is`,
+      );
+    }),
+  );
+}
+
+function show(invocation: Invocation, found: Found, isOne: boolean, format: Options['output']): void {
+  const objects = found.flatMap((each) => each.objects);
+  if (format === 'table' || format === 'wide') {
+    const full = found.filter((each) => each.objects.length > 0);
+    if (full.length === 0) invocation.note('nothing found');
+    const tables = full.map((each) => resourceTable(each.kind, each.objects, Date.now(), format === 'wide'));
+    if (tables.length > 0) invocation.print(tables.join('\n\n'));
+    return;
+  }
+  if (format === 'name') {
+    const names = found.flatMap((each) =>
+      each.objects.map((object) => `${each.kind.singular}/${object.metadata.name}`),
+    );
+    if (names.length > 0) invocation.print(names.join('\n'));
+    return;
+  }
+  const [only] = objects;
+  const value =
+    isOne && objects.length === 1 && only !== undefined ? only : { apiVersion: 'v1', kind: 'List', items: objects };
+  invocation.print(format === 'json' ? toJson(value) : toYaml(value));
+}

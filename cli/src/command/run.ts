@@ -1,0 +1,46 @@
+// weft run … -- CMD: joins one process to the running mesh.
+import { Command } from 'commander';
+import { parsePort } from '../duration.ts';
+import type { CommandMaker } from '../program.ts';
+
+interface Options {
+  readonly service: string;
+  readonly version: string;
+  readonly port: number;
+  readonly targetPort?: number;
+  readonly namespace: string;
+  readonly protocol?: string;
+  readonly serviceAccount: string;
+}
+
+export const runCommand: CommandMaker = (invocation, perform) =>
+  new Command('run')
+    .description('join one process to the running mesh, with a sidecar of its own, until it ends')
+    .requiredOption('--service <name>', 'service that the process belongs to; made when the mesh has none of that name')
+    .requiredOption('--port <port>', 'port of the service', parsePort)
+    .option('--version <version>', 'label version of the process', 'v1')
+    .option(
+      '--target-port <port>',
+      'port that the process listens on; without it, a free one is told in $PORT',
+      parsePort,
+    )
+    .option('-n, --namespace <namespace>', 'namespace of the service', 'default')
+    .option('--protocol <protocol>', 'http, http2, grpc or tcp, for a service that does not say')
+    .option('--service-account <name>', 'identity of the process', 'default')
+    .argument('<command...>', 'program and arguments, after --')
+    .addHelpText(
+      'after',
+      `
+The exit status is that of the process.
+
+Examples:
+  $ weft run --service reviews --version v4 --port 9080 -- node reviews.mjs
+  $ weft run --service web --port 80 --target-port 3000 -- python3 -m http.server 3000`,
+    )
+    .action((command: string[], options: Options) =>
+      perform(async () => {
+        const { runJoined } = await import('@weft/local/join/join');
+        const { targetPort = null, protocol = null, ...rest } = options;
+        return runJoined({ ...rest, targetPort, protocol, command }, invocation.paths, (text) => invocation.note(text));
+      }),
+    );

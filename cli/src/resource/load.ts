@@ -1,0 +1,89 @@
+// Resources from the command line's files, folders and standard input, each with its positions, and every finding about them.
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { ParsedResource } from '@weft/control-plane/resource/parse-resource';
+import { parseFile, resourceKey } from '@weft/control-plane/source/file/load-file';
+import { messageOf, WeftError } from '@weft/lib/error';
+import type { Issue } from '@weft/lib/issue';
+
+/** What the files say. */
+export interface LoadedResources {
+  readonly resources: readonly ParsedResource[];
+  readonly issues: readonly Issue[];
+}
+
+const fileEndings = /\.(ya?ml|json)$/;
+const maxInputBytes = 64 * 1024 * 1024;
+
+/** Reads `paths` (`-` is standard input; a folder gives its YAML and JSON files, not those of folders inside it). */
+export function loadResources(paths: readonly string[], workingFolder: string, namespace: string): LoadedResources {
+  const resources: ParsedResource[] = [];
+  const issues: Issue[] = [];
+  for (const file of paths.flatMap((path) => filesAt(path, workingFolder))) {
+    const text = readText(file, workingFolder);
+    const loaded = parseFile(text, file === '-' ? '(standard input)' : file, namespace);
+    issues.push(...loaded.issues);
+    for (const document of loaded.documents) if (document.resource !== null) resources.push(document.resource);
+  }
+  refuseRepeats(resources, issues);
+  return { resources, issues };
+}
+
+function filesAt(path: string, workingFolder: string): string[] {
+  if (path === '-') return [path];
+  const full = resolve(workingFolder, path);
+  let isFolder: boolean;
+  try {
+    isFolder = statSync(full).isDirectory();
+  } catch (error) {
+    throw new WeftError(
+      'WEFT0819',
+      `${path} cannot be read: ${messageOf(error)}; give a YAML file, a folder, or - for standard input`,
+      { cause: error },
+    );
+  }
+  if (!isFolder) return [path];
+  const files = readdirSync(full)
+    .filter((name) => fileEndings.test(name))
+    .sort();
+  if (files.length === 0)
+    throw new WeftError('WEFT0819', `${path} holds no .yaml, .yml or .json file; folders inside it are not read`);
+  return files.map((name) => join(path, name));
+}
+
+function readText(file: string, workingFolder: string): string {
+  try {
+    const bytes = file === '-' ? readFileSync(0) : readFileSync(resolve(workingFolder, file));
+    if (bytes.length <= maxInputBytes) return bytes.toString('utf8');
+  } catch (error) {
+    throw new WeftError('WEFT0819', `${file} cannot be read: ${messageOf(error)}`, { cause: error });
+  }
+  throw new WeftError('WEFT0819', `${file} is larger than ${maxInputBytes} bytes; split it`);
+}
+
+/** The same resource twice in one command: which one is meant cannot be known. */
+function refuseRepeats(resources: readonly ParsedResource[], issues: Issue[]): void {
+  const seen = new Map<string, ParsedResource>();
+  for (const resource of resources) {
+    const key = resourceKey(resource.info.id, resource.namespace, resource.name);
+    const first = seen.get(key);
+    if (first === undefined) seen.set(key, resource);
+    else issues.push(repeatIssue(resource, first));
+  }
+}
+
+function repeatIssue(resource: ParsedResource, first: ParsedResource): Issue {
+  const { info, namespace, name, positions } = resource;
+  const where = first.positions === null ? 'earlier' : `at ${first.positions.file}:${first.positions.line} too`;
+  return {
+    code: 'WEFT0820',
+    level: 'error',
+    message: `this resource is given ${where}, so it is unclear which one is meant; give it once`,
+    origin: {
+      kind: info.kind,
+      namespace,
+      name,
+      ...(positions === null ? {} : { file: positions.file, line: positions.line }),
+    },
+  };
+}

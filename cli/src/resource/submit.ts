@@ -1,0 +1,107 @@
+// Writes resources to the mesh API: all are tried as a dry run first, so that one mistake leaves the mesh as it was.
+import type { KindInfo } from '@weft/api/resource/kind';
+import { kinds } from '@weft/api/resource/kind';
+import type { ParsedResource } from '@weft/control-plane/resource/parse-resource';
+import type { Issue } from '@weft/lib/issue';
+import { ApiError, type ApiObject, type MeshApiClient, pathOf } from '@weft/local/mesh-api/client';
+import { positionHeaders } from './position-header.ts';
+
+/** What became of one resource. */
+export interface Submitted {
+  readonly resource: ParsedResource;
+  readonly outcome: 'created' | 'configured' | 'unchanged';
+  /** Revision of the mesh that holds it; null where nothing was written. */
+  readonly revision: number | null;
+  readonly issues: readonly Issue[];
+}
+
+/** Nothing was written: what the mesh API found. */
+export interface Refused {
+  readonly issues: readonly Issue[];
+}
+
+/** Tries all, then writes all unless `isDryRun`. */
+export async function submitResources(
+  client: MeshApiClient,
+  resources: readonly ParsedResource[],
+  isDryRun: boolean,
+): Promise<readonly Submitted[] | Refused> {
+  const ordered = [...resources].sort((a, b) => rankOf(a.info) - rankOf(b.info));
+  const tried: Submitted[] = [];
+  const refusals: Issue[] = [];
+  for (const resource of ordered) {
+    try {
+      tried.push(await submit(client, resource, true));
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      refusals.push(...refusalIssues(error, resource));
+    }
+  }
+  if (refusals.length > 0) return { issues: [...refusals, ...tried.flatMap((each) => each.issues)] };
+  if (isDryRun) return tried;
+  const written: Submitted[] = [];
+  for (const resource of ordered) written.push(await submit(client, resource, false));
+  return written;
+}
+
+function rankOf(info: KindInfo): number {
+  return kinds.indexOf(info);
+}
+
+async function submit(client: MeshApiClient, resource: ParsedResource, isDryRun: boolean): Promise<Submitted> {
+  const { info, namespace, name } = resource;
+  const object = resource.object as unknown as ApiObject;
+  const existing = await client.get(info, namespace || null, name);
+  if (existing !== null && isSame(existing, object))
+    return { resource, outcome: 'unchanged', revision: null, issues: [] };
+  const path = existing === null ? pathOf(info, namespace || null) : pathOf(info, namespace || null, name);
+  const answer = await client.request(`${path}?fieldManager=weft${isDryRun ? '&dryRun=All' : ''}`, {
+    method: existing === null ? 'POST' : 'PUT',
+    body: object,
+    headers: positionHeaders(resource.positions),
+  });
+  return { resource, outcome: existing === null ? 'created' : 'configured', revision: revisionIn(answer), issues: [] };
+}
+
+/** The server's own fields and the status say nothing about what a person wants. */
+function isSame(existing: ApiObject, wanted: ApiObject): boolean {
+  return canonical(existing) === canonical(wanted);
+}
+
+function canonical(object: ApiObject): string {
+  const { status: _status, metadata, ...rest } = object;
+  const { name, namespace, labels = {}, annotations = {} } = metadata;
+  return JSON.stringify(sortKeys({ ...rest, metadata: { name, namespace, labels, annotations } }));
+}
+
+function sortKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortKeys);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).filter(([, member]) => member !== undefined);
+  return Object.fromEntries(
+    entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, member]) => [key, sortKeys(member)]),
+  );
+}
+
+function revisionIn(answer: unknown): number | null {
+  const version = (answer as ApiObject | undefined)?.metadata?.resourceVersion;
+  const revision = Number(version);
+  return version !== undefined && Number.isSafeInteger(revision) ? revision : null;
+}
+
+/** The issues in the Status that the API answered with, else its message as one. */
+function refusalIssues(error: ApiError, resource: ParsedResource): Issue[] {
+  const body = error.body as { details?: { issues?: Issue[] } } | undefined;
+  const issues = body?.details?.issues;
+  if (Array.isArray(issues) && issues.length > 0) return issues;
+  const { info, namespace, name, positions } = resource;
+  const place = positions === null ? {} : { file: positions.file, line: positions.line };
+  return [
+    {
+      code: error.code,
+      level: 'error',
+      message: error.message,
+      origin: { kind: info.kind, namespace, name, ...place },
+    },
+  ];
+}
