@@ -70,7 +70,7 @@ function byAddress(a: Endpoint, b: Endpoint): number {
 function workloadsByNamespace(world: World): ReadonlyMap<string, readonly Workload[]> {
   const byNamespace = new Map<string, Workload[]>();
   for (const resource of world.list('WorkloadEntry')) {
-    const workload = registeredWorkload(resource);
+    const workload = registeredWorkload(resource, world);
     const list = byNamespace.get(workload.namespace);
     if (list === undefined) byNamespace.set(workload.namespace, [workload]);
     else list.push(workload);
@@ -78,20 +78,26 @@ function workloadsByNamespace(world: World): ReadonlyMap<string, readonly Worklo
   return byNamespace;
 }
 
-function registeredWorkload(resource: StoredResource<'WorkloadEntry'>): Workload {
+function registeredWorkload(resource: StoredResource<'WorkloadEntry'>, world: World): Workload {
   const { metadata, spec, status } = resource.object;
   const labels = { ...metadata.labels, ...spec.labels };
   const tlsMode = labels[tlsModeLabel];
-  const isLocalProcess = metadata.annotations?.['weft.dev/process'] !== undefined;
   return {
     spec,
     labels,
     namespace: metadata.namespace ?? 'default',
     name: metadata.name,
     isHealthy: !isMarkedUnhealthy(status),
-    // A process of the local mesh is registered by its supervisor with the port of its sidecar.
-    hasSidecar: tlsMode === undefined ? isLocalProcess : tlsMode === 'istio',
+    hasSidecar: tlsMode === undefined ? isProxiedProcess(resource, world) : tlsMode === 'istio',
   };
+}
+
+/** A process of the local mesh is registered by its supervisor with the port of its sidecar, unless it wants none. */
+function isProxiedProcess(resource: StoredResource<'WorkloadEntry'>, world: World): boolean {
+  const { metadata } = resource.object;
+  const process = metadata.annotations?.['weft.dev/process'];
+  if (process === undefined) return false;
+  return world.get('Process', metadata.namespace ?? 'default', process)?.object.spec.proxy?.enabled !== false;
 }
 
 function isMarkedUnhealthy(status: unknown): boolean {
@@ -139,7 +145,7 @@ function endpointOf(
   if (spec.address === undefined || spec.address === '') return null;
   // A static cluster cannot resolve names; validation reports it.
   if (service.resolution === 'static' && isIP(spec.address) === 0) return null;
-  const number = workloadPort(port, spec.ports);
+  const number = workloadPort(service, port, spec.ports);
   const mode = authentications.modeOf(workload, [number, port.targetPort, port.number]);
   return {
     address: spec.address,
@@ -154,12 +160,17 @@ function endpointOf(
   };
 }
 
-/** The workload's own port of that name, else the service's target port. */
-function workloadPort(port: MeshPort, ports: Readonly<Record<string, number>> | undefined): number {
-  const named = ports?.[port.name];
+/** The workload's own port of that name; where both have one port only, that one; else the service's target port. */
+function workloadPort(
+  service: MeshService,
+  port: MeshPort,
+  ports: Readonly<Record<string, number>> | undefined,
+): number {
+  const named = ports?.[port.name] ?? ports?.[String(port.targetPort)];
   if (named !== undefined) return named;
-  if (typeof port.targetPort === 'number') return port.targetPort;
-  return ports?.[port.targetPort] ?? port.number;
+  const [only, ...more] = Object.values(ports ?? {});
+  if (only !== undefined && more.length === 0 && service.ports.length === 1) return only;
+  return typeof port.targetPort === 'number' ? port.targetPort : port.number;
 }
 
 /**

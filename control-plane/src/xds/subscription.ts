@@ -1,0 +1,192 @@
+// What one stream is interested in of one type, what it has, and what it was sent but has not answered: at most one response at a
+// time. A client that does not answer costs one response of memory; what changes meanwhile is made up for when it does.
+
+import { type EncodedResource, type EncodedSet, emptySet } from './encoded.ts';
+import { isWildcardType, type ResourceType } from './resource-type.ts';
+
+/** The client's own: it makes these secrets itself, and silence is the right answer where we have nothing. */
+const localSecrets: ReadonlySet<string> = new Set(['default', 'ROOTCA']);
+
+/** A refusal, with the client's words. */
+export interface Rejection {
+  readonly revision: number;
+  readonly message: string;
+}
+
+/** What is to be sent. */
+export interface Update {
+  /** Changed and new resources. */
+  readonly changed: readonly EncodedResource[];
+  /** Names that the client has, or asked for, and that are no more. */
+  readonly removed: readonly string[];
+  /** All that the client is to have, for the state-of-the-world protocol. */
+  readonly target: EncodedSet;
+}
+
+interface Pending {
+  readonly nonce: string;
+  revision: number;
+  /** Content versions by name once it is accepted. */
+  readonly versions: ReadonlyMap<string, string>;
+  /** Names that the client has no more once it is accepted. */
+  readonly removed: readonly string[];
+}
+
+export class Subscription {
+  readonly type: ResourceType;
+  private isWildcard = false;
+  private readonly names: Set<string> = new Set();
+  /** Content versions that the client has accepted, by name. */
+  private acked: Map<string, string> = new Map();
+  private pending: Pending | null = null;
+  private refused: ReadonlyMap<string, string> | null = null;
+  /** Names that were asked for and do not exist: told once. */
+  private readonly unanswered: Set<string> = new Set();
+  /** Names to be sent again once the answer awaited is here. */
+  private readonly forgotten: Set<string> = new Set();
+  private mustAnswer = true;
+  ackedRevision = 0;
+  wantedRevision = 0;
+  rejection: Rejection | null = null;
+
+  constructor(type: ResourceType) {
+    this.type = type;
+  }
+
+  get isWaiting(): boolean {
+    return this.pending !== null;
+  }
+
+  get size(): number {
+    return this.names.size;
+  }
+
+  /** State of the world: the client names all it wants; none at first means everything. */
+  setNames(names: readonly string[]): void {
+    if (names.includes('*') || (names.length === 0 && this.names.size === 0))
+      this.isWildcard = isWildcardType(this.type);
+    const wanted = new Set(names);
+    this.isWildcard &&= wanted.size === 0 || wanted.has('*');
+    this.names.clear();
+    for (const name of wanted) if (name !== '*') this.names.add(name);
+    if (this.isWildcard) return;
+    for (const name of [...this.acked.keys()]) if (!this.names.has(name)) this.acked.delete(name);
+  }
+
+  /** Incremental: what a reconnecting client already has. */
+  setVersions(versions: Readonly<Record<string, string>>): void {
+    this.acked = new Map(Object.entries(versions));
+  }
+
+  /** Incremental. The first request of a type without names means everything. Asking again for a name asks for its resource again. */
+  subscribe(names: readonly string[], isFirst: boolean): void {
+    if (names.includes('*') || (isFirst && names.length === 0)) this.isWildcard = isWildcardType(this.type);
+    for (const name of names) {
+      if (name === '*') continue;
+      if (!isFirst) this.acked.delete(name);
+      this.names.add(name);
+      this.unanswered.add(name);
+    }
+  }
+
+  unsubscribe(names: readonly string[]): void {
+    for (const name of names) {
+      if (name === '*') this.isWildcard = false;
+      this.names.delete(name);
+      this.unanswered.delete(name);
+      if (!this.isWildcard) this.acked.delete(name);
+    }
+  }
+
+  /** Sends these again even if unchanged: a cluster that was replaced waits for its endpoints. */
+  forget(names: Iterable<string>): void {
+    for (const name of names) {
+      this.acked.delete(name);
+      if (this.pending !== null) this.forgotten.add(name);
+    }
+  }
+
+  /** Whether the client has, or will have, that resource. */
+  hasName(name: string): boolean {
+    return this.acked.has(name) || (this.pending?.versions.has(name) ?? false);
+  }
+
+  /** What to send now for the set of a revision; null when there is nothing, or an answer is awaited. */
+  plan(all: EncodedSet, revision: number, mayRemove: boolean): Update | null {
+    this.wantedRevision = revision;
+    if (this.pending !== null) {
+      // Same content, newer revision: the answer awaited stands for both.
+      if (isSame(this.pending.versions, this.targetOf(all))) this.pending.revision = revision;
+      return null;
+    }
+    const target = this.targetOf(all);
+    const changed = [...target.values()].filter(({ name, version }) => this.acked.get(name) !== version);
+    const removed = mayRemove ? this.removedFrom(target) : [];
+    if ((changed.length === 0 && removed.length === 0 && !this.mustAnswer) || this.isSilent(target)) {
+      this.rejection = null;
+      this.refused = null;
+      this.ackedRevision = revision;
+      return null;
+    }
+    if (this.refused !== null && isSame(this.refused, target)) return null;
+    return { changed, removed, target };
+  }
+
+  private targetOf(all: EncodedSet): EncodedSet {
+    if (this.isWildcard) return all;
+    if (this.names.size === 0) return emptySet;
+    const target = new Map<string, EncodedResource>();
+    for (const name of this.names) {
+      const resource = all.get(name);
+      if (resource !== undefined) target.set(name, resource);
+    }
+    return target;
+  }
+
+  private removedFrom(target: EncodedSet): string[] {
+    const removed = [...this.acked.keys()].filter((name) => !target.has(name));
+    for (const name of this.unanswered) if (!target.has(name) && !this.acked.has(name)) removed.push(name);
+    return this.type === 'sds' ? removed.filter((name) => !localSecrets.has(name)) : removed;
+  }
+
+  /** Nothing is said about secrets while none of those asked for is here. */
+  private isSilent(target: EncodedSet): boolean {
+    return this.type === 'sds' && target.size === 0 && this.acked.size === 0;
+  }
+
+  /** The update was sent. */
+  sent(nonce: string, { target, removed }: Update, revision: number): void {
+    const versions = new Map([...target].map(([name, { version }]) => [name, version]));
+    this.pending = { nonce, revision, versions, removed };
+    this.mustAnswer = false;
+    this.unanswered.clear();
+  }
+
+  /** The client's answer. Returns false when the nonce is not the one awaited. */
+  settle(nonce: string, error: string | null): boolean {
+    const { pending } = this;
+    if (pending === null || pending.nonce !== nonce) return false;
+    this.pending = null;
+    if (error !== null) {
+      this.rejection = { revision: pending.revision, message: error };
+      this.refused = pending.versions;
+      return true;
+    }
+    // What it has and was not told of, it still has: removals may come later.
+    this.acked = new Map([...this.acked, ...pending.versions]);
+    for (const name of pending.removed) this.acked.delete(name);
+    this.forget(this.forgotten);
+    this.forgotten.clear();
+    for (const name of this.acked.keys()) if (!this.isWildcard && !this.names.has(name)) this.acked.delete(name);
+    this.ackedRevision = pending.revision;
+    this.rejection = null;
+    this.refused = null;
+    return true;
+  }
+}
+
+function isSame(versions: ReadonlyMap<string, string>, target: EncodedSet): boolean {
+  if (versions.size !== target.size) return false;
+  for (const [name, { version }] of target) if (versions.get(name) !== version) return false;
+  return true;
+}
