@@ -10,7 +10,9 @@ import { RunningState } from './admin/running-state.ts';
 import { type AdminServer, startAdminServer } from './admin/server.ts';
 import { ClusterSet } from './cluster/cluster-set.ts';
 import { type DnsResolver, SystemResolver } from './cluster/dns/resolver.ts';
+import { compileFilterOverride } from './http-filter/filters.ts';
 import { ListenerSet } from './listener/listener-set.ts';
+import type { CompileOverride } from './route/filter-override.ts';
 import { RouteTableSet } from './route/route-table-set.ts';
 import { startWorkloadIdentity, type WorkloadIdentity } from './security/identity/workload-identity.ts';
 import { SecretSet } from './security/secret-set.ts';
@@ -72,7 +74,7 @@ export class RunningProxy {
     this.secrets = new SecretSet(clock, log.child('security'));
     const resolver = options.resolver ?? new SystemResolver();
     this.clusters = new ClusterSet({ clock, random, metrics: this.metrics, secrets: this.secrets, resolver });
-    this.routes = new RouteTableSet({ clock, random, metrics: this.metrics, clusters: this.clusters });
+    this.routes = new RouteTableSet({ clock, clusters: this.clusters, compileOverride: this.compileOverride(random) });
     this.listeners = new ListenerSet(clock, this.metrics.scope({ prefix: 'listener_manager' }));
     this.listeners.use({
       clock,
@@ -88,6 +90,13 @@ export class RunningProxy {
     });
     this.routes.onRoutable(() => this.listeners.onDependencyChange());
     this.secrets.onReplaced = () => this.listeners.onDependencyChange();
+  }
+
+  private compileOverride(random: () => number): CompileOverride {
+    const scope = this.metrics.scope({ prefix: 'http' });
+    const { clock } = this;
+    return (_name, config, { issues, path }) =>
+      compileFilterOverride(config, { clock, random, scope, issues, path });
   }
 
   /** Everything that must be there before traffic is: clusters warm, listeners live, control plane heard. */

@@ -4,6 +4,7 @@ import type { google } from '@weft/api/xds/types';
 import type { Clock } from '@weft/lib/clock';
 import type { Issue } from '@weft/lib/issue';
 import type { Scope } from '@weft/lib/metrics';
+import { typeNameOf } from '@weft/lib/protobuf/codec';
 import { compileCaptureAuth } from './capture-auth/config.ts';
 import { compileFault, compileFaultOverride } from './fault/config.ts';
 import type { HttpFilter } from './filter.ts';
@@ -26,6 +27,8 @@ export interface HttpFilterKind {
   /** Full name of its configuration message. */
   readonly type: string;
   compile(config: Any, name: string, context: HttpFilterContext): HttpFilter | null;
+  /** Message of its `typed_per_filter_config` where that is another one. */
+  readonly overrideType?: string;
   /** Compiles a `typed_per_filter_config` of that filter. */
   compileOverride?(config: Any, context: HttpFilterContext): unknown;
 }
@@ -36,6 +39,7 @@ export const httpFilterKinds: readonly HttpFilterKind[] = [
   { type: 'weft.extensions.filters.http.capture_auth.v1.CaptureAuth', compile: compileCaptureAuth },
   {
     type: 'envoy.extensions.filters.http.rbac.v3.RBAC',
+    overrideType: 'envoy.extensions.filters.http.rbac.v3.RBACPerRoute',
     compile: compileHttpRbac,
     compileOverride: compileHttpRbacOverride,
   },
@@ -55,4 +59,14 @@ const kindsByType: ReadonlyMap<string, HttpFilterKind> = new Map(httpFilterKinds
 /** The kind of a configuration message, or null when we have no such filter. */
 export function findHttpFilterKind(type: string): HttpFilterKind | null {
   return kindsByType.get(type) ?? null;
+}
+
+/** Compiles a route's settings for one filter; null for filters without such settings, after reporting unknown ones. */
+export function compileFilterOverride(config: Any, context: HttpFilterContext): unknown {
+  const type = typeNameOf(config);
+  const kind = httpFilterKinds.find((one) => one.overrideType === type || one.type === type);
+  if (kind?.compileOverride !== undefined) return kind.compileOverride(config, context);
+  const message = `settings of type ${type} for one route are not carried out; remove them`;
+  if (kind === undefined) context.issues.push({ code: 'WEFT0359', level: 'error', path: context.path, message });
+  return null;
 }

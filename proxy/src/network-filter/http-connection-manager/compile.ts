@@ -69,6 +69,7 @@ export function compileHttpConnectionManager(
   return new HttpConnectionManager({
     filters,
     routes,
+    routeConfigName: config.routeConfig === undefined ? (config.rds?.routeConfigName ?? null) : null,
     clusters: context.clusters,
     clock,
     random,
@@ -162,7 +163,12 @@ function compileFilter(config: HttpFilterConfig, context: HttpFilterContext): Ht
     report(context.issues, 'WEFT0354', context.path, message);
     return null;
   }
-  return kind.compile(any, config.name ?? '', context);
+  try {
+    return kind.compile(any, config.name ?? '', context);
+  } catch (error) {
+    report(context.issues, 'WEFT0353', `${context.path}.typed_config`, messageOf(error));
+    return null;
+  }
 }
 
 function compileRoutes(
