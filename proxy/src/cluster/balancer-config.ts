@@ -53,7 +53,6 @@ function compilePolicy(config: ClusterMessage, sink: IssueSink): BalancerPolicy 
       return { kind: 'round-robin' };
     case undefined:
     case 'ROUND_ROBIN':
-      refuseSlowStart(config.roundRobinLbConfig?.slowStartConfig, sinkAt(sink, 'round_robin_lb_config'));
       return { kind: 'round-robin' };
     default:
       reportError(
@@ -65,21 +64,14 @@ function compilePolicy(config: ClusterMessage, sink: IssueSink): BalancerPolicy 
   }
 }
 
-function refuseSlowStart(config: object | undefined, sink: IssueSink): void {
-  if (config === undefined) return;
-  reportError(sinkAt(sink, 'slow_start_config'), 'WEFT0362', 'slow start is not carried out; leave it out');
-}
-
 interface LeastRequestFields {
   readonly choiceCount?: number | undefined;
   readonly activeRequestBias?: envoy.config.core.v3.RuntimeDouble | undefined;
-  readonly slowStartConfig?: object | undefined;
   readonly selectionMethod?: string | undefined;
   readonly enableFullScan?: boolean | undefined;
 }
 
 function leastRequest(config: LeastRequestFields, sink: IssueSink): BalancerPolicy {
-  refuseSlowStart(config.slowStartConfig, sink);
   const { choiceCount: choices = 2 } = config;
   if (choices < 2)
     reportError(sinkAt(sink, 'choice_count'), 'WEFT0364', `${choices} is too few to compare; give 2 or more`);
@@ -178,7 +170,6 @@ function readTyped(any: google.protobuf.Any, sink: IssueSink): Typed | null {
   switch (typeNameOf(any)) {
     case `${prefix}.round_robin.v3.RoundRobin`: {
       const config = unpackAny(any, `${prefix}.round_robin.v3.RoundRobin`);
-      refuseSlowStart(config.slowStartConfig, sink);
       return { policy: { kind: 'round-robin' }, isLocalityWeighted: isWeighted(config.localityLbConfig) };
     }
     case `${prefix}.least_request.v3.LeastRequest`: {

@@ -62,6 +62,8 @@ export class Cluster {
   hosts: readonly Host[] = [];
   /** Set when the endpoints are internal listeners: the name of the first. */
   internalListener: string | null = null;
+  private dropChance = 0;
+  private readonly random: Random;
   private readonly balancer: Balancer;
   private readonly directory: HostDirectory;
   private readonly detector: OutlierDetector | null;
@@ -85,6 +87,7 @@ export class Cluster {
     this.stats = new ClusterStats(config.scope);
     this.breakers = new Breakers(config.breakers.normal, config.scope, 'default');
     this.highBreakers = new Breakers(config.breakers.high, config.scope, 'high');
+    this.random = runtime.random;
     this.balancer = new Balancer(config.balancer, runtime.random);
     this.directory = new HostDirectory(this);
     const onHealthChanged = (): void => this.onHealthChanged();
@@ -99,6 +102,10 @@ export class Cluster {
   /** The host for one attempt, or null when there is none to send to. */
   pick(context: PickContext): Host | null {
     if (this.originalDst !== null) return this.originalDst.pick(context.originalDestination, context.headers);
+    if (this.dropChance > 0 && this.random() < this.dropChance) {
+      this.scope.counter('upstream_rq_drop_overload').inc();
+      return null;
+    }
     const host = this.balancer.pick(context.hash);
     const { attempted } = context;
     if (attempted === null || attempted.length === 0 || host === null || !attempted.includes(host)) return host;
@@ -126,8 +133,9 @@ export class Cluster {
   setAssignment(assignment: AssignmentSpec): void {
     const { hosts, changes } = this.directory.update(assignment);
     this.hosts = hosts;
+    this.dropChance = assignment.dropChance;
     this.internalListener = hosts[0]?.internalListener ?? null;
-    this.balancer.setLevels(groupByPriority(assignment, this.directory), assignment.overprovisioningPercent);
+    this.balancer.setLevels(groupByPriority(assignment, this.directory), assignment);
     this.onMembership(hosts.length, changes);
   }
 

@@ -3,6 +3,7 @@
 import { isIP } from 'node:net';
 import type { envoy, JsonObject } from '@weft/api/xds/types';
 import { type IssueSink, reportError, sinkAt } from '../security/data-source.ts';
+import { fractionOf } from './fraction.ts';
 import type { EndpointHealth } from './host.ts';
 
 type ClusterLoadAssignment = envoy.config.endpoint.v3.ClusterLoadAssignment;
@@ -46,9 +47,18 @@ export interface AssignmentSpec {
   readonly localities: readonly LocalitySpec[];
   /** Envoy's 140: how far a priority may lose hosts before traffic spills to the next. */
   readonly overprovisioningPercent: number;
+  /** Health of a priority counts weights instead of hosts. */
+  readonly isHealthWeighted: boolean;
+  /** Chance that a request is turned away on purpose. */
+  readonly dropChance: number;
 }
 
-export const emptyAssignment: AssignmentSpec = { localities: [], overprovisioningPercent: 140 };
+export const emptyAssignment: AssignmentSpec = {
+  localities: [],
+  overprovisioningPercent: 140,
+  isHealthWeighted: false,
+  dropChance: 0,
+};
 
 /** Whether endpoints may be names: clusters that resolve them say yes. */
 export interface EndpointRules {
@@ -64,7 +74,18 @@ export function compileAssignment(
     compileLocality(group, rules, sinkAt(sink, `endpoints[${i}]`)),
   );
   checkPriorities(localities, sink);
-  return { localities, overprovisioningPercent: config.policy?.overprovisioningFactor ?? 140 };
+  const { policy } = config;
+  // Each category drops its part of what the ones before it let through.
+  const passed = (policy?.dropOverloads ?? []).reduce(
+    (share, drop) => share * (1 - fractionOf(drop.dropPercentage)),
+    1,
+  );
+  return {
+    localities,
+    overprovisioningPercent: policy?.overprovisioningFactor ?? 140,
+    isHealthWeighted: policy?.weightedPriorityHealth === true,
+    dropChance: 1 - passed,
+  };
 }
 
 // Envoy wants priorities without gaps: a gap is a typing error that would send traffic nowhere.

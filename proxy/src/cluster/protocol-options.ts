@@ -33,6 +33,10 @@ export function compileProtocolOptions(config: ClusterMessage, sink: IssueSink):
   const typed = decodeTyped(config, sink);
   const common = typed?.commonHttpProtocolOptions ?? config.commonHttpProtocolOptions;
   const upstream = typed?.upstreamHttpProtocolOptions ?? config.upstreamHttpProtocolOptions;
+  if (upstream?.overrideAutoSniHeader !== undefined && upstream.overrideAutoSniHeader !== '') {
+    const below = sinkAt(sink, 'upstream_http_protocol_options.override_auto_sni_header');
+    reportError(below, 'WEFT0366', 'the server name is that of the endpoint and not of each request; remove it');
+  }
   return {
     protocol:
       typed === null

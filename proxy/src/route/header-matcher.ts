@@ -7,7 +7,7 @@ import type { Headers } from '@weft/lib/header';
 import type { Issue } from '@weft/lib/issue';
 import { type IssueSink, reportError, sinkAt } from '../security/data-source.ts';
 import type { TextPredicate } from '../security/string-matcher.ts';
-import type { RoutedRequest } from './routed-request.ts';
+import type { RequestHead } from './routed-request.ts';
 import { compileWireMatcher, toWire } from './wire-text.ts';
 
 type HeaderMatcherConfig = envoy.config.route.v3.HeaderMatcher;
@@ -32,7 +32,7 @@ export class HeaderMatcher {
   }
 
   /** Over a request, whose line has names too. */
-  matchesRequest(request: RoutedRequest): boolean {
+  matchesRequest(request: RequestHead): boolean {
     if (this.name.charCodeAt(0) === 0x3a) return this.matchesValue(pseudoValue(this.name as PseudoName, request));
     // The authority is the host, whichever field it came by.
     if (this.name === 'host') return this.matchesValue(request.authority);
@@ -64,7 +64,7 @@ export class HeaderMatcher {
   }
 }
 
-function pseudoValue(name: PseudoName, request: RoutedRequest): string {
+function pseudoValue(name: PseudoName, request: RequestHead): string {
   switch (name) {
     case ':method':
       return request.method;

@@ -1,8 +1,8 @@
 // All conditions of one route: path, headers, query, TLS, gRPC, a share of the traffic. All must hold.
 
 import type { envoy } from '@weft/api/xds/types';
+import { fractionOf } from '../cluster/fraction.ts';
 import { type IssueSink, reportError, sinkAt } from '../security/data-source.ts';
-import { fractionOf } from './fraction.ts';
 import { compileRequestHeaderMatcher, type HeaderMatcher } from './header-matcher.ts';
 import { compilePathMatcher, type PathMatcher } from './path-matcher.ts';
 import { compileQueryMatcher, type QueryMatcher } from './query-matcher.ts';

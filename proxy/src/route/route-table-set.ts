@@ -46,7 +46,6 @@ class Entry implements RouteReference {
   version = '';
   waiting: Waiting | null = null;
   isRoutable = false;
-  readonly callbacks: Set<() => void> = new Set();
 
   constructor(name: string) {
     this.name = name;
@@ -78,6 +77,7 @@ class InlineReference implements RouteReference {
 export class RouteTableSet {
   private readonly options: RouteTableSetOptions;
   private readonly entries: Map<string, Entry> = new Map();
+  private readonly callbacks: Set<(name: string) => void> = new Set();
 
   constructor(options: RouteTableSetOptions) {
     this.options = options;
@@ -113,15 +113,10 @@ export class RouteTableSet {
     return this.entries.get(name)?.isRoutable === true;
   }
 
-  /** Calls back once, as soon as the name is routable; at once if it is. The result gives up waiting. */
-  onRoutable(name: string, callback: () => void): () => void {
-    const entry = this.obtain(name);
-    if (entry.isRoutable) {
-      callback();
-      return () => {};
-    }
-    entry.callbacks.add(callback);
-    return () => entry.callbacks.delete(callback);
+  /** Calls back with each name that has become routable, or has new routes; the result ends it. */
+  onRoutable(callback: (name: string) => void): () => void {
+    this.callbacks.add(callback);
+    return () => this.callbacks.delete(callback);
   }
 
   /** Checks new and changed tables. Unchanged ones are left alone. */
@@ -200,9 +195,7 @@ export class RouteTableSet {
     install(entry, waiting);
     entry.waiting = null;
     entry.isRoutable = true;
-    const callbacks = [...entry.callbacks];
-    entry.callbacks.clear();
-    for (const callback of callbacks) callback();
+    for (const callback of [...this.callbacks]) callback(entry.name);
   }
 
   private remove(name: string): void {

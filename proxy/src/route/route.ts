@@ -126,7 +126,7 @@ export class Route {
   }
 
   /** Name of the cluster, or null when the request names none. Weighted clusters were chosen by `RouteTable.match`. */
-  pickCluster(request: RoutedRequest): string | null {
+  pickCluster(request: Pick<RoutedRequest, 'headers'>): string | null {
     if (this.cluster !== null) return this.cluster;
     return this.clusterHeader === null ? null : (request.headers.get(this.clusterHeader) ?? null);
   }

@@ -3,13 +3,17 @@
 import type { Headers } from '@weft/lib/header';
 import type { ConnectionInfo } from '../io/connection-info.ts';
 
-export interface RoutedRequest {
+/** The head of a request: what header matchers read. */
+export interface RequestHead {
   readonly method: string;
   /** With its query. */
   readonly path: string;
   readonly authority: string;
   readonly scheme: string;
   readonly headers: Headers;
+}
+
+export interface RoutedRequest extends RequestHead {
   /** [0, 1), drawn once per exchange so that every choice of it agrees. */
   readonly random: number;
   /** Whether the client came by TLS. */

@@ -5,7 +5,7 @@ import type { Host } from '../host.ts';
 import { LocalityPicker } from './locality-picker.ts';
 import { makePicker } from './make-picker.ts';
 import { type BalancerSettings, ownWeight, type Picker, type Random } from './picker.ts';
-import { isOfKind, type Level, type LoadSettings, type PriorityLoad, spreadLoad } from './priority-load.ts';
+import { type HealthRules, isOfKind, type Level, type PriorityLoad, spreadLoad } from './priority-load.ts';
 
 interface Choice {
   /** Sum of loads up to and including this one. */
@@ -17,7 +17,7 @@ export class Balancer {
   private readonly settings: BalancerSettings;
   private readonly random: Random;
   private levels: readonly Level[] = [];
-  private overprovisioningPercent = 140;
+  private health: HealthRules = { overprovisioningPercent: 140, isHealthWeighted: false };
   private isStale = true;
   private choices: readonly Choice[] = [];
   private only: Picker | null = null;
@@ -30,9 +30,9 @@ export class Balancer {
   }
 
   /** Other hosts, by priority. */
-  setLevels(levels: readonly Level[], overprovisioningPercent = 140): void {
+  setLevels(levels: readonly Level[], health: HealthRules = this.health): void {
     this.levels = levels;
-    this.overprovisioningPercent = overprovisioningPercent;
+    this.health = health;
     this.isStale = true;
   }
 
@@ -58,7 +58,7 @@ export class Balancer {
 
   private rebuild(): void {
     this.isStale = false;
-    const { loads, panicking } = spreadLoad(this.levels, this.loadSettings());
+    const { loads, panicking } = spreadLoad(this.levels, this.health, this.settings.panicPercent);
     this.panicking = panicking;
     const choices: Choice[] = [];
     let upTo = 0;
@@ -71,15 +71,11 @@ export class Balancer {
     this.only = choices.length === 1 ? (choices[0] as Choice).picker : null;
   }
 
-  private loadSettings(): LoadSettings {
-    return { panicPercent: this.settings.panicPercent, overprovisioningPercent: this.overprovisioningPercent };
-  }
-
   private makeLevelPicker(load: PriorityLoad): Picker {
     const level = this.levels[load.priority] as Level;
     const { policy, isLocalityWeighted } = this.settings;
     if (isLocalityWeighted && level.localities.some((locality) => locality.weight > 0)) {
-      const group = { kind: load.kind, overprovisioningPercent: this.overprovisioningPercent };
+      const group = { kind: load.kind, overprovisioningPercent: this.health.overprovisioningPercent };
       return new LocalityPicker(level.localities, group, policy, this.random);
     }
     const hosts = level.hosts.filter((host) => isOfKind(host, load.kind));

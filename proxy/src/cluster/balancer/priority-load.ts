@@ -24,9 +24,12 @@ export interface PriorityLoad {
   readonly share: number;
 }
 
-export interface LoadSettings {
-  readonly panicPercent: number;
+/** How the health of a priority is measured. */
+export interface HealthRules {
+  /** How far a priority may lose hosts before traffic spills over: 140. */
   readonly overprovisioningPercent: number;
+  /** By weights instead of hosts. */
+  readonly isHealthWeighted: boolean;
 }
 
 interface Health {
@@ -35,15 +38,17 @@ interface Health {
   readonly healthyPercent: number;
 }
 
+/** `panicPercent`: below this share of healthy hosts a level uses all of them. */
 export function spreadLoad(
   levels: readonly Level[],
-  settings: LoadSettings,
+  rules: HealthRules,
+  panicPercent: number,
 ): { loads: PriorityLoad[]; panicking: boolean[] } {
-  const health = levels.map((level) => measure(level, settings.overprovisioningPercent));
+  const health = levels.map((level) => measure(level, rules));
   const available = health.reduce((sum, level) => sum + level.healthy + level.degraded, 0);
   const panicking = levels.map((level, i) => {
     const { healthyPercent } = health[i] as Health;
-    return available < 100 && level.hosts.length > 0 && healthyPercent < settings.panicPercent;
+    return available < 100 && level.hosts.length > 0 && healthyPercent < panicPercent;
   });
   if (available === 0) return { loads: spreadInTotalPanic(levels, panicking), panicking };
   const total = Math.min(100, available);
@@ -71,21 +76,23 @@ function spreadInTotalPanic(levels: readonly Level[], panicking: readonly boolea
   );
 }
 
-function measure(level: Level, overprovisioningPercent: number): Health {
-  const count = level.hosts.length;
-  if (count === 0) return { healthy: 0, degraded: 0, healthyPercent: 0 };
+function measure(level: Level, rules: HealthRules): Health {
+  let total = 0;
   let healthy = 0;
   let degraded = 0;
   for (const host of level.hosts) {
+    const share = rules.isHealthWeighted ? host.weight : 1;
+    total += share;
     if (!host.healthy) continue;
-    if (host.health === 'degraded') degraded++;
-    else healthy++;
+    if (host.health === 'degraded') degraded += share;
+    else healthy += share;
   }
+  if (total === 0) return { healthy: 0, degraded: 0, healthyPercent: 0 };
   return {
-    healthy: Math.min(100, (overprovisioningPercent * healthy) / count),
-    degraded: Math.min(100, (overprovisioningPercent * degraded) / count),
+    healthy: Math.min(100, (rules.overprovisioningPercent * healthy) / total),
+    degraded: Math.min(100, (rules.overprovisioningPercent * degraded) / total),
     // Envoy counts degraded hosts as able to work when it looks for panic.
-    healthyPercent: (100 * (healthy + degraded)) / count,
+    healthyPercent: (100 * (healthy + degraded)) / total,
   };
 }
 
