@@ -1,6 +1,6 @@
 // Fuzzes the HTTP/1.1 decoders: `node fuzz.ts --inputs 1000000 --seed 1`. Inputs are mutated vectors. Whatever comes in, a decoder
-// does not throw, does not consume more than it was given, tells the same however the bytes are cut, and what it accepts reads the
-// same after it was encoded again.
+// does not throw, does not consume more than it was given, tells the same however the bytes are cut and whatever came before on the
+// connection (the decoders remember lines), and what it accepts reads the same after it was encoded again.
 
 import assert from 'node:assert/strict';
 import { pathToFileURL } from 'node:url';
@@ -79,6 +79,16 @@ function randomCuts(length: number, random: Random): number[] {
   return Array.from({ length: 1 + random(4) }, () => random(length + 1)).sort((a, b) => a - b);
 }
 
+// What the decoder remembers of a similar message before must make no difference.
+function checkAfter(first: Vector, input: Buffer, whole: Recording, options: RecordOptions): void {
+  if (first.events.at(-1) !== 'end' || first.events.filter((line) => line === 'end').length !== 1) return;
+  const responseTo = options.responseTo === null ? null : [...options.responseTo, ...options.responseTo];
+  const alone = record(first.input, [], { ...options, responseTo: options.responseTo, eof: false });
+  if (alone.lines.at(-1) !== 'end') return;
+  const both = record(Buffer.concat([first.input, input]), [], { ...options, responseTo });
+  assert.deepEqual(both.lines, [...alone.lines, ...whole.lines], 'behind the message it was made from');
+}
+
 // Each complete message is sent on and read again.
 function checkRoundTrip(recording: Recording, options: RecordOptions): number {
   const heads = options.responseTo === null ? recording.requests : recording.responses;
@@ -132,6 +142,7 @@ export function fuzz(inputs: number, seed: number): FuzzResult {
       const whole = record(input, [], options);
       const cuts = randomCuts(input.length, random);
       assert.deepEqual(record(input, cuts, options).lines, whole.lines, `cut at ${cuts}`);
+      checkAfter(vector, input, whole, options);
       if (whole.bodies.length > 0) accepted++;
       reencoded += checkRoundTrip(whole, options);
     } catch (cause) {

@@ -1,7 +1,7 @@
-// Header sections: bytes → a validated `HeaderBlock`. One pass over the bytes checks every one of them and marks the lines;
-// the names and values are then cut from the text.
+// Header sections: bytes → a validated `HeaderBlock`. Most sections on a connection repeat most lines of the one before, so a line
+// that stands where it stood last time is taken over after one comparison; only the bytes of other lines are looked at.
 
-import { HeaderBlock } from '@weft/lib/header';
+import { emptyHeaderBlock, HeaderBlock } from '@weft/lib/header';
 import { type Http1Error, http1Error } from './error.ts';
 import { internHeaderName } from './header-name.ts';
 
@@ -17,88 +17,126 @@ const isValueByte = new Uint8Array(256)
   .fill(1, HT, HT + 1)
   .fill(0, 0x7f, 0x80);
 
-// Marks of the lines found: colon, first and last + 1 byte of the value. More lines than this end the scan.
-const lineLimit = 1024;
-const marks = new Int32Array(lineLimit * 3);
+// What is remembered of a section must not keep much memory alive.
+const rememberedTextLimit = 2048;
 
-/** The result of the last `parseHeaderSection` that returned null. */
-export let sectionError: Http1Error = http1Error.missing_colon;
+/** Parses the sections of one connection. */
+export class SectionParser {
+  /** Offset in the text behind the empty line, after a success. */
+  end = 0;
+  /** After a failure; null when the text ended before the empty line. `firstIllegalByte` knows better about CR, LF and controls. */
+  error: Http1Error | null = null;
+  private last: HeaderBlock = emptyHeaderBlock;
+  // The lines of `last`, each with its CRLF.
+  private lines: string[] = [];
+  // Of the line that was just scanned: the colon, the value's first byte and the one behind its last, the one behind the CRLF.
+  private colon = 0;
+  private valueStart = 0;
+  private valueEnd = 0;
+  private next = 0;
 
-function fail(error: Http1Error): null {
-  sectionError = error;
-  return null;
-}
-
-/**
- * Parses `text`, which is `buffer` from `start` to `end` as latin1: lines that each end in CRLF, without the closing empty line.
- * Returns null on an error, which `sectionError` then holds; `firstIllegalByte` knows better about bare CR, LF and control bytes.
- */
-export function parseHeaderSection(
-  buffer: Buffer,
-  start: number,
-  end: number,
-  text: string,
-  maxCount: number,
-): HeaderBlock | null {
-  const count = markLines(buffer, start, end, Math.min(maxCount, lineLimit));
-  if (count < 0) return null;
-  const names = new Array<string>(count);
-  const values = new Array<string>(count);
-  const rawNames = new Array<string>(count);
-  let lineStart = 0;
-  for (let i = 0; i < count; i++) {
-    const raw = text.slice(lineStart, (marks[i * 3] as number) - start);
-    const name = internHeaderName(raw);
-    if (name === null)
-      return fail(raw.startsWith(' ') || raw.startsWith('\t') ? http1Error.folded_line : http1Error.bad_header_name);
-    names[i] = name;
-    rawNames[i] = raw === name ? name : raw;
-    const valueEnd = marks[i * 3 + 2] as number;
-    values[i] = text.slice(
-      (marks[i * 3 + 1] as number) - start,
-      trimEnd(buffer, marks[i * 3 + 1] as number, valueEnd) - start,
-    );
-    lineStart = valueEnd + 2 - start;
+  /**
+   * Parses lines from offset `from` of `text` up to an empty line. The characters of `text` are the bytes of `buffer` from `base` on.
+   * Null on a failure.
+   */
+  parse(buffer: Buffer, base: number, text: string, from: number, maxCount: number): HeaderBlock | null {
+    const { last, lines } = this;
+    const limit = base + text.length;
+    const values: string[] = [];
+    let names = last.names as string[];
+    let rawNames = last.rawNames as string[];
+    let sharesNames = true;
+    let at = from;
+    let slot = 0;
+    this.error = null;
+    while (buffer[base + at] !== CR || buffer[base + at + 1] !== LF) {
+      if (slot === maxCount) return this.fail(http1Error.too_many_headers);
+      const remembered = lines[slot];
+      if (remembered !== undefined) {
+        const line = text.slice(at, at + remembered.length);
+        if (line === remembered) {
+          lines[slot] = line;
+          values.push(last.values[slot] as string);
+          if (!sharesNames) {
+            names.push(last.names[slot] as string);
+            rawNames.push(last.rawNames[slot] as string);
+          }
+          at += line.length;
+          slot++;
+          continue;
+        }
+      }
+      if (!this.scanLine(buffer, base + at, limit)) return null;
+      const raw = text.slice(at, this.colon - base);
+      if (!sharesNames || raw !== rawNames[slot]) {
+        if (sharesNames) {
+          names = names.slice(0, slot);
+          rawNames = rawNames.slice(0, slot);
+          sharesNames = false;
+        }
+        const name = internHeaderName(raw);
+        if (name === null)
+          return this.fail(isBlank(buffer[base + at]) ? http1Error.folded_line : http1Error.bad_header_name);
+        names.push(name);
+        rawNames.push(raw === name ? name : raw);
+      }
+      values.push(text.slice(this.valueStart - base, this.valueEnd - base));
+      lines[slot] = text.slice(at, this.next - base);
+      at = this.next - base;
+      slot++;
+    }
+    if (base + at + 2 > limit) return this.fail(null);
+    this.end = at + 2;
+    if (sharesNames && slot < names.length) {
+      names = names.slice(0, slot);
+      rawNames = rawNames.slice(0, slot);
+    }
+    const block = new HeaderBlock(names, values, rawNames);
+    lines.length = slot;
+    this.last = block;
+    if (text.length > rememberedTextLimit) this.forget();
+    return block;
   }
-  return new HeaderBlock(names, values, rawNames);
-}
 
-function trimEnd(buffer: Buffer, from: number, to: number): number {
-  let end = to;
-  while (end > from && (buffer[end - 1] === SP || buffer[end - 1] === HT)) end--;
-  return end;
-}
+  private forget(): void {
+    this.last = emptyHeaderBlock;
+    this.lines = [];
+  }
 
-function markLines(buffer: Buffer, start: number, end: number, maxCount: number): number {
-  let count = 0;
-  let i = start;
-  while (i < end) {
-    if (count === maxCount) return markFail(http1Error.too_many_headers);
-    const lineStart = i;
+  // What was remembered line by line belongs to two sections now.
+  private fail(error: Http1Error | null): null {
+    this.error = error;
+    this.forget();
+    return null;
+  }
+
+  // Which bytes a name may hold is checked with the name.
+  private scanLine(buffer: Buffer, start: number, limit: number): boolean {
+    let i = start;
     let byte = buffer[i] as number;
-    // Which bytes a name may hold is checked with the name.
     while (byte !== COLON && isValueByte[byte] === 1) byte = buffer[++i] as number;
     if (byte !== COLON)
-      return markFail(lineStartsFolded(buffer, lineStart) ? http1Error.folded_line : http1Error.missing_colon);
-    marks[count * 3] = i++;
-    while (buffer[i] === SP || buffer[i] === HT) i++;
-    marks[count * 3 + 1] = i;
+      return this.failLine(isBlank(buffer[start]) ? http1Error.folded_line : http1Error.missing_colon, i, limit);
+    this.colon = i++;
+    while (isBlank(buffer[i])) i++;
+    this.valueStart = i;
     while (isValueByte[buffer[i] as number] === 1) i++;
-    marks[count * 3 + 2] = i;
-    if (buffer[i] !== CR || buffer[i + 1] !== LF) return markFail(http1Error.control_byte);
-    i += 2;
-    count++;
+    if (buffer[i] !== CR || buffer[i + 1] !== LF) return this.failLine(http1Error.control_byte, i, limit);
+    this.next = i + 2;
+    while (i > this.valueStart && isBlank(buffer[i - 1])) i--;
+    this.valueEnd = i;
+    return this.next <= limit || this.failLine(null, i, limit);
   }
-  return count;
+
+  // Behind `limit` lie bytes of no meaning: running into them says only that the section is not complete.
+  private failLine(error: Http1Error | null, at: number, limit: number): boolean {
+    this.fail(at >= limit ? null : error);
+    return false;
+  }
 }
 
-function lineStartsFolded(buffer: Buffer, lineStart: number): boolean {
-  return buffer[lineStart] === SP || buffer[lineStart] === HT;
-}
-
-function markFail(error: Http1Error): number {
-  sectionError = error;
-  return -1;
+function isBlank(byte: number | undefined): boolean {
+  return byte === SP || byte === HT;
 }
 
 /**

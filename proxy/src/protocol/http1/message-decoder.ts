@@ -279,7 +279,7 @@ export abstract class MessageDecoder {
     const limit = this.limits.maxTrailerBytes ?? this.limits.maxHeaderBytes;
     const sectionEnd = this.findSectionEnd(buffer, start, end, searchFrom, limit);
     if (sectionEnd < 0 || this.state === FAILED) return sectionEnd;
-    const trailers = parseTrailers(buffer, start, sectionEnd - 2, this.limits.maxHeaderCount);
+    const trailers = parseTrailers(buffer, start, sectionEnd, this.limits.maxHeaderCount);
     if (trailers instanceof HeaderBlock) this.endMessage(trailers.names.length === 0 ? null : trailers);
     else this.failSection(trailers, buffer, start, sectionEnd, end);
     return this.state === FAILED ? end : sectionEnd;

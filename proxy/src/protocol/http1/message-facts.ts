@@ -1,5 +1,6 @@
 // What a header section says about its message: framing, connection options, what not to forward. Derived once per block.
 
+import { ownText } from '@weft/lib/bytes';
 import type { HeaderBlock } from '@weft/lib/header';
 import { type Http1Error, http1Error } from './error.ts';
 import { isToken } from './header-name.ts';
@@ -119,9 +120,17 @@ function deriveFacts(block: HeaderBlock): MessageFacts {
   return facts;
 }
 
+// The authority that passed last: most requests of a proxy name one of few.
+let lastAuthority = '';
+
+function checkAuthority(facts: MessageFacts, value: string): void {
+  if (!isAuthority(value)) facts.requestError = http1Error.bad_authority;
+  else lastAuthority = value.length <= 255 ? ownText(value) : '';
+}
+
 function noteHost(facts: MessageFacts, value: string, slot: number): void {
   if (facts.hostSlot >= 0) facts.requestError = http1Error.several_hosts;
-  else if (!isAuthority(value)) facts.requestError = http1Error.bad_authority;
+  else if (value !== lastAuthority) checkAuthority(facts, value);
   facts.host = value;
   facts.hostSlot = slot;
 }
@@ -150,7 +159,7 @@ function noteTe(facts: MessageFacts, value: string, slot: number): void {
 }
 
 function readConnection(facts: MessageFacts, value: string, nominated: string[] | null): string[] | null {
-  const lower = value.toLowerCase();
+  const lower = value === 'keep-alive' ? value : value.toLowerCase();
   // The two values that nearly every message has.
   if (lower === 'keep-alive') {
     facts.keepAliveOption = true;

@@ -58,18 +58,11 @@ export interface RequestSink extends BodySink {
   onRequest(head: RequestHead): void;
 }
 
-const knownMethods: ReadonlySet<string> = new Set([
-  'GET',
-  'POST',
-  'PUT',
-  'DELETE',
-  'HEAD',
-  'OPTIONS',
-  'PATCH',
-  'CONNECT',
-  'TRACE',
-]);
+const knownMethods: ReadonlyMap<string, string> = new Map(
+  ['GET', 'POST', 'PUT', 'DELETE', 'HEAD', 'OPTIONS', 'PATCH', 'CONNECT', 'TRACE'].map((method) => [method, method]),
+);
 
+const SLASH = 47;
 const version11 = ' HTTP/1.1';
 const version10 = ' HTTP/1.0';
 
@@ -78,6 +71,7 @@ export class RequestDecoder extends MessageDecoder {
   private readonly sink: RequestSink;
   private readonly reader = new HeadReader();
   private lastHead: RequestHead | null = null;
+  private lastMethod = 'GET';
 
   constructor(limits: Http1Limits, sink: RequestSink) {
     super(limits, sink, http1Error.bad_request_line);
@@ -104,11 +98,13 @@ export class RequestDecoder extends MessageDecoder {
       this.tell(this.lastHead);
       return start + reader.headLength;
     }
-    let headEnd = reader.matchSection(buffer, start, end, this.limits.maxHeaderBytes);
+    const { maxHeaderBytes, maxHeaderCount } = this.limits;
+    // A head that comes in pieces is not tried again with each of them.
+    let headEnd = searchFrom === start ? reader.readSimilar(buffer, start, end, maxHeaderBytes, maxHeaderCount) : -1;
     if (headEnd < 0) {
-      headEnd = this.findSectionEnd(buffer, start, end, searchFrom, this.limits.maxHeaderBytes);
+      headEnd = this.findSectionEnd(buffer, start, end, searchFrom, maxHeaderBytes);
       if (headEnd < 0 || this.state === FAILED) return headEnd;
-      const error = reader.read(buffer, start, headEnd, this.limits.maxHeaderCount);
+      const error = reader.read(buffer, start, headEnd, maxHeaderCount);
       if (error !== null) return this.failSection(error, buffer, start, headEnd, end);
     }
     const head = this.parseHead(reader.startLine, reader.block);
@@ -131,37 +127,40 @@ export class RequestDecoder extends MessageDecoder {
     const methodEnd = line.indexOf(' ');
     const targetEnd = line.length - version11.length;
     if (methodEnd <= 0 || targetEnd <= methodEnd + 1) return http1Error.bad_request_line;
-    const method = line.slice(0, methodEnd);
-    if (!knownMethods.has(method) && !isToken(method)) return http1Error.bad_method;
-    const isHttp11 = line.endsWith(version11);
-    if (!isHttp11 && !line.endsWith(version10))
-      return isRequestLine(line) ? http1Error.bad_version : http1Error.bad_request_line;
+    const method = this.internMethod(line.slice(0, methodEnd));
+    if (method === null) return http1Error.bad_method;
+    // Comparing a slice is several times as fast as `endsWith`.
+    const version = line.slice(targetEnd);
+    if (version !== version11 && version !== version10) return versionError(line);
     const target = line.slice(methodEnd + 1, targetEnd);
     if (!isTargetText(target)) return target.includes(' ') ? http1Error.bad_request_line : http1Error.bad_target;
-    const error = checkSection(factsOf(block), isHttp11, method === 'CONNECT', this.limits);
+    const minor = version === version11 ? 1 : 0;
+    const error = checkSection(factsOf(block), minor, method, this.limits);
     if (error !== null) return error;
-    if (target.startsWith('/') && method !== 'CONNECT')
-      return new RequestHead(method, target, null, isHttp11 ? 1 : 0, block);
+    if (target.charCodeAt(0) === SLASH && method !== 'CONNECT')
+      return new RequestHead(method, target, null, minor, block);
     const special = parseSpecialTarget(method, target);
-    return 'code' in special ? special : new RequestHead(method, target, special, isHttp11 ? 1 : 0, block);
+    return 'code' in special ? special : new RequestHead(method, target, special, minor, block);
+  }
+
+  private internMethod(text: string): string | null {
+    if (text === this.lastMethod) return this.lastMethod;
+    const method = knownMethods.get(text) ?? (isToken(text) ? text : null);
+    if (method !== null) this.lastMethod = method;
+    return method;
   }
 }
 
-// Three parts, of which the last looks like a version of another HTTP.
-function isRequestLine(line: string): boolean {
-  return /^[^ ]+ [^ ]+ HTTP\/[0-9]\.[0-9]$/.test(line);
+// Three parts, of which the last looks like a version of another HTTP, or something else.
+function versionError(line: string): Http1Error {
+  return /^[^ ]+ [^ ]+ HTTP\/[0-9]\.[0-9]$/.test(line) ? http1Error.bad_version : http1Error.bad_request_line;
 }
 
-function checkSection(
-  facts: MessageFacts,
-  isHttp11: boolean,
-  isConnect: boolean,
-  limits: Http1Limits,
-): Http1Error | null {
+function checkSection(facts: MessageFacts, minor: 0 | 1, method: string, limits: Http1Limits): Http1Error | null {
   if (facts.requestError !== null) return facts.requestError;
   if (facts.error !== null) return facts.error;
-  if (isConnect && (facts.chunked || facts.contentLength > 0)) return http1Error.body_with_connect;
-  if (isHttp11) return facts.host === null ? http1Error.missing_host : null;
+  if (method === 'CONNECT' && (facts.chunked || facts.contentLength > 0)) return http1Error.body_with_connect;
+  if (minor === 1) return facts.host === null ? http1Error.missing_host : null;
   if (!limits.allowHttp10) return http1Error.http10_refused;
   return facts.chunked ? http1Error.encoding_in_http10 : null;
 }

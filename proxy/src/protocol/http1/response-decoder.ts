@@ -111,11 +111,13 @@ export class ResponseDecoder extends MessageDecoder {
     if (this.lastHead !== null && this.lastRequest === this.request && reader.matchHead(buffer, start, end)) {
       return this.tell(this.lastHead, start + reader.headLength, end);
     }
-    let headEnd = reader.matchSection(buffer, start, end, this.limits.maxHeaderBytes);
+    const { maxHeaderBytes, maxHeaderCount } = this.limits;
+    // A head that comes in pieces is not tried again with each of them.
+    let headEnd = searchFrom === start ? reader.readSimilar(buffer, start, end, maxHeaderBytes, maxHeaderCount) : -1;
     if (headEnd < 0) {
-      headEnd = this.findSectionEnd(buffer, start, end, searchFrom, this.limits.maxHeaderBytes);
+      headEnd = this.findSectionEnd(buffer, start, end, searchFrom, maxHeaderBytes);
       if (headEnd < 0 || this.state === FAILED) return headEnd;
-      const error = reader.read(buffer, start, headEnd, this.limits.maxHeaderCount);
+      const error = reader.read(buffer, start, headEnd, maxHeaderCount);
       if (error !== null) return this.failSection(error, buffer, start, headEnd, end);
     }
     const head = parseHead(reader.startLine, reader.block, this.request);
@@ -147,22 +149,16 @@ export class ResponseDecoder extends MessageDecoder {
 }
 
 const statusLinePattern = /^HTTP\/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
+const otherVersionPattern = /^HTTP\/(?!1\.[01] )[0-9]\.[0-9] /;
+const commonStatusLine = 'HTTP/1.1 200 OK';
 
 function parseHead(line: string, block: HeaderBlock, request: number): ResponseHead | Http1Error {
-  const minor = line.startsWith('HTTP/1.1 ') ? 1 : 0;
-  let status = 200;
-  let reason = 'OK';
-  if (minor === 0 || !line.endsWith(' 200 OK') || line.length !== 15) {
-    const parts = statusLinePattern.exec(line);
-    if (parts === null)
-      return /^HTTP\/[0-9]\.[0-9] /.test(line) && !/^HTTP\/1\.[01] /.test(line)
-        ? http1Error.bad_version
-        : http1Error.bad_status_line;
-    status = Number(parts[2]);
-    reason = parts[3] ?? '';
-  }
   const facts = factsOf(block);
+  if (line === commonStatusLine) return facts.error ?? new ResponseHead(200, 'OK', 1, block, request);
+  const parts = statusLinePattern.exec(line);
+  if (parts === null) return otherVersionPattern.test(line) ? http1Error.bad_version : http1Error.bad_status_line;
+  const minor = parts[1] === '1' ? 1 : 0;
   if (facts.error !== null) return facts.error;
   if (minor === 0 && facts.chunked) return http1Error.encoding_in_http10;
-  return new ResponseHead(status, reason, minor, block, request);
+  return new ResponseHead(Number(parts[2]), parts[3] ?? '', minor, block, request);
 }

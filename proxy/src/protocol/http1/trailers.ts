@@ -3,7 +3,7 @@
 import { latin1Text } from '@weft/lib/bytes';
 import { HeaderBlock } from '@weft/lib/header';
 import { type Http1Error, http1Error } from './error.ts';
-import { parseHeaderSection, sectionError } from './header-section.ts';
+import { SectionParser } from './header-section.ts';
 
 // These decide framing or routing: a message that brings them late is an attack.
 const refused: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding', 'host']);
@@ -31,10 +31,11 @@ const dropped: ReadonlySet<string> = new Set([
   'www-authenticate',
 ]);
 
-/** Parses the lines of `buffer` from `start` to `end`, without the closing empty line. */
+/** Parses the lines of `buffer` from `start` to `end`, the closing empty line among them. */
 export function parseTrailers(buffer: Buffer, start: number, end: number, maxCount: number): HeaderBlock | Http1Error {
-  const block = parseHeaderSection(buffer, start, end, latin1Text(buffer, start, end), maxCount);
-  if (block === null) return sectionError;
+  const parser = new SectionParser();
+  const block = parser.parse(buffer, start, latin1Text(buffer, start, end), 0, maxCount);
+  if (block === null) return parser.error ?? http1Error.incomplete;
   if (block.names.some((name) => refused.has(name))) return http1Error.bad_trailer_name;
   if (!block.names.some((name) => dropped.has(name))) return block;
   const kept = block.names.map((_, slot) => slot).filter((slot) => !dropped.has(block.names[slot] as string));
