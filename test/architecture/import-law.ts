@@ -2,6 +2,7 @@
 
 import type { Edge } from './import-graph.ts';
 import {
+  controlPlaneBase,
   controlPlanePath,
   importExceptions,
   protocolLibrary,
@@ -64,6 +65,7 @@ function judgeProxy(from: string, to: string): string | null {
 }
 
 function judgeControlPlane(from: string, to: string): string | null {
+  if (includes(controlPlaneBase, to)) return null;
   const path: readonly string[] = controlPlanePath;
   const toAt = path.indexOf(to);
   const fromAt = path.indexOf(from);
