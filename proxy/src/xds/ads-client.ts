@@ -1,0 +1,486 @@
+// The xDS client of a process: one stream to the control plane, all kinds of resource on it. It keeps everything it accepted while
+// the control plane is away, and takes up where it was when it comes back.
+//
+// A response is taken as a whole or not at all: decoded, checked against what Weft carries out, prepared by its target, and only
+// then committed and acknowledged. Responses that arrive together take effect in the order of `kindSpecs`; removals come last.
+import type { Socket } from 'node:net';
+import type { envoy } from '@weft/api/xds/types';
+import type { Clock, Timer } from '@weft/lib/clock';
+import { formatIssue, hasErrors, type Issue } from '@weft/lib/issue';
+import { type Log, silentLog } from '@weft/lib/log';
+import type { Gauge, MetricsRegistry } from '@weft/lib/metrics';
+import { decodeMessage, ProtobufError } from '@weft/lib/protobuf/codec';
+import { BackOff } from './back-off.ts';
+import { GrpcCall } from './grpc/grpc-call.ts';
+import { formatStatus, type GrpcStatus } from './grpc/status.ts';
+import { Incremental } from './incremental.ts';
+import type { Node, Response, XdsProtocol } from './protocol.ts';
+import { type CheckedUpdate, type Refusal, ResourceChannel } from './resource-channel.ts';
+import { kindSpecs } from './resource-kind.ts';
+import { defaultFetchTimeoutMs, routeNamesOf } from './route-names.ts';
+import { StateOfTheWorld } from './state-of-the-world.ts';
+import type { ResourceKind, ResourceTarget, ResourceTargets } from './target.ts';
+
+export interface AdsClientOptions {
+  readonly clock: Clock;
+  /** Uniform in [0, 1), for jitter. */
+  readonly random: () => number;
+  /** Opens the transport to the control plane, plain or TLS (ALPN `h2`); may throw. */
+  readonly connect: () => Socket;
+  readonly isTls: boolean;
+  /** `:authority` of the calls. */
+  readonly authority: string;
+  readonly variant: 'GRPC' | 'DELTA_GRPC';
+  /** `ads` carries every kind; `sds` is a server of secrets only, such as one beside the proxy on a Unix socket. */
+  readonly service?: 'ads' | 'sds';
+  readonly node: Node;
+  /** Send the node on the first request of a stream only. */
+  readonly nodeOnce?: boolean;
+  /** `initial_metadata` of the gRPC service, lower-case names. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly targets: ResourceTargets;
+  /** By kind; without it 15 s, 0 waits for ever. Routes take theirs from the listener. */
+  readonly initialFetchTimeoutMs?: Partial<Record<ResourceKind, number>>;
+  readonly metrics?: MetricsRegistry;
+  readonly log?: Log;
+  readonly connectTimeoutMs?: number;
+  readonly messageLimitBytes?: number;
+  readonly pingIntervalMs?: number;
+  readonly pingTimeoutMs?: number;
+  /** Told when the stream comes up or goes down, and after every answer: what admin pages show may have changed. */
+  readonly onStateChange?: () => void;
+}
+
+/** Envoy's `ClientResourceStatus`, as far as a client of this kind can tell. */
+export type ClientStatus = 'REQUESTED' | 'DOES_NOT_EXIST' | 'ACKED' | 'NACKED';
+
+/** One resource for `/config_dump` and the status service. */
+export interface ResourceView {
+  readonly name: string;
+  readonly resource: { readonly typeUrl: string; readonly value: Uint8Array } | null;
+  readonly version: string;
+  readonly updatedWallMs: number;
+  readonly clientStatus: ClientStatus;
+  readonly refused: Refusal | null;
+}
+
+/** What is known of one kind. */
+export interface KindView {
+  readonly kind: ResourceKind;
+  /** Of the latest accepted response, or empty. */
+  readonly version: string;
+  readonly lastAcceptedWallMs: number;
+  readonly lastRefusal: Refusal | null;
+  /** Names asked for; empty for kinds of which everything is wanted. */
+  readonly wanted: readonly string[];
+  readonly isInitialized: boolean;
+}
+
+export interface AdsState {
+  /** A stream stands and the server has answered on it. */
+  readonly isConnected: boolean;
+  /** Identifier that the control plane gives itself, or empty. */
+  readonly controlPlane: string;
+  /** Why the latest stream ended, or empty. */
+  readonly lastError: string;
+  /** Attempts since the last answer. */
+  readonly attempts: number;
+  readonly kinds: readonly KindView[];
+}
+
+const baseDelayMs = 500;
+const maxDelayMs = 30_000;
+const refusalLimitBytes = 64 * 1024;
+/** Routes that a replaced listener used stay until its connections have drained. */
+const routeRetentionMs = 600_000;
+
+interface Arrived {
+  readonly channel: ResourceChannel;
+  readonly response: Response;
+}
+
+/** Makes one client per stream: `start`, `setNames`, `close`. */
+export class AdsClient {
+  private readonly options: AdsClientOptions;
+  private readonly log: Log;
+  private readonly backOff: BackOff;
+  private readonly channels: Map<ResourceKind, ResourceChannel> = new Map();
+  private readonly byTypeUrl: Map<string, ResourceChannel> = new Map();
+  private readonly connectedGauge: Gauge | null;
+  private call: GrpcCall | null = null;
+  private protocol: XdsProtocol | null = null;
+  private retryTimer: Timer | null = null;
+  private arrived: Arrived[] = [];
+  private isTurnScheduled = false;
+  private isStarted = false;
+  private isConnected = false;
+  private controlPlane = '';
+  private lastError = '';
+  private attempts = 0;
+  private readonly fixedRoutes: Map<string, number> = new Map();
+  private readonly retainedRoutes: Map<string, Timer> = new Map();
+  private listenerRoutes: ReadonlyMap<string, number> = new Map();
+  private initializedCallback: (() => void) | null = null;
+
+  constructor(options: AdsClientOptions) {
+    this.options = options;
+    this.log = options.log ?? silentLog(options.clock);
+    this.backOff = new BackOff(baseDelayMs, maxDelayMs, options.random);
+    this.connectedGauge = options.metrics?.scope({ prefix: 'control_plane' }).gauge('connected_state') ?? null;
+    for (const spec of kindSpecs) {
+      const target = options.targets[spec.kind];
+      if (target === undefined) continue;
+      const scope = options.metrics?.scope({ prefix: spec.statPrefix }) ?? null;
+      // Each target takes the message of its own kind; the channel decodes exactly that.
+      const channel = new ResourceChannel(spec, target as ResourceTarget<unknown>, options.clock, scope);
+      channel.onInitialized = () => this.announceInitialized();
+      this.channels.set(spec.kind, channel);
+      this.byTypeUrl.set(spec.typeUrl, channel);
+    }
+    const listeners = this.channels.get('listener');
+    if (listeners !== undefined) listeners.onAccepted = () => this.followRoutes(listeners);
+  }
+
+  /** Opens the stream; from now on it is kept open. */
+  start(): void {
+    if (this.isStarted) return;
+    this.isStarted = true;
+    for (const channel of this.channels.values()) {
+      if (channel.spec.isWildcard) channel.awaitFirst(this.timeoutOf(channel.spec.kind));
+    }
+    this.open();
+  }
+
+  /** Sets the names wanted of a kind, in place of those before. For routes these come on top of what dynamic listeners refer to. */
+  setNames(kind: ResourceKind, names: Iterable<string>): void {
+    const channel = this.channels.get(kind);
+    if (channel === undefined || channel.spec.isWildcard) return;
+    if (kind === 'route') {
+      this.fixedRoutes.clear();
+      for (const name of names) this.fixedRoutes.set(name, this.timeoutOf('route'));
+      this.applyRouteNames();
+      return;
+    }
+    if (channel.setWanted(names, () => this.timeoutOf(kind))) this.scheduleTurn();
+  }
+
+  /** Route names of listeners that did not come by xDS. */
+  setStaticListeners(listeners: Iterable<envoy.config.listener.v3.Listener>): void {
+    this.fixedRoutes.clear();
+    for (const [name, timeoutMs] of routeNamesOf(listeners)) this.fixedRoutes.set(name, timeoutMs);
+    this.applyRouteNames();
+  }
+
+  /** Whether every kind of which everything is wanted has come once, or did not come in its time. */
+  get isInitialized(): boolean {
+    return [...this.channels.values()].every((channel) => !channel.spec.isWildcard || channel.isInitialized);
+  }
+
+  /** Calls back once `isInitialized`, at once if it is already. */
+  onInitialized(callback: () => void): void {
+    if (this.isInitialized) callback();
+    else this.initializedCallback = callback;
+  }
+
+  /** Tries at once instead of waiting: what the connection needs (a certificate) has come. */
+  retryNow(): void {
+    if (!this.isStarted || this.retryTimer === null) return;
+    this.retryTimer.stop();
+    this.backOff.reset();
+    this.open();
+  }
+
+  /** Ends the stream for good. What was accepted stays in the targets. */
+  close(): void {
+    this.isStarted = false;
+    this.retryTimer?.stop();
+    this.retryTimer = null;
+    this.call?.close();
+    this.call = null;
+    this.protocol = null;
+    this.arrived = [];
+    for (const channel of this.channels.values()) channel.dispose();
+    for (const timer of this.retainedRoutes.values()) timer.stop();
+    this.setConnected(false);
+  }
+
+  /** For `/config_dump`, `/clusters` and `weft status`. */
+  state(): AdsState {
+    const kinds = [...this.channels.values()].map(
+      (channel): KindView => ({
+        kind: channel.spec.kind,
+        version: channel.version,
+        lastAcceptedWallMs: channel.lastAcceptedWallMs,
+        lastRefusal: channel.lastRefusal,
+        wanted: [...channel.wanted],
+        isInitialized: channel.isInitialized,
+      }),
+    );
+    const { isConnected, controlPlane, lastError, attempts } = this;
+    return { isConnected, controlPlane, lastError, attempts, kinds };
+  }
+
+  /** Every resource of a kind: in force, refused, or asked for and not come. */
+  resources(kind: ResourceKind): ResourceView[] {
+    const channel = this.channels.get(kind);
+    if (channel === undefined) return [];
+    const names = new Set([...channel.accepted.keys(), ...channel.refused.keys(), ...channel.wanted]);
+    return [...names].sort().map((name) => viewOf(channel, name));
+  }
+
+  // ---- connection
+
+  private open(): void {
+    this.retryTimer = null;
+    this.attempts++;
+    const { options } = this;
+    const isDelta = options.variant === 'DELTA_GRPC';
+    const Protocol = isDelta ? Incremental : StateOfTheWorld;
+    this.protocol = new Protocol(options.node, options.nodeOnce ?? false);
+    const call = new GrpcCall(
+      {
+        clock: options.clock,
+        connect: options.connect,
+        authority: options.authority,
+        isTls: options.isTls,
+        path: methodPath(options.service ?? 'ads', isDelta),
+        metadata: options.metadata ?? {},
+        connectTimeoutMs: options.connectTimeoutMs ?? 5_000,
+        messageLimitBytes: options.messageLimitBytes ?? 128 * 1024 * 1024,
+        pingIntervalMs: options.pingIntervalMs ?? 30_000,
+        pingTimeoutMs: options.pingTimeoutMs ?? 10_000,
+      },
+      {
+        onOpen: () => this.sendRequests(),
+        onMessage: (message) => this.onMessage(call, message),
+        onEnd: (status, wasAsked) => this.onEnd(call, status, wasAsked),
+      },
+    );
+    this.call = call;
+  }
+
+  private onEnd(call: GrpcCall, status: GrpcStatus, wasAsked: boolean): void {
+    if (call !== this.call) return;
+    this.call = null;
+    this.protocol = null;
+    // An answer to what came before could not be sent any more: the next stream brings it again.
+    this.arrived = [];
+    this.lastError = formatStatus(status);
+    const wasConnected = this.isConnected;
+    this.setConnected(false);
+    if (!this.isStarted) return;
+    // A server that asked to go away was well a moment ago; the next one is tried soon, but with jitter.
+    const delayMs = this.backOff.nextMs();
+    const fields = { reason: this.lastError, delayMs: Math.round(delayMs), attempt: this.attempts };
+    if (wasConnected && wasAsked)
+      this.log.info('The control plane ended the stream; the configuration stays in force', fields);
+    else this.log.warn('No stream to the control plane; the configuration stays in force', fields);
+    this.retryTimer = this.options.clock.start(delayMs, reopen, this);
+    this.options.onStateChange?.();
+  }
+
+  /** Called by the timer. */
+  reopen(): void {
+    if (this.isStarted) this.open();
+  }
+
+  private setConnected(isConnected: boolean): void {
+    this.isConnected = isConnected;
+    this.connectedGauge?.set(isConnected ? 1 : 0);
+  }
+
+  // ---- requests
+
+  private sendRequests(): void {
+    const { call, protocol } = this;
+    if (call === null || protocol === null) return;
+    for (const channel of this.channels.values()) {
+      // The answer to a response that is waiting will carry the names.
+      if (this.arrived.some((entry) => entry.channel === channel)) continue;
+      const request = protocol.request(channel);
+      if (request !== null) call.send(request);
+    }
+  }
+
+  private scheduleTurn(): void {
+    if (this.isTurnScheduled) return;
+    this.isTurnScheduled = true;
+    setImmediate(() => this.runTurn());
+  }
+
+  /** Everything that arrived since the last turn, then what is newly wanted. */
+  private runTurn(): void {
+    this.isTurnScheduled = false;
+    if (!this.isStarted) return;
+    const order = [...this.channels.values()];
+    const batch = this.arrived.sort((a, b) => order.indexOf(a.channel) - order.indexOf(b.channel));
+    this.arrived = [];
+    const removals: (() => void)[] = [];
+    for (const entry of batch) this.apply(entry, removals);
+    for (const removal of removals) removal();
+    if (batch.length > 0) this.options.onStateChange?.();
+    if (this.call !== null && this.isStreamOpen()) this.sendRequests();
+  }
+
+  private isStreamOpen(): boolean {
+    return this.call?.isOpen === true;
+  }
+
+  // ---- responses
+
+  private onMessage(call: GrpcCall, bytes: Buffer): void {
+    if (call !== this.call || this.protocol === null) return;
+    try {
+      const response = this.protocol.parse(bytes);
+      this.onAnswered(response);
+      const channel = this.byTypeUrl.get(response.typeUrl);
+      if (channel === undefined) {
+        this.log.warn('The control plane sent a kind of resource that was not asked for', {
+          typeUrl: response.typeUrl,
+        });
+        call.send(this.protocol.refuse(response, `${response.typeUrl || 'an empty type'} was not asked for`));
+        return;
+      }
+      this.arrived.push({ channel, response });
+      this.scheduleTurn();
+    } catch (thrown) {
+      if (!(thrown instanceof ProtobufError)) throw thrown;
+      // Without its nonce a response cannot be refused; only a new stream can put things right.
+      call.fail(`a response is malformed: ${thrown.message}`);
+    }
+  }
+
+  private onAnswered(response: Response): void {
+    this.controlPlane = response.controlPlane;
+    if (this.isConnected) return;
+    this.backOff.reset();
+    this.attempts = 0;
+    this.lastError = '';
+    this.setConnected(true);
+    this.log.info('Connected to the control plane', { node: this.controlPlane });
+    this.options.onStateChange?.();
+  }
+
+  private apply(entry: Arrived, removals: (() => void)[]): void {
+    const { channel, response } = entry;
+    const checked = channel.check(response.update);
+    if (hasErrors(checked.issues)) {
+      this.refuse(entry, checked.issues);
+      return;
+    }
+    this.commit(channel, response, checked, removals);
+    const answer = this.protocol?.answer(channel, response, null);
+    if (answer !== undefined) this.call?.send(answer);
+  }
+
+  private commit(channel: ResourceChannel, response: Response, checked: CheckedUpdate, removals: (() => void)[]): void {
+    checked.commit(false);
+    if (checked.removed.length > 0) removals.push(() => channel.remove(checked.removed, response.update.version));
+    if (!this.log.debugOn) return;
+    const { version, resources } = response.update;
+    this.log.debug('Accepted an update', { kind: channel.spec.kind, version, count: resources.length });
+    for (const issue of checked.issues) this.log.debug('Without effect', { issues: formatIssue(issue) });
+  }
+
+  private refuse(entry: Arrived, issues: readonly Issue[]): void {
+    const { channel, response } = entry;
+    const details = refusalText(issues);
+    channel.noteRefusal(response.update, issues, details);
+    this.log.error('Refused an update; the last good configuration stays in force', {
+      kind: channel.spec.kind,
+      version: response.update.version,
+      issues: details,
+    });
+    const answer = this.protocol?.answer(channel, response, details);
+    if (answer !== undefined) this.call?.send(answer);
+  }
+
+  private announceInitialized(): void {
+    if (!this.isInitialized) return;
+    const callback = this.initializedCallback;
+    this.initializedCallback = null;
+    callback?.();
+  }
+
+  // ---- names
+
+  private timeoutOf(kind: ResourceKind): number {
+    return this.options.initialFetchTimeoutMs?.[kind] ?? defaultFetchTimeoutMs;
+  }
+
+  private followRoutes(listeners: ResourceChannel): void {
+    const messages = [...listeners.accepted.values()].map((accepted) =>
+      decodeMessage('envoy.config.listener.v3.Listener', accepted.resource.value),
+    );
+    this.listenerRoutes = routeNamesOf(messages);
+    this.applyRouteNames();
+  }
+
+  private applyRouteNames(): void {
+    const routes = this.channels.get('route');
+    if (routes === undefined) return;
+    const needed = new Map([...this.fixedRoutes, ...this.listenerRoutes]);
+    for (const name of routes.wanted) {
+      if (!needed.has(name) && !this.retainedRoutes.has(name)) this.retain(name);
+    }
+    for (const name of needed.keys()) this.release(name);
+    const wanted = new Set([...needed.keys(), ...this.retainedRoutes.keys()]);
+    if (routes.setWanted(wanted, (name) => needed.get(name) ?? 0)) this.scheduleTurn();
+  }
+
+  private retain(name: string): void {
+    const onDue = (): void => {
+      this.retainedRoutes.delete(name);
+      this.applyRouteNames();
+    };
+    this.retainedRoutes.set(name, this.options.clock.start(routeRetentionMs, onDue, undefined));
+  }
+
+  private release(name: string): void {
+    this.retainedRoutes.get(name)?.stop();
+    this.retainedRoutes.delete(name);
+  }
+}
+
+function reopen(client: AdsClient): void {
+  client.reopen();
+}
+
+function methodPath(service: 'ads' | 'sds', isDelta: boolean): string {
+  if (service === 'sds')
+    return `/envoy.service.secret.v3.SecretDiscoveryService/${isDelta ? 'DeltaSecrets' : 'StreamSecrets'}`;
+  const method = isDelta ? 'DeltaAggregatedResources' : 'StreamAggregatedResources';
+  return `/envoy.service.discovery.v3.AggregatedDiscoveryService/${method}`;
+}
+
+/** Every error, one line each, up to a size that a status may have. */
+function refusalText(issues: readonly Issue[]): string {
+  const errors = issues.filter((issue) => issue.level === 'error');
+  const lines: string[] = [];
+  let size = 0;
+  for (const issue of errors) {
+    const line = formatIssue(issue);
+    size += line.length + 1;
+    if (size > refusalLimitBytes) {
+      lines.push(`and ${errors.length - lines.length} more`);
+      break;
+    }
+    lines.push(line);
+  }
+  return lines.join('\n');
+}
+
+function viewOf(channel: ResourceChannel, name: string): ResourceView {
+  const accepted = channel.accepted.get(name);
+  const refused = channel.refused.get(name) ?? null;
+  const absent = channel.absent.has(name) ? 'DOES_NOT_EXIST' : 'REQUESTED';
+  const status = refused !== null ? 'NACKED' : accepted !== undefined ? 'ACKED' : absent;
+  return {
+    name,
+    resource: accepted?.resource ?? null,
+    version: accepted?.version ?? '',
+    updatedWallMs: accepted?.updatedWallMs ?? 0,
+    clientStatus: status,
+    refused,
+  };
+}

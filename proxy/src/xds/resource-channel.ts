@@ -1,0 +1,363 @@
+// One kind of resource: what is wanted, what was accepted last, what was refused. Decodes, checks and hands over updates as a whole.
+import type { google } from '@weft/api/xds/types';
+import type { Clock, Timer } from '@weft/lib/clock';
+import { hasErrors, type Issue } from '@weft/lib/issue';
+import type { Scope } from '@weft/lib/metrics';
+import { decodeMessage, ProtobufError, typeNameOf } from '@weft/lib/protobuf/codec';
+import { decodeLayout } from '@weft/lib/protobuf/decode';
+import { durationMs } from '@weft/lib/protobuf/duration';
+import { isMessageObject } from '@weft/lib/protobuf/message-form';
+import { layoutOf } from '@weft/lib/protobuf/schema';
+import { checkSupport } from '../bootstrap/support.ts';
+import type { KindSpec } from './resource-kind.ts';
+import type { PreparedUpdate, ResourceTarget } from './target.ts';
+
+type Any = google.protobuf.Any;
+
+/** A resource as it came in a response. `name` and `version` are empty in state-of-the-world responses. */
+export interface ReceivedResource {
+  readonly name: string;
+  readonly version: string;
+  readonly resource: Any;
+  /** A time to live was asked for, in milliseconds; 0 for none. */
+  readonly ttlMs: number;
+}
+
+export interface ReceivedUpdate {
+  readonly version: string;
+  readonly resources: readonly ReceivedResource[];
+  readonly removed: readonly string[];
+  /** A wildcard resource that is not in it is gone. */
+  readonly isFull: boolean;
+}
+
+/** The version in force of one resource. */
+export interface AcceptedResource {
+  readonly resource: Any;
+  readonly version: string;
+  readonly updatedWallMs: number;
+}
+
+/** An update, or one resource's part in it, that was refused. */
+export interface Refusal {
+  readonly version: string;
+  readonly details: string;
+  readonly wallMs: number;
+  readonly resource: Any | null;
+}
+
+/** An update that was looked at: refused if any issue is an error, else `commit` makes it so. */
+export interface CheckedUpdate {
+  readonly issues: readonly Issue[];
+  /** Names that go; the caller may hold them back with `commit(false)` and call `remove` later. */
+  readonly removed: readonly string[];
+  commit(withRemovals: boolean): void;
+}
+
+interface Pending {
+  readonly messages: Map<string, unknown>;
+  readonly received: Map<string, ReceivedResource>;
+  readonly seen: Set<string>;
+  readonly issues: Issue[];
+}
+
+/** Keeps the state of one kind across reconnects. */
+export class ResourceChannel {
+  readonly spec: KindSpec;
+  readonly accepted: Map<string, AcceptedResource> = new Map();
+  readonly refused: Map<string, Refusal> = new Map();
+  /** Names asked for of which the server said that there is nothing. */
+  readonly absent: Set<string> = new Set();
+  /** Of the latest accepted response. */
+  version = '';
+  lastAcceptedWallMs = 0;
+  lastRefusal: Refusal | null = null;
+  /** A response was accepted, or none came in time. */
+  isInitialized = false;
+  onInitialized: (() => void) | null = null;
+  /** After each accepted update. */
+  onAccepted: (() => void) | null = null;
+  private readonly target: ResourceTarget<unknown>;
+  private readonly clock: Clock;
+  private readonly scope: Scope | null;
+  private wantedNames: Set<string> = new Set();
+  private readonly waiting: Map<string, Timer> = new Map();
+
+  constructor(spec: KindSpec, target: ResourceTarget<unknown>, clock: Clock, scope: Scope | null) {
+    this.spec = spec;
+    this.target = target;
+    this.clock = clock;
+    this.scope = scope;
+  }
+
+  get wanted(): ReadonlySet<string> {
+    return this.wantedNames;
+  }
+
+  /** Names asked for that have not come yet. */
+  get missing(): string[] {
+    return [...this.wantedNames].filter((name) => !this.accepted.has(name));
+  }
+
+  /** A wildcard kind waits for its first response as a whole. */
+  awaitFirst(timeoutMs: number): void {
+    if (timeoutMs > 0 && !this.isInitialized) this.startWaiting('', timeoutMs);
+  }
+
+  /** Changes what is wanted; true when it did. Timeouts count from when a name is first asked for; 0 waits for ever. */
+  setWanted(names: Iterable<string>, timeoutOf: (name: string) => number): boolean {
+    const next = new Set(names);
+    const gone = [...this.wantedNames].filter((name) => !next.has(name));
+    const added = [...next].filter((name) => !this.wantedNames.has(name));
+    if (gone.length === 0 && added.length === 0) return false;
+    this.wantedNames = next;
+    for (const name of gone) this.forget(name);
+    for (const name of added) if (timeoutOf(name) > 0) this.startWaiting(name, timeoutOf(name));
+    return true;
+  }
+
+  private forget(name: string): void {
+    this.stopWaiting(name);
+    this.refused.delete(name);
+    this.absent.delete(name);
+    const wasThere = this.accepted.delete(name);
+    if (wasThere && this.spec.removeWhenUnwanted) this.target.prepare(new Map(), [name], this.version).commit();
+  }
+
+  private startWaiting(name: string, timeoutMs: number): void {
+    this.waiting.get(name)?.stop();
+    this.waiting.set(
+      name,
+      this.clock.start(timeoutMs, () => this.onTimeout(name), undefined),
+    );
+  }
+
+  private stopWaiting(name: string): void {
+    this.waiting.get(name)?.stop();
+    this.waiting.delete(name);
+  }
+
+  private onTimeout(name: string): void {
+    this.waiting.delete(name);
+    this.scope?.counter('init_fetch_timeout').inc();
+    if (name === '') this.initialize();
+    else this.target.onMissing?.(name);
+  }
+
+  private initialize(): void {
+    this.stopWaiting('');
+    if (this.isInitialized) return;
+    this.isInitialized = true;
+    this.onInitialized?.();
+  }
+
+  /** Decodes and checks; changes nothing yet. Unchanged resources are left out by their bytes. */
+  check(update: ReceivedUpdate): CheckedUpdate {
+    this.scope?.counter('update_attempt').inc();
+    const pending: Pending = { messages: new Map(), received: new Map(), seen: new Set(), issues: [] };
+    update.resources.forEach((received, index) => {
+      this.checkResource(received, index, pending);
+    });
+    const removed = this.removedBy(update, pending.seen);
+    const prepared = this.prepare(pending, removed, update.version);
+    return {
+      issues: pending.issues,
+      removed,
+      commit: (withRemovals) => this.commit(update, pending, withRemovals ? removed : [], prepared),
+    };
+  }
+
+  private checkResource(received: ReceivedResource, index: number, pending: Pending): void {
+    const { spec } = this;
+    const known = this.knownName(received);
+    if (known !== null) {
+      if (this.noteName(known, pending)) pending.received.set(known, received);
+      return;
+    }
+    const place = received.name === '' ? `${spec.kind}[${index}]` : `${spec.kind}["${received.name}"]`;
+    const message = this.decode(received, place, pending.issues);
+    if (message === null) return;
+    const named = isMessageObject(message) ? message[spec.nameField] : undefined;
+    const name = typeof named === 'string' ? named : received.name;
+    if (name === '' || (received.name !== '' && received.name !== name)) {
+      const problem =
+        name === '' ? 'has no name; give it one' : `is named "${name}" inside; send it under its own name`;
+      reportOn(pending.issues, 'WEFT0141', place, problem);
+      return;
+    }
+    if (!this.noteName(name, pending)) return;
+    const path = `${spec.kind}["${name}"]`;
+    if (received.ttlMs > 0)
+      reportOn(
+        pending.issues,
+        'WEFT0143',
+        path,
+        'asks for a time to live, which is not carried out; send it without ttl',
+      );
+    pending.issues.push(...checkSupport(spec.typeName, message, path));
+    pending.messages.set(name, message);
+    pending.received.set(name, received);
+  }
+
+  /** The name of a resource whose bytes are those in force: what was checked once is not checked again. */
+  private knownName(received: ReceivedResource): string | null {
+    const name = received.name === '' ? leadingName(received.resource.value) : received.name;
+    const accepted = this.accepted.get(name);
+    if (accepted === undefined || received.ttlMs > 0) return null;
+    const isSame = Buffer.from(accepted.resource.value).equals(received.resource.value);
+    return isSame && accepted.resource.typeUrl === received.resource.typeUrl ? name : null;
+  }
+
+  private noteName(name: string, pending: Pending): boolean {
+    if (pending.seen.has(name)) {
+      reportOn(
+        pending.issues,
+        'WEFT0142',
+        `${this.spec.kind}["${name}"]`,
+        'is sent twice in one response; send it once',
+      );
+      return false;
+    }
+    pending.seen.add(name);
+    return true;
+  }
+
+  private decode(received: ReceivedResource, place: string, issues: Issue[]): unknown {
+    const { spec } = this;
+    const actual = typeNameOf(received.resource);
+    if (actual !== spec.typeName) {
+      reportOn(issues, 'WEFT0144', place, `holds ${actual || 'nothing'} where ${spec.typeName} belongs`);
+      return null;
+    }
+    try {
+      return decodeLayout(layoutOf(spec.typeName), received.resource.value);
+    } catch (thrown) {
+      if (!(thrown instanceof ProtobufError)) throw thrown;
+      reportOn(issues, thrown.code, place, thrown.message);
+      return null;
+    }
+  }
+
+  private removedBy(update: ReceivedUpdate, seen: ReadonlySet<string>): string[] {
+    const removed = update.removed.filter((name) => this.accepted.has(name));
+    if (!update.isFull || !this.spec.isWildcard) return removed;
+    return removed.concat([...this.accepted.keys()].filter((name) => !seen.has(name)));
+  }
+
+  /** Nothing is handed over when the response is already refused: its issues would only repeat. */
+  private prepare(pending: Pending, removed: readonly string[], version: string): PreparedUpdate | null {
+    if (hasErrors(pending.issues)) return null;
+    this.dropUnwanted(pending);
+    const isChange = pending.messages.size > 0 || removed.length > 0;
+    if (!isChange) return null;
+    const prepared = this.target.prepare(pending.messages, [], version);
+    pending.issues.push(...prepared.issues);
+    return prepared;
+  }
+
+  /** What nobody asked for, or asks for no longer, is neither an error nor kept. */
+  private dropUnwanted(pending: Pending): void {
+    if (this.spec.isWildcard) return;
+    for (const name of [...pending.received.keys()]) {
+      if (this.wantedNames.has(name)) continue;
+      pending.received.delete(name);
+      pending.messages.delete(name);
+    }
+  }
+
+  private commit(
+    update: ReceivedUpdate,
+    pending: Pending,
+    removed: readonly string[],
+    prepared: PreparedUpdate | null,
+  ): void {
+    prepared?.commit();
+    const wallMs = this.clock.wallMs();
+    for (const [name, received] of pending.received) {
+      const isChanged = pending.messages.has(name);
+      const before = this.accepted.get(name);
+      const version = received.version === '' ? update.version : received.version;
+      const updatedWallMs = isChanged || before === undefined ? wallMs : before.updatedWallMs;
+      this.accepted.set(name, { resource: received.resource, version, updatedWallMs });
+      this.refused.delete(name);
+      this.absent.delete(name);
+      this.stopWaiting(name);
+    }
+    for (const name of update.removed) this.noteAbsent(name);
+    if (removed.length > 0) this.remove(removed, update.version);
+    this.version = update.version;
+    this.lastAcceptedWallMs = wallMs;
+    this.lastRefusal = null;
+    this.scope?.counter('update_success').inc();
+    this.onAccepted?.();
+    this.initialize();
+  }
+
+  /** The incremental server said that there is no such resource: nobody need wait for it. */
+  private noteAbsent(name: string): void {
+    if (!this.wantedNames.has(name)) return;
+    this.absent.add(name);
+    const wasAwaited = this.waiting.has(name);
+    this.stopWaiting(name);
+    if (wasAwaited) this.target.onMissing?.(name);
+  }
+
+  /** Takes resources out of the target. */
+  remove(names: readonly string[], version: string): void {
+    this.target.prepare(new Map(), names, version).commit();
+    for (const name of names) {
+      this.accepted.delete(name);
+      this.refused.delete(name);
+    }
+    this.onAccepted?.();
+  }
+
+  /** Remembers why an update was refused, for the admin pages. */
+  noteRefusal(update: ReceivedUpdate, issues: readonly Issue[], details: string): void {
+    const wallMs = this.clock.wallMs();
+    this.lastRefusal = { version: update.version, details, wallMs, resource: null };
+    this.scope?.counter('update_rejected').inc();
+    for (const received of update.resources) {
+      const name = received.name === '' ? leadingName(received.resource.value) : received.name;
+      if (name === '') continue;
+      const own = issues.filter((issue) => issue.level === 'error' && issue.path?.includes(name) === true);
+      if (own.length === 0) continue;
+      const ownDetails = own.map((issue) => `${issue.code} ${issue.path ?? ''}: ${issue.message}`).join('; ');
+      this.refused.set(name, { version: update.version, details: ownDetails, wallMs, resource: received.resource });
+    }
+  }
+
+  /** Stops its timers. */
+  dispose(): void {
+    for (const timer of this.waiting.values()) timer.stop();
+    this.waiting.clear();
+  }
+}
+
+function reportOn(issues: Issue[], code: string, path: string, message: string): void {
+  issues.push({ code, level: 'error', path, message });
+}
+
+/** The name that a resource's bytes begin with (field 1 of every kind), or empty: only a hint, always compared with more. */
+function leadingName(bytes: Uint8Array): string {
+  const length = bytes[1] ?? 0;
+  if (bytes[0] !== 0x0a || length >= 0x80 || bytes.length < 2 + length) return leadingLongName(bytes);
+  return Buffer.from(bytes.buffer, bytes.byteOffset + 2, length).toString('utf8');
+}
+
+function leadingLongName(bytes: Uint8Array): string {
+  const low = bytes[1] ?? 0;
+  const high = bytes[2] ?? 0;
+  const length = (low & 0x7f) | (high << 7);
+  if (bytes[0] !== 0x0a || low < 0x80 || high >= 0x80 || bytes.length < 3 + length) return '';
+  return Buffer.from(bytes.buffer, bytes.byteOffset + 3, length).toString('utf8');
+}
+
+/** A resource of a state-of-the-world response; some servers wrap each in a Resource. Throws ProtobufError. */
+export function unwrapResource(any: Any): ReceivedResource {
+  if (typeNameOf(any) !== 'envoy.service.discovery.v3.Resource')
+    return { name: '', version: '', resource: any, ttlMs: 0 };
+  const wrapper = decodeMessage('envoy.service.discovery.v3.Resource', any.value);
+  const resource = wrapper.resource ?? { typeUrl: '', value: new Uint8Array(0) };
+  return { name: wrapper.name ?? '', version: wrapper.version ?? '', resource, ttlMs: durationMs(wrapper.ttl) };
+}
