@@ -2,7 +2,7 @@
 
 import { type KindName, kinds } from '@weft/api/resource/kind';
 import type { Issue } from '@weft/lib/issue';
-import type { World } from '../store/world.ts';
+import type { StoredResource, World } from '../store/world.ts';
 import { Findings } from './findings.ts';
 import { kindRules } from './kind-rule.ts';
 import { type CheckContext, MeshIndex } from './mesh-index.ts';
@@ -14,11 +14,24 @@ export function checkWorld(world: World, context: CheckContext): Issue[] {
 }
 
 function checkKind<K extends KindName>(kind: K, index: MeshIndex): readonly Issue[] {
-  const { check } = kindRules[kind];
-  if (check === undefined) return [];
-  return index.world.list(kind).flatMap((resource) => {
-    const findings = new Findings(resource.origin, resource.positions);
-    check(resource, index, findings);
-    return findings.issues;
-  });
+  return index.world.list(kind).flatMap((resource) => checkStored(kind, resource, index));
+}
+
+function checkStored<K extends KindName>(kind: K, resource: StoredResource<K>, index: MeshIndex): readonly Issue[] {
+  const findings = new Findings(resource.origin, resource.positions);
+  kindRules[kind].check?.(resource, index, findings);
+  return findings.issues;
+}
+
+/** The findings about one resource of the world, for the answer to its writer. */
+export function checkOne(
+  kind: KindName,
+  namespace: string,
+  name: string,
+  world: World,
+  context: CheckContext,
+): readonly Issue[] {
+  if (kindRules[kind].check === undefined) return [];
+  const resource = world.get(kind, namespace, name);
+  return resource === null ? [] : checkStored(kind, resource, new MeshIndex(world, context));
 }

@@ -158,9 +158,9 @@ export class ResourceStore {
       const gone = { ...current, object: withVersion(current.object, this.lastRevision) } as StoredResource;
       return { type: 'deleted', resource: gone, restored: null };
     }
-    // The file's resource shows by the second of the two changes, hence its version.
-    const restored = this.stamp(below.object, current, 'file', below.positions, this.lastRevision + 2);
-    this.commit(kind, [{ layer: 'file', key, resource: restored }, removal]);
+    // What shows again is another object than the one deleted, with a uid of its own: who waits for the deletion sees it happen.
+    const restored = this.stamp(below.object, null, 'file', below.positions, this.lastRevision + 3);
+    this.commit(kind, [{ layer: 'file', key, resource: null }, removal, { layer: 'file', key, resource: restored }]);
     return { type: 'deleted', resource: current, restored };
   }
 
@@ -180,12 +180,21 @@ export class ResourceStore {
    * too old to be told, so that the caller has to list again.
    */
   watch(version: string | undefined, listener: (event: StoreEvent) => void): StoreWatch | null {
-    const from = version === undefined ? this.lastRevision : Number(version);
-    const past = this.history.since(from);
-    if (past === null || !Number.isInteger(from) || from > this.lastRevision) return null;
+    const past = version === undefined ? [] : this.since(version);
+    if (past === null) return null;
     for (const event of past) listener(event);
     this.watchers.add(listener);
     return { close: () => this.watchers.delete(listener) };
+  }
+
+  /** Whether a watch could begin at a version. */
+  canWatch(version: string): boolean {
+    return this.since(version) !== null;
+  }
+
+  private since(version: string): readonly StoreEvent[] | null {
+    const from = /^\d{1,15}$/.test(version) ? Number(version) : Number.POSITIVE_INFINITY;
+    return from > this.lastRevision ? null : this.history.since(from);
   }
 
   /** Publishes nothing any more and closes the persistence. */
