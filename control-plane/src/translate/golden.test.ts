@@ -45,7 +45,9 @@ function parseResource(json: unknown): AnyResource {
 }
 
 function translateCase(text: string): string {
-  const [first, ...rest] = parseAllDocuments(text).map((document) => document.toJS() as unknown);
+  const documents = parseAllDocuments(text);
+  for (const document of documents) assert.deepEqual(document.errors, []);
+  const [first, ...rest] = documents.map((document) => document.toJS() as unknown);
   const head = first as Head;
   const settings = { ...defaultSettings, ...head.settings };
   const issues: Issue[] = [];
