@@ -39,18 +39,19 @@ async function apply(invocation: Invocation, options: Options): Promise<number> 
   const { loadResources } = await import('../resource/load.ts');
   const { submitResources } = await import('../resource/submit.ts');
   const { api } = invocation;
-  const { resources, issues } = loadResources(options.filename, invocation.outside.workingFolder, options.namespace);
+  const { workingFolder } = invocation.outside;
+  const { resources, issues } = loadResources(options.filename, workingFolder, options.namespace);
   printIssues(invocation, issues);
   if (hasErrors(issues)) return refuse(invocation, countIssues(issues));
   if (resources.length === 0) throw new WeftError('WEFT0821', `there is no resource in ${options.filename.join(', ')}`);
-  const result = await submitResources(api, resources, options.dryRun === true);
+  const result = await submitResources({ client: api, workingFolder }, resources, options.dryRun === true);
   if ('issues' in result) {
     printIssues(invocation, result.issues);
     return refuse(invocation, countIssues(result.issues));
   }
   const suffix = options.dryRun ? ' (dry run)' : '';
-  for (const { resource, outcome, issues: found } of result) {
-    printIssues(invocation, found);
+  for (const { resource, outcome, warnings } of result) {
+    for (const warning of warnings) invocation.note(warning);
     invocation.print(`${resource.info.singular}/${resource.name} ${outcome}${suffix}`);
   }
   if (options.wait === undefined || options.dryRun) return exitCode.ok;

@@ -2,7 +2,6 @@
 import { Argument, Command } from 'commander';
 import { exitCode } from '../exit-code.ts';
 import type { Invocation } from '../invocation.ts';
-import { completionScript } from '../print/completion-script.ts';
 import type { Action } from '../program.ts';
 
 /** Takes the program too, as that is what the script is made from. */
@@ -23,7 +22,8 @@ Examples:
   $ weft completion fish > ~/.config/fish/completions/weft.fish`,
     )
     .action((shell: 'bash' | 'zsh' | 'fish') =>
-      perform(() => {
+      perform(async () => {
+        const { completionScript } = await import('../print/completion-script.ts');
         invocation.print(completionScript(shell, program));
         return exitCode.ok;
       }),

@@ -5,7 +5,6 @@ import { exitCode, usageError } from '../exit-code.ts';
 import type { Invocation } from '../invocation.ts';
 import { printIssues } from '../print/issues.ts';
 import type { CommandMaker } from '../program.ts';
-import { parseKind } from '../resource/kind-argument.ts';
 
 interface Options {
   readonly filename?: string[];
@@ -41,7 +40,7 @@ Examples:
       perform(async () => {
         const targets =
           options.filename === undefined
-            ? namedTargets(kind, names, options.namespace)
+            ? await namedTargets(kind, names, options.namespace)
             : await fileTargets(invocation, options);
         let missing = 0;
         for (const target of targets) if (!(await remove(invocation, target))) missing++;
@@ -49,15 +48,20 @@ Examples:
       }),
     );
 
-function namedTargets(kindText: string | undefined, names: readonly string[], namespace: string): Target[] {
+async function namedTargets(
+  kindText: string | undefined,
+  names: readonly string[],
+  namespace: string,
+): Promise<Target[]> {
+  const { parseKind } = await import('../resource/kind-argument.ts');
   if (kindText === undefined) throw usageError('Name what to remove, such as: weft delete virtualservice reviews');
-  if (kindText.includes('/')) return [kindText, ...names].map((text) => slashTarget(text, namespace));
+  if (kindText.includes('/')) return [kindText, ...names].map((text) => slashTarget(parseKind, text, namespace));
   if (names.length === 0) throw usageError(`Name the ${kindText} to remove.`);
   const kind = parseKind(kindText);
   return names.map((name) => ({ kind, namespace: kind.namespaced ? namespace : null, name }));
 }
 
-function slashTarget(text: string, namespace: string): Target {
+function slashTarget(parseKind: (text: string) => KindInfo, text: string, namespace: string): Target {
   const slash = text.indexOf('/');
   if (slash < 0) throw usageError(`'${text}' names no kind; write kind/name for each.`);
   const kind = parseKind(text.slice(0, slash));

@@ -5,7 +5,6 @@ import type { ApiObject } from '@weft/local/mesh-api/client';
 import { Command } from 'commander';
 import { exitCode } from '../exit-code.ts';
 import type { Invocation } from '../invocation.ts';
-import { toYaml } from '../print/format.ts';
 import { printIssues } from '../print/issues.ts';
 import { diffLines } from '../print/text-diff.ts';
 import type { CommandMaker } from '../program.ts';
@@ -40,7 +39,8 @@ Examples:
       perform(async () => {
         const pairs = options.filename === undefined ? await overlays(invocation) : await changes(invocation, options);
         if (pairs === null) return exitCode.failed;
-        const texts = pairs.map(describePair).filter((text) => text !== '');
+        const { toYaml } = await import('../print/yaml.ts');
+        const texts = pairs.map((pair) => describePair(pair, toYaml)).filter((text) => text !== '');
         if (texts.length === 0) return exitCode.ok;
         invocation.print(texts.join('\n\n'));
         return exitCode.failed;
@@ -76,7 +76,7 @@ async function overlays(invocation: Invocation): Promise<Pair[]> {
   });
 }
 
-function describePair({ title, before, after }: Pair): string {
+function describePair({ title, before, after }: Pair, toYaml: (value: unknown) => string): string {
   const lines = diffLines(before === null ? '' : toYaml(wish(before)), after === null ? '' : toYaml(wish(after)));
   if (lines.length === 0) return '';
   const note = before === null ? ' (new)' : after === null ? ' (removed)' : '';

@@ -5,10 +5,8 @@ import type { ApiObject } from '@weft/local/mesh-api/client';
 import { Command, Option } from 'commander';
 import { exitCode } from '../exit-code.ts';
 import type { Invocation } from '../invocation.ts';
-import { toJson, toYaml } from '../print/format.ts';
-import { resourceTable } from '../print/resource-table.ts';
+import { toJson } from '../print/format.ts';
 import type { CommandMaker } from '../program.ts';
-import { parseKinds } from '../resource/kind-argument.ts';
 
 interface Options {
   readonly namespace?: string;
@@ -36,8 +34,9 @@ Examples:
     )
     .action((kindText: string, name: string | undefined, options: Options) =>
       perform(async () => {
+        const { parseKinds } = await import('../resource/kind-argument.ts');
         const found = await fetchObjects(invocation, parseKinds(kindText), name, options.namespace);
-        show(invocation, found, name !== undefined, options.output);
+        await show(invocation, found, name !== undefined, options.output);
         return exitCode.ok;
       }),
     );
@@ -64,11 +63,12 @@ async function fetchObjects(
   );
 }
 
-function show(invocation: Invocation, found: Found, isOne: boolean, format: Options['output']): void {
+async function show(invocation: Invocation, found: Found, isOne: boolean, format: Options['output']): Promise<void> {
   const objects = found.flatMap((each) => each.objects);
   if (format === 'table' || format === 'wide') {
     const full = found.filter((each) => each.objects.length > 0);
     if (full.length === 0) invocation.note('nothing found');
+    const { resourceTable } = await import('../print/resource-table.ts');
     const tables = full.map((each) => resourceTable(each.kind, each.objects, Date.now(), format === 'wide'));
     if (tables.length > 0) invocation.print(tables.join('\n\n'));
     return;
@@ -83,5 +83,6 @@ function show(invocation: Invocation, found: Found, isOne: boolean, format: Opti
   const [only] = objects;
   const value =
     isOne && objects.length === 1 && only !== undefined ? only : { apiVersion: 'v1', kind: 'List', items: objects };
+  const { toYaml } = await import('../print/yaml.ts');
   invocation.print(format === 'json' ? toJson(value) : toYaml(value));
 }

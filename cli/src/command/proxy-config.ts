@@ -3,7 +3,7 @@ import { Argument, Command, Option } from 'commander';
 import { askAdminJson } from '../admin-client.ts';
 import { exitCode } from '../exit-code.ts';
 import { type ConfigPart, configParts, resourcesIn, tableOf } from '../print/config-dump.ts';
-import { toJson, toTable, toYaml } from '../print/format.ts';
+import { toJson, toTable } from '../print/format.ts';
 import type { CommandMaker } from '../program.ts';
 
 interface Options {
@@ -47,6 +47,7 @@ Examples:
         }
         const value =
           part === 'all' ? Object.fromEntries(found.map((each) => [each.part, each.resources])) : found[0]?.resources;
+        const { toYaml } = await import('../print/yaml.ts');
         invocation.print(options.output === 'json' ? toJson(value) : toYaml(value));
         return exitCode.ok;
       }),

@@ -1,11 +1,5 @@
-// Output formats: JSON, YAML in Kubernetes' layout, and tables.
+// Output formats: JSON and tables. YAML is in a file of its own, as its library takes a while to load.
 import { formatTable } from '@weft/local/screen/table';
-import { stringify } from 'yaml';
-
-/** YAML without line folding or anchors, so that it can be read back by anything. */
-export function toYaml(value: unknown): string {
-  return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false }).trimEnd();
-}
 
 export function toJson(value: unknown): string {
   return JSON.stringify(value, null, 2);

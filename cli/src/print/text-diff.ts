@@ -7,7 +7,7 @@ type Step = readonly [mark: ' ' | '-' | '+', line: string];
 /** Unified lines, empty when the texts are equal. */
 export function diffLines(before: string, after: string): string[] {
   if (before === after) return [];
-  const steps = align(before.split('\n'), after.split('\n'));
+  const steps = align(linesOf(before), linesOf(after));
   const isNear = steps.map((_, i) =>
     steps.slice(Math.max(0, i - contextLines), i + contextLines + 1).some(([mark]) => mark !== ' '),
   );
@@ -17,6 +17,10 @@ export function diffLines(before: string, after: string): string[] {
     else if (lines.length > 0 && lines.at(-1) !== '...') lines.push('...');
   }
   return lines.at(-1) === '...' ? lines.slice(0, -1) : lines;
+}
+
+function linesOf(text: string): string[] {
+  return text === '' ? [] : text.split('\n');
 }
 
 /** Longest common subsequence; resources are some hundred lines, so a table of all pairs is small. */

@@ -6,24 +6,30 @@ import { parseFile, resourceKey } from '@weft/control-plane/source/file/load-fil
 import { messageOf, WeftError } from '@weft/lib/error';
 import type { Issue } from '@weft/lib/issue';
 
+/** One resource and the text it was read from. */
+export interface SourcedResource extends ParsedResource {
+  /** The whole file. */
+  readonly text: string;
+}
+
 /** What the files say. */
 export interface LoadedResources {
-  readonly resources: readonly ParsedResource[];
+  readonly resources: readonly SourcedResource[];
   readonly issues: readonly Issue[];
 }
 
 const fileEndings = /\.(ya?ml|json)$/;
-const maxInputBytes = 64 * 1024 * 1024;
+const maxInputBytes = 8 * 1024 * 1024;
 
 /** Reads `paths` (`-` is standard input; a folder gives its YAML and JSON files, not those of folders inside it). */
 export function loadResources(paths: readonly string[], workingFolder: string, namespace: string): LoadedResources {
-  const resources: ParsedResource[] = [];
+  const resources: SourcedResource[] = [];
   const issues: Issue[] = [];
   for (const file of paths.flatMap((path) => filesAt(path, workingFolder))) {
     const text = readText(file, workingFolder);
     const loaded = parseFile(text, file === '-' ? '(standard input)' : file, namespace);
     issues.push(...loaded.issues);
-    for (const document of loaded.documents) if (document.resource !== null) resources.push(document.resource);
+    for (const { resource } of loaded.documents) if (resource !== null) resources.push({ ...resource, text });
   }
   refuseRepeats(resources, issues);
   return { resources, issues };
@@ -36,34 +42,31 @@ function filesAt(path: string, workingFolder: string): string[] {
   try {
     isFolder = statSync(full).isDirectory();
   } catch (error) {
-    throw new WeftError(
-      'WEFT0819',
-      `${path} cannot be read: ${messageOf(error)}; give a YAML file, a folder, or - for standard input`,
-      { cause: error },
-    );
+    const message = `${path} cannot be read: ${messageOf(error)}; give a YAML file, a folder, or - for standard input`;
+    throw new WeftError('WEFT0819', message, { cause: error });
   }
   if (!isFolder) return [path];
   const files = readdirSync(full)
     .filter((name) => fileEndings.test(name))
     .sort();
-  if (files.length === 0)
-    throw new WeftError('WEFT0819', `${path} holds no .yaml, .yml or .json file; folders inside it are not read`);
-  return files.map((name) => join(path, name));
+  if (files.length > 0) return files.map((name) => join(path, name));
+  throw new WeftError('WEFT0819', `${path} holds no .yaml, .yml or .json file; folders inside it are not read`);
 }
 
 function readText(file: string, workingFolder: string): string {
+  let bytes: Buffer;
   try {
-    const bytes = file === '-' ? readFileSync(0) : readFileSync(resolve(workingFolder, file));
-    if (bytes.length <= maxInputBytes) return bytes.toString('utf8');
+    bytes = file === '-' ? readFileSync(0) : readFileSync(resolve(workingFolder, file));
   } catch (error) {
     throw new WeftError('WEFT0819', `${file} cannot be read: ${messageOf(error)}`, { cause: error });
   }
+  if (bytes.length <= maxInputBytes) return bytes.toString('utf8');
   throw new WeftError('WEFT0819', `${file} is larger than ${maxInputBytes} bytes; split it`);
 }
 
 /** The same resource twice in one command: which one is meant cannot be known. */
-function refuseRepeats(resources: readonly ParsedResource[], issues: Issue[]): void {
-  const seen = new Map<string, ParsedResource>();
+function refuseRepeats(resources: readonly SourcedResource[], issues: Issue[]): void {
+  const seen = new Map<string, SourcedResource>();
   for (const resource of resources) {
     const key = resourceKey(resource.info.id, resource.namespace, resource.name);
     const first = seen.get(key);
@@ -75,15 +78,11 @@ function refuseRepeats(resources: readonly ParsedResource[], issues: Issue[]): v
 function repeatIssue(resource: ParsedResource, first: ParsedResource): Issue {
   const { info, namespace, name, positions } = resource;
   const where = first.positions === null ? 'earlier' : `at ${first.positions.file}:${first.positions.line} too`;
+  const place = positions === null ? {} : { file: positions.file, line: positions.line };
   return {
     code: 'WEFT0820',
     level: 'error',
     message: `this resource is given ${where}, so it is unclear which one is meant; give it once`,
-    origin: {
-      kind: info.kind,
-      namespace,
-      name,
-      ...(positions === null ? {} : { file: positions.file, line: positions.line }),
-    },
+    origin: { kind: info.kind, namespace, name, ...place },
   };
 }

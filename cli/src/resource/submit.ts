@@ -1,18 +1,18 @@
 // Writes resources to the mesh API: all are tried as a dry run first, so that one mistake leaves the mesh as it was.
 import type { KindInfo } from '@weft/api/resource/kind';
 import { kinds } from '@weft/api/resource/kind';
-import type { ParsedResource } from '@weft/control-plane/resource/parse-resource';
 import type { Issue } from '@weft/lib/issue';
 import { ApiError, type ApiObject, type MeshApiClient, pathOf } from '@weft/local/mesh-api/client';
-import { positionHeaders } from './position-header.ts';
+import type { SourcedResource } from './load.ts';
+import { requestBody } from './request-body.ts';
 
 /** What became of one resource. */
 export interface Submitted {
-  readonly resource: ParsedResource;
+  readonly resource: SourcedResource;
   readonly outcome: 'created' | 'configured' | 'unchanged';
   /** Revision of the mesh that holds it; null where nothing was written. */
   readonly revision: number | null;
-  readonly issues: readonly Issue[];
+  readonly warnings: readonly string[];
 }
 
 /** Nothing was written: what the mesh API found. */
@@ -20,10 +20,17 @@ export interface Refused {
   readonly issues: readonly Issue[];
 }
 
+/** Where to. */
+export interface Target {
+  readonly client: MeshApiClient;
+  /** That relative file names start from. */
+  readonly workingFolder: string;
+}
+
 /** Tries all, then writes all unless `isDryRun`. */
 export async function submitResources(
-  client: MeshApiClient,
-  resources: readonly ParsedResource[],
+  target: Target,
+  resources: readonly SourcedResource[],
   isDryRun: boolean,
 ): Promise<readonly Submitted[] | Refused> {
   const ordered = [...resources].sort((a, b) => rankOf(a.info) - rankOf(b.info));
@@ -31,16 +38,16 @@ export async function submitResources(
   const refusals: Issue[] = [];
   for (const resource of ordered) {
     try {
-      tried.push(await submit(client, resource, true));
+      tried.push(await submit(target, resource, true));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       refusals.push(...refusalIssues(error, resource));
     }
   }
-  if (refusals.length > 0) return { issues: [...refusals, ...tried.flatMap((each) => each.issues)] };
+  if (refusals.length > 0) return { issues: refusals };
   if (isDryRun) return tried;
   const written: Submitted[] = [];
-  for (const resource of ordered) written.push(await submit(client, resource, false));
+  for (const resource of ordered) written.push(await submit(target, resource, false));
   return written;
 }
 
@@ -48,19 +55,23 @@ function rankOf(info: KindInfo): number {
   return kinds.indexOf(info);
 }
 
-async function submit(client: MeshApiClient, resource: ParsedResource, isDryRun: boolean): Promise<Submitted> {
+async function submit(target: Target, resource: SourcedResource, isDryRun: boolean): Promise<Submitted> {
+  const { client, workingFolder } = target;
   const { info, namespace, name } = resource;
-  const object = resource.object as unknown as ApiObject;
   const existing = await client.get(info, namespace || null, name);
-  if (existing !== null && isSame(existing, object))
-    return { resource, outcome: 'unchanged', revision: null, issues: [] };
-  const path = existing === null ? pathOf(info, namespace || null) : pathOf(info, namespace || null, name);
-  const answer = await client.request(`${path}?fieldManager=weft${isDryRun ? '&dryRun=All' : ''}`, {
+  if (existing !== null && isSame(existing, resource.object as unknown as ApiObject)) {
+    return { resource, outcome: 'unchanged', revision: null, warnings: [] };
+  }
+  const { body, contentType, headers, version } = requestBody(resource, workingFolder);
+  const path = pathOf(info, namespace || null, existing === null ? undefined : name, version);
+  const answer = await client.exchange(`${path}?fieldManager=weft${isDryRun ? '&dryRun=All' : ''}`, {
     method: existing === null ? 'POST' : 'PUT',
-    body: object,
-    headers: positionHeaders(resource.positions),
+    body,
+    contentType,
+    headers,
   });
-  return { resource, outcome: existing === null ? 'created' : 'configured', revision: revisionIn(answer), issues: [] };
+  const outcome = existing === null ? 'created' : 'configured';
+  return { resource, outcome, revision: revisionIn(answer.body), warnings: answer.warnings };
 }
 
 /** The server's own fields and the status say nothing about what a person wants. */
@@ -90,9 +101,8 @@ function revisionIn(answer: unknown): number | null {
 }
 
 /** The issues in the Status that the API answered with, else its message as one. */
-function refusalIssues(error: ApiError, resource: ParsedResource): Issue[] {
-  const body = error.body as { details?: { issues?: Issue[] } } | undefined;
-  const issues = body?.details?.issues;
+function refusalIssues(error: ApiError, resource: SourcedResource): Issue[] {
+  const issues = (error.body as { issues?: Issue[] } | undefined)?.issues;
   if (Array.isArray(issues) && issues.length > 0) return issues;
   const { info, namespace, name, positions } = resource;
   const place = positions === null ? {} : { file: positions.file, line: positions.line };

@@ -43,6 +43,7 @@ export class ApiError extends WeftError {
 /** What a request may carry. */
 export interface RequestOptions {
   readonly method?: string;
+  /** Sent as JSON, or as it is when it is a text of another `contentType`. */
   readonly body?: unknown;
   readonly contentType?: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -63,10 +64,15 @@ export class MeshApiClient {
 
   /** The parsed JSON answer; throws ApiError for a status of 400 or more, WEFT0807 when nobody answers. */
   async request(path: string, options: RequestOptions = {}): Promise<unknown> {
+    return (await this.exchange(path, options)).body;
+  }
+
+  /** As `request`, with the warnings that the API sent along. */
+  async exchange(path: string, options: RequestOptions = {}): Promise<{ body: unknown; warnings: readonly string[] }> {
     const answer = await this.open(path, options);
     const text = await readText(answer);
     const body = parseJson(text);
-    if ((answer.statusCode ?? 500) < 400) return body;
+    if ((answer.statusCode ?? 500) < 400) return { body, warnings: warningsOf(answer) };
     throw new ApiError(answer.statusCode ?? 500, messageIn(body, text, answer.statusCode), body);
   }
 
@@ -87,7 +93,8 @@ export class MeshApiClient {
       call.setTimeout(timeoutMs ?? requestTimeoutMs, () => call.destroy(new Error('no answer in time')));
       call.once('response', resolve);
       call.once('error', (error) => reject(unreachable(this.url, error)));
-      call.end(body === undefined ? undefined : JSON.stringify(body));
+      const isText = typeof body === 'string' && contentType !== 'application/json';
+      call.end(body === undefined ? undefined : isText ? body : JSON.stringify(body));
     });
   }
 
@@ -163,8 +170,12 @@ export function clientFor(url: string, tokenFile: string): MeshApiClient {
 }
 
 /** `/apis/GROUP/VERSION[/namespaces/NS]/PLURAL[/NAME]`, `/api/v1/…` in the core group. */
-export function pathOf(kind: KindInfo, namespace: string | null, name?: string): string {
-  const version = kind.versions[0] ?? 'v1';
+export function pathOf(
+  kind: KindInfo,
+  namespace: string | null,
+  name?: string,
+  version = kind.versions[0] ?? 'v1',
+): string {
   const root = kind.group === '' ? `/api/${version}` : `/apis/${kind.group}/${version}`;
   const scope = namespace === null || !kind.namespaced ? '' : `/namespaces/${encodeURIComponent(namespace)}`;
   const tail = name === undefined ? '' : `/${encodeURIComponent(name)}`;
@@ -174,6 +185,14 @@ export function pathOf(kind: KindInfo, namespace: string | null, name?: string):
 export function apiVersionOf(kind: KindInfo): string {
   const version = kind.versions[0] ?? 'v1';
   return kind.group === '' ? version : `${kind.group}/${version}`;
+}
+
+/** Texts of `Warning` headers (RFC 9111 §5.5), which Node joins with commas. */
+function warningsOf(answer: IncomingMessage): string[] {
+  const header = answer.headers.warning ?? '';
+  return [...header.matchAll(/\b299 \S+ "((?:[^"\\]|\\.)*)"/g)].map((match) =>
+    (match[1] ?? '').replace(/\\(.)/g, '$1'),
+  );
 }
 
 async function readText(answer: IncomingMessage): Promise<string> {

@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { kinds } from '@weft/api/resource/kind';
+import { parse } from 'yaml';
 import { type ApiObject, pathOf } from './client.ts';
 
 interface Watcher {
@@ -14,6 +15,8 @@ export class FakeMeshApi {
   readonly token: string;
   /** `METHOD path` of every request that came. */
   readonly requests: string[] = [];
+  /** The `x-weft-source` of every request for an object. */
+  readonly sources: string[] = [];
   /** Answers of the test's own, by `METHOD path` without query. */
   readonly replies = new Map<string, (body: unknown) => { status: number; body: unknown }>();
   private readonly objects = new Map<string, ApiObject>();
@@ -91,7 +94,8 @@ export class FakeMeshApi {
     this.requests.push(call);
     if (request.headers.authorization !== `Bearer ${this.token}`)
       return send(response, 401, { message: 'the token is missing or wrong' });
-    const body = text === '' ? undefined : JSON.parse(text);
+    // JSON is YAML too.
+    const body = text === '' ? undefined : parse(text);
     const own = this.replies.get(call);
     if (own !== undefined) {
       const reply = own(body);
@@ -100,7 +104,10 @@ export class FakeMeshApi {
     const target = parsePath(url.pathname);
     if (target === null) return send(response, 404, { message: `no such path ${url.pathname}` });
     if (target.name === '' && request.method === 'GET') return this.sendSet(target, url, response);
-    this.sendObject(request.method ?? '', target, body, response);
+    this.sources.push(String(request.headers['x-weft-source'] ?? ''));
+    const isDryRun = url.searchParams.get('dryRun') === 'All';
+    if (isDryRun) send(response, 200, body);
+    else this.sendObject(request.method ?? '', target, body, response);
   }
 
   private sendSet(target: Target, url: URL, response: ServerResponse): void {
@@ -129,7 +136,7 @@ export class FakeMeshApi {
     }
     if (method === 'DELETE') this.remove(target.kind, target.namespace, name);
     else if (method === 'PATCH') this.put({ ...(existing as ApiObject), ...body });
-    else if (method !== 'GET') this.put(body);
+    else if (method !== 'GET') this.put(inNamespace(body, target.namespace));
     send(response, method === 'POST' ? 201 : 200, this.objects.get(key) ?? { kind: 'Status', status: 'Success' });
   }
 }
@@ -154,6 +161,11 @@ function parsePath(path: string): Target | null {
 
 function keyFor(object: ApiObject): string {
   return `${object.kind}/${object.metadata.namespace ?? ''}/${object.metadata.name}`;
+}
+
+/** The path says the namespace where the object does not. */
+function inNamespace(object: ApiObject, namespace: string): ApiObject {
+  return namespace === '' ? object : { ...object, metadata: { ...object.metadata, namespace } };
 }
 
 function send(response: ServerResponse, status: number, body: unknown): void {
