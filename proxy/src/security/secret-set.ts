@@ -99,6 +99,16 @@ export class SecretSet {
     this.store(secret);
   }
 
+  /** Takes a secret of this process out of use. */
+  drop(name: string): void {
+    this.remove(name);
+  }
+
+  /** The cell of a secret that this process fills itself. */
+  localCell(name: string): SecretCell {
+    return this.cell(name);
+  }
+
   /** Says that this process fills these names itself, so SDS is not asked for them. */
   provideLocally(names: readonly string[]): void {
     for (const name of names) this.localNames.add(name);

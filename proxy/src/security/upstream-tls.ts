@@ -19,14 +19,14 @@ import { chainErrorOf, contextOptions } from './handshake-server.ts';
 import { peerCertificate, rememberPeer } from './peer.ts';
 import { judgePeer, readPeerCertificate } from './peer-verdict.ts';
 import type { TrustMaterial } from './secret.ts';
-import type { SecretSet } from './secret-set.ts';
+import type { SecretCell, SecretSet } from './secret-set.ts';
 import { SessionStore, type StoredSession } from './tls-session-store.ts';
 import {
   compileTlsSettings,
   hasRoots,
   MaterialReader,
   type TlsMaterial,
-  type TlsSettings,
+  TlsSettings,
   wantsVerification,
 } from './tls-settings.ts';
 import { TlsStats } from './tls-stats.ts';
@@ -69,6 +69,7 @@ export class UpstreamTls {
   /** Configured server name, empty when there is none. */
   readonly serverName: string;
   private readonly settings: TlsSettings;
+  private readonly context: UpstreamTlsContext;
   private readonly secrets: SecretSet;
   private readonly stats: TlsStats;
   private readonly maxSessions: number;
@@ -77,6 +78,7 @@ export class UpstreamTls {
 
   constructor(settings: TlsSettings, context: UpstreamTlsContext, secrets: SecretSet, stats: TlsStats) {
     this.settings = settings;
+    this.context = context;
     this.serverName = context.sni ?? '';
     this.maxSessions = context.maxSessionKeys ?? 1;
     this.secrets = secrets;
@@ -96,6 +98,13 @@ export class UpstreamTls {
   /** Whether every secret is there. While it is not, every connection fails. */
   get isReady(): boolean {
     return this.currentVersion() !== null;
+  }
+
+  /** The same settings with that client certificate in place of the configured one. */
+  presenting(certificate: SecretCell): UpstreamTls {
+    const { parameters, alpnProtocols, trust } = this.settings;
+    const settings = new TlsSettings(parameters, alpnProtocols, [certificate], trust);
+    return new UpstreamTls(settings, this.context, this.secrets, this.stats);
   }
 
   /**
