@@ -91,19 +91,21 @@ export class RouterRequest implements UpstreamEvents {
 
   private answerByRoute(route: Route): boolean {
     const { exchange } = this;
-    if (!route.isForwarding && route.directResponse === null) {
-      exchange.fail(fault.no_route, 'non_forwarding_action');
-      return true;
-    }
     const redirect = route.redirect(exchange);
     if (redirect !== null) {
       const headers = Headers.of('location', redirect.location, 'content-length', '0');
+      exchange.status = redirect.status;
       route.mutateResponseHeaders(headers, exchange);
       exchange.reply(redirect.status, headers, '', 'direct_response');
       return true;
     }
     const direct = route.directResponse;
-    if (direct === null) return false;
+    if (direct === null) {
+      if (route.isForwarding) return false;
+      exchange.fail(fault.no_route, 'non_forwarding_action');
+      return true;
+    }
+    exchange.status = direct.status;
     const headers = Headers.of('content-type', 'text/plain');
     route.mutateResponseHeaders(headers, exchange);
     if (direct.body === '') headers.remove('content-type');
@@ -276,6 +278,7 @@ export class RouterRequest implements UpstreamEvents {
     }
     if (route.virtualHost.includesAttemptCountInResponse)
       headers.set('x-envoy-attempt-count', String(exchange.attempts));
+    exchange.status = status;
     if (route.changesResponseHeaders) route.mutateResponseHeaders(headers, exchange);
     exchange.onResponseHead(status, headers, endStream);
   }

@@ -187,13 +187,13 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream {
   private onMalformed(error: Http1Error): void {
     const { manager } = this;
     manager.counters.protocolError.inc();
-    if (this.exchange !== null) {
-      this.exchange.onDownstreamReset(fault.downstream_protocol_error, error.code);
-      this.linger();
-      return;
-    }
     this.mustClose = true;
     this.isRequestDecoded = true;
+    if (this.exchange !== null) {
+      // A body that breaks off is answered while that is still possible.
+      this.exchange.fail(malformedFault(error), error.code);
+      return;
+    }
     const exchange = new Exchange(manager, this, manager.unreadableHead(this.info));
     this.exchange = exchange;
     manager.onRequest(exchange);
