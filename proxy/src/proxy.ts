@@ -89,14 +89,17 @@ export class RunningProxy {
       internal: this.listeners,
     });
     this.routes.onRoutable(() => this.listeners.onDependencyChange());
-    this.secrets.onReplaced = () => this.listeners.onDependencyChange();
+    this.secrets.onReplaced = () => {
+      this.listeners.onDependencyChange();
+      // The stream to the control plane may have waited for just this certificate.
+      this.dynamic?.retryNow();
+    };
   }
 
   private compileOverride(random: () => number): CompileOverride {
     const scope = this.metrics.scope({ prefix: 'http' });
     const { clock } = this;
-    return (_name, config, { issues, path }) =>
-      compileFilterOverride(config, { clock, random, scope, issues, path });
+    return (_name, config, { issues, path }) => compileFilterOverride(config, { clock, random, scope, issues, path });
   }
 
   /** Everything that must be there before traffic is: clusters warm, listeners live, control plane heard. */

@@ -33,8 +33,6 @@ export interface ListenerState {
 }
 
 export class ListenerSet implements InternalListeners {
-  /** Called with the route configurations that RDS should bring whenever they may have changed. */
-  onRouteNames: ((names: readonly string[]) => void) | null = null;
   /** Called when a listener went live or could not be bound. */
   onStateChange: (() => void) | null = null;
   private readonly clock: Clock;
@@ -98,7 +96,6 @@ export class ListenerSet implements InternalListeners {
     const commit = (): void => {
       for (const name of remove) this.remove(name);
       for (const one of compiled) this.put(one);
-      this.announceRouteNames();
       this.onDependencyChange();
     };
     return { issues, commit };
@@ -183,7 +180,6 @@ export class ListenerSet implements InternalListeners {
 
   private endDrained(chain: FilterChain): void {
     this.draining.delete(chain);
-    this.announceRouteNames();
     chain.chain.terminal.closeAll();
   }
 
@@ -202,21 +198,6 @@ export class ListenerSet implements InternalListeners {
   /** Names of the listeners that wait for something. */
   warmingNames(): string[] {
     return [...this.warming.keys()];
-  }
-
-  /** Route configurations that any listener refers to, those that warm or drain included. */
-  routeNames(): string[] {
-    const names = new Set<string>();
-    const warming = [...this.warming.values()].flatMap((one) => [...one.chainsByContent.values()]);
-    for (const chain of [...this.chains(), ...warming]) {
-      const name = chain.chain.terminal.routeConfigName;
-      if (name !== null) names.add(name);
-    }
-    return [...names].sort();
-  }
-
-  private announceRouteNames(): void {
-    this.onRouteNames?.(this.routeNames());
   }
 
   private *chains(): Iterable<FilterChain> {

@@ -21,8 +21,6 @@ export interface TerminalFilter {
   /** Ends all that is left. */
   closeAll(): void;
   readonly connections: number;
-  /** The route configuration it takes from RDS, or null. */
-  readonly routeConfigName: string | null;
   /** Routes, secrets and the like have arrived. */
   readonly isReady: boolean;
 }

@@ -198,6 +198,14 @@ export class RouteTableSet {
     for (const callback of [...this.callbacks]) callback(entry.name);
   }
 
+  /** The table did not come in its time: listeners that wait for it go live without, as Envoy's do. */
+  giveUp(name: string): void {
+    const entry = this.obtain(name);
+    if (entry.isRoutable) return;
+    entry.isRoutable = true;
+    for (const callback of [...this.callbacks]) callback(name);
+  }
+
   private remove(name: string): void {
     const entry = this.entries.get(name);
     if (entry === undefined) return;

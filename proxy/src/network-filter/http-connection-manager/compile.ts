@@ -69,7 +69,6 @@ export function compileHttpConnectionManager(
   return new HttpConnectionManager({
     filters,
     routes,
-    routeConfigName: config.routeConfig === undefined ? (config.rds?.routeConfigName ?? null) : null,
     clusters: context.clusters,
     clock,
     random,

@@ -24,7 +24,6 @@ import type { PreparedHead, StripPort } from './request-head.ts';
 export interface ManagerOptions {
   readonly filters: readonly HttpFilter[];
   readonly routes: RouteSource & { readonly isReady: boolean };
-  readonly routeConfigName: string | null;
   readonly clusters: ClusterSource;
   readonly clock: Clock;
   readonly random: () => number;
@@ -147,10 +146,6 @@ export class HttpConnectionManager implements TerminalFilter, StreamConfig {
 
   get isReady(): boolean {
     return this.options.routes.isReady;
-  }
-
-  get routeConfigName(): string | null {
-    return this.options.routeConfigName;
   }
 
   get connections(): number {

@@ -58,7 +58,6 @@ class TcpStats {
 export class TcpProxy implements TerminalFilter {
   readonly name = 'envoy.filters.network.tcp_proxy';
   readonly isReady = true;
-  readonly routeConfigName = null;
   readonly options: TcpProxyOptions;
   readonly stats: TcpStats;
   private readonly sessions: Set<TcpSession> = new Set();

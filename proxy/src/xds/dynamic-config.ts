@@ -1,0 +1,99 @@
+// Ties the xDS client to the running proxy: which cluster it calls, which sets take what it brings, which names it asks for.
+
+import { connect, type Socket } from 'node:net';
+import type { envoy } from '@weft/api/xds/types';
+import { WeftError } from '@weft/lib/error';
+import type { ResourceDump } from '../admin/state.ts';
+import type { Host } from '../cluster/host.ts';
+import type { RunningProxy } from '../proxy.ts';
+import { AdsClient, type AdsState, type ResourceView } from './ads-client.ts';
+import type { ResourceKind } from './target.ts';
+
+type Bootstrap = envoy.config.bootstrap.v3.Bootstrap;
+type ApiConfigSource = envoy.config.core.v3.ApiConfigSource;
+
+/** The dynamic side of a running proxy. */
+export interface DynamicConfig {
+  /** Clusters and listeners have come once, or their time is over. */
+  readonly isInitialized: boolean;
+  state(): AdsState;
+  resources(kind: ResourceKind): readonly ResourceDump[];
+  versionInfo(kind: ResourceKind): string;
+  /** What the connection needs has come: try at once. */
+  retryNow(): void;
+  stop(): void;
+}
+
+/** Opens the stream that `dynamic_resources.ads_config` describes; null when there is none. */
+export function startDynamicConfig(bootstrap: Bootstrap, proxy: RunningProxy): DynamicConfig | null {
+  const source = bootstrap.dynamicResources?.adsConfig;
+  if (source === undefined) return null;
+  const service = source.grpcServices?.[0];
+  const clusterName = service?.envoyGrpc?.clusterName ?? '';
+  const client = new AdsClient({
+    clock: proxy.clock,
+    random: Math.random,
+    connect: () => openTransport(proxy, clusterName),
+    isTls: proxy.clusters.get(clusterName)?.tls != null,
+    authority: service?.envoyGrpc?.authority || clusterName,
+    variant: variantOf(source),
+    node: { ...bootstrap.node, userAgentName: 'weft' },
+    nodeOnce: source.setNodeOnFirstMessageOnly === true,
+    metadata: Object.fromEntries(
+      (service?.initialMetadata ?? []).map((one) => [(one.key ?? '').toLowerCase(), one.value ?? '']),
+    ),
+    targets: {
+      secret: proxy.secrets,
+      cluster: proxy.clusters,
+      endpoint: { prepare: (set, remove, version) => proxy.clusters.prepareEndpoints(set, remove, version) },
+      listener: proxy.listeners,
+      route: {
+        prepare: (set, remove, version) => proxy.routes.prepare(set, remove, version),
+        onMissing: (name) => proxy.routes.giveUp(name),
+      },
+    },
+    metrics: proxy.metrics,
+    log: proxy.log.child('xds'),
+  });
+  proxy.clusters.onEndpointNames = (names) => client.setNames('endpoint', names);
+  proxy.secrets.onWanted = (names) => client.setNames('secret', names);
+  client.setNames('endpoint', proxy.clusters.wantedEndpointNames);
+  client.setNames('secret', proxy.secrets.wanted());
+  client.setStaticListeners(bootstrap.staticResources?.listeners ?? []);
+  client.start();
+  return {
+    get isInitialized() {
+      return client.isInitialized;
+    },
+    state: () => client.state(),
+    resources: (kind) => client.resources(kind).map((view) => dumpOf(view, kind, proxy)),
+    versionInfo: (kind) => client.state().kinds.find((one) => one.kind === kind)?.version ?? '',
+    retryNow: () => client.retryNow(),
+    stop: () => client.close(),
+  };
+}
+
+function variantOf(source: ApiConfigSource): 'GRPC' | 'DELTA_GRPC' {
+  return source.apiType === 'DELTA_GRPC' || source.apiType === 'AGGREGATED_DELTA_GRPC' ? 'DELTA_GRPC' : 'GRPC';
+}
+
+/** A transport to a host of that cluster; throws when there is none, which the client takes for a failed attempt. */
+export function openTransport(proxy: RunningProxy, clusterName: string): Socket {
+  const context = { hash: null, originalDestination: null, headers: null, attempted: null };
+  const host = proxy.clusters.get(clusterName)?.pick(context) ?? null;
+  if (host === null) throw new WeftError('unavailable', `the cluster '${clusterName}' has no healthy host`);
+  const target = targetOf(host);
+  return host.tls === null ? connect({ ...target, noDelay: true }) : host.tls.connect(target, host.tlsNames);
+}
+
+function targetOf(host: Host): { host: string; port: number } | { path: string } {
+  return host.isPipe ? { path: host.address } : { host: host.address, port: host.port };
+}
+
+// A resource the client accepted may still warm: only what serves is active.
+function dumpOf(view: ResourceView, kind: ResourceKind, proxy: RunningProxy): ResourceDump {
+  const isWarming =
+    (kind === 'cluster' && !proxy.clusters.isWarm(view.name)) ||
+    (kind === 'listener' && proxy.listeners.warmingNames().includes(view.name));
+  return { ...view, stage: isWarming ? 'warming' : 'active' };
+}
