@@ -34,8 +34,11 @@ export const metadataSchema = z.strictObject({
   creationTimestamp: z.string().optional(),
   deletionTimestamp: z.string().optional(),
   deletionGracePeriodSeconds: z.int().optional(),
-  finalizers: z.array(z.string()).optional(),
-  ownerReferences: z.array(ownerReference).optional(),
+  finalizers: z.array(z.string()).meta({ 'x-kubernetes-patch-strategy': 'merge' }).optional(),
+  ownerReferences: z
+    .array(ownerReference)
+    .meta({ 'x-kubernetes-patch-strategy': 'merge', 'x-kubernetes-patch-merge-key': 'uid' })
+    .optional(),
   managedFields: z.array(z.record(z.string(), z.unknown())).optional(),
   selfLink: z.string().optional(),
 });

@@ -16,7 +16,10 @@ const servicePort = z.strictObject({
 });
 
 const serviceSpec = z.strictObject({
-  ports: z.array(servicePort).optional(),
+  ports: z
+    .array(servicePort)
+    .meta({ 'x-kubernetes-patch-strategy': 'merge', 'x-kubernetes-patch-merge-key': 'port' })
+    .optional(),
   selector: labelsField.optional(),
   type: z.enum(['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName']).optional(),
   clusterIP: z.string().optional(),

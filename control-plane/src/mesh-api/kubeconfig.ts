@@ -19,7 +19,13 @@ export function formatKubeconfig(options: KubeconfigOptions): string {
     kind: 'Config',
     'current-context': name,
     clusters: [
-      { name, cluster: { server: options.server, 'certificate-authority-data': Buffer.from(options.authority).toString('base64') } },
+      {
+        name,
+        cluster: {
+          server: options.server,
+          'certificate-authority-data': Buffer.from(options.authority).toString('base64'),
+        },
+      },
     ],
     users: [{ name, user: { tokenFile: options.tokenFile } }],
     contexts: [{ name, context: { cluster: name, user: name, namespace: options.namespace } }],

@@ -180,10 +180,12 @@ function send(message: IncomingMessage, response: ServerResponse, reply: Reply):
     reply.stream(response);
     return;
   }
-  const isText = typeof reply.body === 'string';
-  const text = isText ? String(reply.body) : `${JSON.stringify(reply.body ?? {})}\n`;
+  const isRaw = typeof reply.body === 'string' || Buffer.isBuffer(reply.body);
+  const bytes = isRaw
+    ? Buffer.from(reply.body as string | Buffer)
+    : Buffer.from(`${JSON.stringify(reply.body ?? {})}\n`);
   if (!response.hasHeader('content-type'))
-    response.setHeader('content-type', isText ? 'text/plain; charset=utf-8' : 'application/json');
-  response.setHeader('content-length', Buffer.byteLength(text));
-  response.end(message.method === 'HEAD' ? undefined : text);
+    response.setHeader('content-type', isRaw ? 'text/plain; charset=utf-8' : 'application/json');
+  response.setHeader('content-length', bytes.length);
+  response.end(message.method === 'HEAD' ? undefined : bytes);
 }

@@ -23,6 +23,11 @@ export function openApiRoutes(version: string): readonly Route[] {
     ),
   });
   return [
+    {
+      method: 'GET',
+      path: '/openapi/v2',
+      handle: () => ({ status: 200, body: emptyV2Document(version), headers: { 'content-type': v2Type } }),
+    },
     { method: 'GET', path: '/openapi/v3', handle: () => jsonReply(200, index()) },
     ...[...documents].map(
       ([path, document]): Route => ({
@@ -32,6 +37,18 @@ export function openApiRoutes(version: string): readonly Route[] {
       }),
     ),
   ];
+}
+
+const v2Type = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
+
+/**
+ * kubectl asks for version 2, in protobuf, when version 3 has not told of a kind, and takes a kind it does not find there for one that
+ * it cannot check. An empty document is all that is needed: swagger = 1, info = 2 { title = 1, version = 2 }, paths = 8.
+ */
+function emptyV2Document(version: string): Buffer {
+  const field = (tag: number, content: Buffer) => Buffer.concat([Buffer.from([tag, content.length]), content]);
+  const info = Buffer.concat([field(0x0a, Buffer.from('Weft')), field(0x12, Buffer.from(version.slice(0, 100)))]);
+  return Buffer.concat([field(0x0a, Buffer.from('2.0')), field(0x12, info), field(0x42, Buffer.alloc(0))]);
 }
 
 /** Made on first use: most runs never need it. */

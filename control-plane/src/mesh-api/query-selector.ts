@@ -43,7 +43,15 @@ export function parseFieldSelector(text: string): SelectorResult {
 
 /** Commas part requirements, but not inside parentheses. */
 function splitRequirements(text: string): readonly string[] {
-  return (text.match(/(?:[^,(]|\([^)]*\))+/g) ?? []).map((part) => part.trim()).filter((part) => part !== '');
+  const parts: string[] = [''];
+  let depth = 0;
+  for (const character of text) {
+    if (character === '(') depth++;
+    if (character === ')') depth--;
+    if (character === ',' && depth === 0) parts.push('');
+    else parts[parts.length - 1] += character;
+  }
+  return parts.map((part) => part.trim()).filter((part) => part !== '');
 }
 
 function labelRequirement(text: string): Predicate | null {

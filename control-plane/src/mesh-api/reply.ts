@@ -3,7 +3,7 @@
 import type { ServerResponse } from 'node:http';
 import { formatIssue, type Issue } from '@weft/lib/issue';
 
-/** An answer. `stream` writes the body itself and ends it. */
+/** An answer: text and bytes go out as they are, anything else as JSON. `stream` writes the body itself and ends it. */
 export interface Reply {
   readonly status: number;
   readonly body?: unknown;

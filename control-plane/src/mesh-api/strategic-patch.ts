@@ -5,10 +5,8 @@ import { isMapping } from './json-patch.ts';
 /** Keys of the lists of core kinds that merge; all other lists are replaced. `''` is a list of plain values. */
 const mergeKeys: Readonly<Record<string, string>> = {
   'spec.ports': 'port',
-  'spec.externalIPs': '',
   'metadata.finalizers': '',
   'metadata.ownerReferences': 'uid',
-  'spec.finalizers': '',
 };
 
 /** Merges by the lists' keys; understands `$patch`, `$deleteFromPrimitiveList`, `$setElementOrder` and `$retainKeys`. */
