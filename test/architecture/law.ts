@@ -43,7 +43,7 @@ export const importExceptions: Readonly<Record<string, string>> = {};
 
 /** Modules that translate/ may use though they can do I/O: `importing file → module`. */
 export const pureExceptions: Readonly<Record<string, string>> = {
-  'control-plane/src/translate/rbac-value.ts → node:net': 'isIP only reads text',
+  'control-plane/src/translate/authorization/rbac-value.ts → node:net': 'isIP only reads text',
 };
 
 /** Folders of the proxy in which a request's code runs. */

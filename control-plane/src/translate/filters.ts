@@ -2,9 +2,9 @@
 
 import type { envoy, google } from '@weft/api/xds/types';
 import { packAny } from '@weft/lib/protobuf/codec';
-import { faultFilterName } from './fault-injection.ts';
 import { adsSource, durationOf, noTimeout } from './message.ts';
-import type { TcpTarget } from './tcp-target.ts';
+import { faultFilterName } from './route/fault-injection.ts';
+import type { TcpTarget } from './route/tcp-target.ts';
 
 export type HttpFilter = envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter;
 export type NetworkFilter = envoy.config.listener.v3.Filter;

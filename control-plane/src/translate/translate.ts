@@ -1,13 +1,13 @@
 // The model as one proxy is to have it. Pure: the same mesh and node always give the same messages.
 
 import type { MeshModel } from '../model/mesh.ts';
-import { endpointAssignments } from './endpoints.ts';
-import { gatewaySnapshot } from './gateway.ts';
+import { endpointAssignments } from './cluster/endpoints.ts';
+import { gatewaySnapshot } from './gateway/gateway.ts';
 import type { ProxyNode } from './proxy-node.ts';
 import { Reach } from './reach.ts';
 import { referencedSecrets } from './referenced-cluster.ts';
 import { namedSecrets } from './secrets.ts';
-import { sidecarSnapshot } from './sidecar.ts';
+import { sidecarSnapshot } from './sidecar/sidecar.ts';
 import { byName, type ClusterLoadAssignment, type ConfigSnapshot, type EndpointSnapshot } from './snapshot.ts';
 
 /** Listeners, routes, clusters and secrets of a proxy. */

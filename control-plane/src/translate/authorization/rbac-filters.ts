@@ -2,10 +2,10 @@
 
 import type { envoy } from '@weft/api/xds/types';
 import { packAny } from '@weft/lib/protobuf/codec';
-import type { AuthorizationItem, WorkloadAuthorization } from '../model/authorization.ts';
-import { originOf } from '../model/sourced.ts';
-import type { HttpFilter, NetworkFilter } from './filters.ts';
-import { jsonOrigin } from './origin-metadata.ts';
+import type { AuthorizationItem, WorkloadAuthorization } from '../../model/authorization.ts';
+import { originOf } from '../../model/sourced.ts';
+import type { HttpFilter, NetworkFilter } from '../filters.ts';
+import { jsonOrigin } from '../origin-metadata.ts';
 import { type RuleContext, rulePolicy } from './rbac-rule.ts';
 
 type RBAC = envoy.config.rbac.v3.RBAC;

@@ -1,17 +1,17 @@
 // The routes of a virtual host: those of its VirtualServices in order, or one straight to the service.
 
 import type { envoy } from '@weft/api/xds/types';
-import type { MeshPort, MeshService } from '../model/service.ts';
-import { originOf } from '../model/sourced.ts';
-import type { VirtualServiceItem } from '../model/virtual-service.ts';
-import { outboundCluster } from './cluster-name.ts';
+import type { MeshPort, MeshService } from '../../model/service.ts';
+import { originOf } from '../../model/sourced.ts';
+import type { VirtualServiceItem } from '../../model/virtual-service.ts';
+import { outboundCluster } from '../cluster-name.ts';
+import { noTimeout } from '../message.ts';
+import { originMetadata } from '../origin-metadata.ts';
+import type { Reach } from '../reach.ts';
 import { faultConfig } from './fault-injection.ts';
 import { hashPolicies } from './hash-policy.ts';
 import { type ActionContext, routeAction } from './http-action.ts';
 import { isApplicable, isCatchAll, matchAll, routeMatch } from './http-match.ts';
-import { noTimeout } from './message.ts';
-import { originMetadata } from './origin-metadata.ts';
-import type { Reach } from './reach.ts';
 import { retryPolicy } from './retry-policy.ts';
 
 type Route = envoy.config.route.v3.Route;

@@ -2,8 +2,8 @@
 
 import type { ConsistentHash } from '@weft/api/resource/load-balancer';
 import type { envoy } from '@weft/api/xds/types';
-import { durationOf } from './message.ts';
-import type { MissingTarget, Reach, Target } from './reach.ts';
+import { durationOf } from '../message.ts';
+import type { MissingTarget, Reach, Target } from '../reach.ts';
 import { effectivePolicy } from './traffic-policy.ts';
 
 type HashPolicy = envoy.config.route.v3.RouteAction.HashPolicy;

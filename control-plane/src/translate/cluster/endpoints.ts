@@ -1,13 +1,13 @@
 // Endpoints of clusters, grouped by locality. Made alone when nothing but endpoints changed.
 
 import type { envoy } from '@weft/api/xds/types';
-import type { Endpoint } from '../model/endpoint.ts';
-import { outboundCluster } from './cluster-name.ts';
+import type { Endpoint } from '../../model/endpoint.ts';
+import { outboundCluster } from '../cluster-name.ts';
+import { socketAddress } from '../message.ts';
+import { weftMetadataKey } from '../origin-metadata.ts';
+import type { Reach } from '../reach.ts';
+import type { ClusterLoadAssignment } from '../snapshot.ts';
 import { tlsModeKey } from './cluster-tls.ts';
-import { socketAddress } from './message.ts';
-import { weftMetadataKey } from './origin-metadata.ts';
-import type { Reach } from './reach.ts';
-import type { ClusterLoadAssignment } from './snapshot.ts';
 
 type LbEndpoint = envoy.config.endpoint.v3.LbEndpoint;
 type LocalityLbEndpoints = envoy.config.endpoint.v3.LocalityLbEndpoints;

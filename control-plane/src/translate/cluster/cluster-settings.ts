@@ -2,9 +2,9 @@
 
 import type { LoadBalancer } from '@weft/api/resource/load-balancer';
 import type { envoy } from '@weft/api/xds/types';
-import { durationOf } from './message.ts';
-import type { Cluster } from './snapshot.ts';
-import type { PolicyBlocks } from './traffic-policy.ts';
+import { durationOf } from '../message.ts';
+import type { PolicyBlocks } from '../route/traffic-policy.ts';
+import type { Cluster } from '../snapshot.ts';
 
 type Thresholds = envoy.config.cluster.v3.CircuitBreakers.Thresholds;
 type OutlierDetection = envoy.config.cluster.v3.OutlierDetection;

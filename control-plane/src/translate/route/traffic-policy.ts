@@ -1,7 +1,7 @@
 // The traffic policy in force for one port of one subset: port-level settings replace the subset's, which replace the host's, block by block.
 
 import type { PortTrafficPolicy, TrafficPolicy } from '@weft/api/resource/traffic-policy';
-import type { EffectiveRule } from '../model/destination-rule.ts';
+import type { EffectiveRule } from '../../model/destination-rule.ts';
 
 export type PolicyBlocks = Pick<
   TrafficPolicy,

@@ -2,11 +2,11 @@
 
 import type { ClientTls } from '@weft/api/resource/traffic-policy';
 import type { envoy } from '@weft/api/xds/types';
-import type { Endpoint } from '../model/endpoint.ts';
-import { clusterSni } from './cluster-name.ts';
-import type { Target } from './reach.ts';
-import type { Cluster } from './snapshot.ts';
-import { meshAlpn, meshUpstreamSocket, rawSocket, sdsSecret, upstreamSocket } from './tls-context.ts';
+import type { Endpoint } from '../../model/endpoint.ts';
+import { clusterSni } from '../cluster-name.ts';
+import type { Target } from '../reach.ts';
+import type { Cluster } from '../snapshot.ts';
+import { meshAlpn, meshUpstreamSocket, rawSocket, sdsSecret, upstreamSocket } from '../tls-context.ts';
 
 type CommonTlsContext = envoy.extensions.transport_sockets.tls.v3.CommonTlsContext;
 type CertificateValidationContext = envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext;

@@ -1,18 +1,18 @@
 // Virtual hosts of a sidecar's routes: one per service port, under every name by which the caller may call it.
 
 import type { envoy } from '@weft/api/xds/types';
-import { isHttp } from '../model/protocol.ts';
-import { type MeshPort, type MeshService, serviceNames } from '../model/service.ts';
-import { findVirtualService, meshGateway, type VirtualServiceItem } from '../model/virtual-service.ts';
-import { passthroughCluster } from './cluster-name.ts';
+import { isHttp } from '../../model/protocol.ts';
+import { type MeshPort, type MeshService, serviceNames } from '../../model/service.ts';
+import { findVirtualService, meshGateway, type VirtualServiceItem } from '../../model/virtual-service.ts';
+import { passthroughCluster } from '../cluster-name.ts';
+import { noTimeout } from '../message.ts';
+import { originMetadata } from '../origin-metadata.ts';
+import type { Reach } from '../reach.ts';
 import { overwrite } from './header-changes.ts';
 import type { ActionContext } from './http-action.ts';
 import type { MatchContext } from './http-match.ts';
 import { matchAll } from './http-match.ts';
 import { defaultRoute, virtualServiceRoutes } from './http-route.ts';
-import { noTimeout } from './message.ts';
-import { originMetadata } from './origin-metadata.ts';
-import type { Reach } from './reach.ts';
 
 export type VirtualHost = envoy.config.route.v3.VirtualHost;
 export type Route = envoy.config.route.v3.Route;

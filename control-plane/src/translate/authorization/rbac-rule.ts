@@ -7,7 +7,7 @@ import type {
   AuthorizationSource,
 } from '@weft/api/resource/authorization-policy';
 import type { envoy } from '@weft/api/xds/types';
-import type { MeshSettings } from '../model/settings.ts';
+import type { MeshSettings } from '../../model/settings.ts';
 import {
   headerMatcher,
   hostMatcher,

@@ -1,18 +1,18 @@
 // The listener of one bound port of a gateway: one chain for plain HTTP or TCP, one per server name for TLS.
 
 import type { envoy } from '@weft/api/xds/types';
-import { hostCovers } from '../model/host.ts';
-import { blackHoleCluster } from './cluster-name.ts';
-import { connectionManager, faultFilter, routerFilter, tcpProxy, tlsInspector } from './filters.ts';
-import { type OfferedServer, routeTableName, serverKind } from './gateway.ts';
+import { hostCovers } from '../../model/host.ts';
+import { blackHoleCluster } from '../cluster-name.ts';
+import { connectionManager, faultFilter, routerFilter, tcpProxy, tlsInspector } from '../filters.ts';
+import { socketAddress } from '../message.ts';
+import { originMetadata } from '../origin-metadata.ts';
+import type { Reach } from '../reach.ts';
+import { isApplicable, type MatchContext } from '../route/http-match.ts';
+import { type TcpTarget, tcpTarget, tlsRuleTarget } from '../route/tcp-target.ts';
+import type { Listener } from '../snapshot.ts';
 import { boundServices, commonHosts } from './gateway-route.ts';
 import { serverSocket } from './gateway-tls.ts';
-import { isApplicable, type MatchContext } from './http-match.ts';
-import { socketAddress } from './message.ts';
-import { originMetadata } from './origin-metadata.ts';
-import type { Reach } from './reach.ts';
-import type { Listener } from './snapshot.ts';
-import { type TcpTarget, tcpTarget, tlsRuleTarget } from './tcp-target.ts';
+import { type OfferedServer, routeTableName, serverKind } from './offered-server.ts';
 
 type FilterChain = envoy.config.listener.v3.FilterChain;
 

@@ -1,39 +1,14 @@
 // All that a gateway proxy gets: listeners for the servers of the Gateways it serves, routes of the VirtualServices bound to them.
 
-import type { GatewayServer } from '@weft/api/resource/gateway';
-import type { Origin } from '@weft/lib/issue';
-import { type GatewayItem, gatewaysOf, type OfferedHost, parseOfferedHost } from '../model/gateway.ts';
-import { originOf } from '../model/sourced.ts';
+import { gatewaysOf, parseOfferedHost } from '../../model/gateway.ts';
+import { originOf } from '../../model/sourced.ts';
+import { catchAllClusters, outboundClusters } from '../cluster/outbound-clusters.ts';
+import type { Reach } from '../reach.ts';
+import { referencedClusters } from '../referenced-cluster.ts';
+import { byName, type ConfigSnapshot, type Listener, type RouteConfiguration } from '../snapshot.ts';
 import { gatewayListener } from './gateway-listener.ts';
 import { gatewayRouteTable } from './gateway-route.ts';
-import { catchAllClusters, outboundClusters } from './outbound-clusters.ts';
-import type { Reach } from './reach.ts';
-import { referencedClusters } from './referenced-cluster.ts';
-import { byName, type ConfigSnapshot, type Listener, type RouteConfiguration } from './snapshot.ts';
-
-/** One server of one Gateway, as this proxy offers it. */
-export interface OfferedServer {
-  readonly gateway: GatewayItem;
-  /** `namespace/name`, as VirtualServices bind to it. */
-  readonly gatewayName: string;
-  readonly server: GatewayServer;
-  readonly hosts: readonly OfferedHost[];
-  readonly origin: Origin;
-  readonly bindAddress: string;
-  readonly bindPort: number;
-}
-
-/** What kind of traffic a server takes. */
-export type ServerKind = 'http' | 'https' | 'tls' | 'tcp';
-
-/** HTTP, HTTPS that ends here, TLS that is routed by name (`tls`: passed through or ended to TCP), or TCP. */
-export function serverKind({ port, tls }: GatewayServer): ServerKind {
-  const protocol = port.protocol.toUpperCase();
-  if (protocol === 'TCP' || protocol === 'MONGO') return tls === undefined ? 'tcp' : 'tls';
-  if (protocol === 'TLS') return 'tls';
-  if (protocol !== 'HTTPS') return 'http';
-  return tls?.mode === 'PASSTHROUGH' || tls?.mode === 'AUTO_PASSTHROUGH' ? 'tls' : 'https';
-}
+import { type OfferedServer, routeTableName, serverKind } from './offered-server.ts';
 
 export function gatewaySnapshot(reach: Reach): Omit<ConfigSnapshot, 'secrets'> {
   const byPort = new Map<string, OfferedServer[]>();
@@ -75,12 +50,6 @@ function offeredServers(reach: Reach): OfferedServer[] {
       bindPort: mapping?.[String(server.port.number)] ?? server.port.number,
     })),
   );
-}
-
-/** The table of a plain HTTP port is shared by its servers; each HTTPS server has its own. */
-export function routeTableName({ server, gatewayName, bindPort }: OfferedServer): string {
-  if (serverKind(server) === 'http') return `http.${bindPort}`;
-  return `https.${server.port.number}.${server.port.name}.${gatewayName.split('/').reverse().join('.')}`;
 }
 
 function routeTables(servers: readonly OfferedServer[]): { name: string; servers: OfferedServer[] }[] {

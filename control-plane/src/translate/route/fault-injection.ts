@@ -3,7 +3,7 @@
 import type { HttpFault } from '@weft/api/resource/http-route';
 import type { envoy, google } from '@weft/api/xds/types';
 import { packAny } from '@weft/lib/protobuf/codec';
-import { durationOf, fractionOf } from './message.ts';
+import { durationOf, fractionOf } from '../message.ts';
 
 type HTTPFault = envoy.extensions.filters.http.fault.v3.HTTPFault;
 

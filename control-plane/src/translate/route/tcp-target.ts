@@ -2,15 +2,15 @@
 
 import type { RouteDestination } from '@weft/api/resource/virtual-service';
 import type { Origin } from '@weft/lib/issue';
-import { hostCovers } from '../model/host.ts';
-import { isTls } from '../model/protocol.ts';
-import type { MeshPort, MeshService } from '../model/service.ts';
-import { originOf } from '../model/sourced.ts';
-import { findVirtualService, type VirtualServiceItem } from '../model/virtual-service.ts';
-import { blackHoleCluster, outboundCluster } from './cluster-name.ts';
+import { hostCovers } from '../../model/host.ts';
+import { isTls } from '../../model/protocol.ts';
+import type { MeshPort, MeshService } from '../../model/service.ts';
+import { originOf } from '../../model/sourced.ts';
+import { findVirtualService, type VirtualServiceItem } from '../../model/virtual-service.ts';
+import { blackHoleCluster, outboundCluster } from '../cluster-name.ts';
+import type { Reach } from '../reach.ts';
 import { clusterOf } from './http-action.ts';
 import { isApplicable, type MatchContext } from './http-match.ts';
-import type { Reach } from './reach.ts';
 
 /** Clusters with their weights, at least one; the resource that says so. */
 export interface TcpTarget {

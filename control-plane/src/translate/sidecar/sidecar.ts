@@ -1,9 +1,9 @@
 // All that a sidecar gets: in the local mesh by explicit capture, elsewhere in Istio's shape.
 
-import { isHttp } from '../model/protocol.ts';
-import type { MeshPort, MeshService } from '../model/service.ts';
-import { type CaptureResources, captureResources } from './capture.ts';
-import { passthroughCluster } from './cluster-name.ts';
+import { isHttp } from '../../model/protocol.ts';
+import type { MeshPort, MeshService } from '../../model/service.ts';
+import { catchAllClusters, outboundClusters } from '../cluster/outbound-clusters.ts';
+import { passthroughCluster } from '../cluster-name.ts';
 import {
   connectionManager,
   faultFilter,
@@ -13,16 +13,13 @@ import {
   routerFilter,
   tcpProxy,
   tlsInspector,
-} from './filters.ts';
-import { type InboundResources, localInbound, virtualInbound } from './inbound.ts';
-import { socketAddress } from './message.ts';
-import { originMetadata } from './origin-metadata.ts';
-import { catchAllClusters, outboundClusters } from './outbound-clusters.ts';
-import type { WeftLocal } from './proxy-node.ts';
-import type { Reach } from './reach.ts';
-import { byName, type ConfigSnapshot, type Listener, type RouteConfiguration } from './snapshot.ts';
-import { serviceTarget, type TcpTarget } from './tcp-target.ts';
-import { effectivePolicy } from './traffic-policy.ts';
+} from '../filters.ts';
+import { socketAddress } from '../message.ts';
+import { originMetadata } from '../origin-metadata.ts';
+import type { WeftLocal } from '../proxy-node.ts';
+import type { Reach } from '../reach.ts';
+import { serviceTarget, type TcpTarget } from '../route/tcp-target.ts';
+import { effectivePolicy } from '../route/traffic-policy.ts';
 import {
   extraHosts,
   extraVirtualHost,
@@ -32,7 +29,10 @@ import {
   sidecarContext,
   type VirtualHost,
   withoutRepeatedDomains,
-} from './virtual-host.ts';
+} from '../route/virtual-host.ts';
+import { byName, type ConfigSnapshot, type Listener, type RouteConfiguration } from '../snapshot.ts';
+import { type CaptureResources, captureResources } from './capture.ts';
+import { type InboundResources, localInbound, virtualInbound } from './inbound.ts';
 
 export function sidecarSnapshot(reach: Reach): Omit<ConfigSnapshot, 'secrets'> {
   const { local } = reach.caller;

@@ -2,12 +2,12 @@
 
 import type { HttpRedirect, HttpRewrite, HttpRoute, HttpRouteDestination } from '@weft/api/resource/http-route';
 import type { envoy } from '@weft/api/xds/types';
-import { blackHoleCluster } from './cluster-name.ts';
+import { blackHoleCluster } from '../cluster-name.ts';
+import { durationOf, escapeRegex, noTimeout } from '../message.ts';
+import type { MissingTarget, Reach, Target } from '../reach.ts';
 import { hashPolicies } from './hash-policy.ts';
 import { type HeaderFields, headerFields, hostOverride } from './header-changes.ts';
 import type { MatchContext } from './http-match.ts';
-import { durationOf, escapeRegex, noTimeout } from './message.ts';
-import type { MissingTarget, Reach, Target } from './reach.ts';
 import { retryPolicy } from './retry-policy.ts';
 
 type Route = envoy.config.route.v3.Route;

@@ -1,18 +1,18 @@
 // The listeners and clusters in front of a workload itself.
 
 import type { envoy } from '@weft/api/xds/types';
-import { endpointKey } from '../model/endpoint.ts';
-import { labelsFit } from '../model/host.ts';
-import type { MeshModel } from '../model/mesh.ts';
-import type { MeshPort, MeshService } from '../model/service.ts';
-import { inboundCluster } from './cluster-name.ts';
-import { httpInspector, type ListenerFilter, originalDestination, tcpProxy, tlsInspector } from './filters.ts';
+import { endpointKey } from '../../model/endpoint.ts';
+import { labelsFit } from '../../model/host.ts';
+import type { MeshModel } from '../../model/mesh.ts';
+import type { MeshPort, MeshService } from '../../model/service.ts';
+import { type PortAuthorization, policyOrigins } from '../authorization/rbac-filters.ts';
+import { inboundCluster } from '../cluster-name.ts';
+import { httpInspector, type ListenerFilter, originalDestination, tcpProxy, tlsInspector } from '../filters.ts';
+import { socketAddress } from '../message.ts';
+import { weftMetadataKey } from '../origin-metadata.ts';
+import type { LocalInbound, ProxyNode } from '../proxy-node.ts';
+import type { Cluster, Listener } from '../snapshot.ts';
 import { type FilterChain, inboundChains } from './inbound-chains.ts';
-import { socketAddress } from './message.ts';
-import { weftMetadataKey } from './origin-metadata.ts';
-import type { LocalInbound, ProxyNode } from './proxy-node.ts';
-import { type PortAuthorization, policyOrigins } from './rbac-filters.ts';
-import type { Cluster, Listener } from './snapshot.ts';
 
 export interface InboundResources {
   readonly listeners: readonly Listener[];

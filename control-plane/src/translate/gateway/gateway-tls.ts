@@ -2,10 +2,10 @@
 
 import type { GatewayTls } from '@weft/api/resource/gateway';
 import type { envoy } from '@weft/api/xds/types';
-import type { OfferedServer } from './gateway.ts';
-import type { Reach } from './reach.ts';
-import { gatewaySecretName } from './secrets.ts';
-import { downstreamSocket, meshDownstreamSocket, sdsSecret } from './tls-context.ts';
+import type { Reach } from '../reach.ts';
+import { gatewaySecretName } from '../secrets.ts';
+import { downstreamSocket, meshDownstreamSocket, sdsSecret } from '../tls-context.ts';
+import type { OfferedServer } from './offered-server.ts';
 
 type CommonTlsContext = envoy.extensions.transport_sockets.tls.v3.CommonTlsContext;
 type CertificateValidationContext = envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext;

@@ -2,18 +2,18 @@
 
 import type { envoy } from '@weft/api/xds/types';
 import type { Origin } from '@weft/lib/issue';
-import type { Endpoint } from '../model/endpoint.ts';
-import { isHttp } from '../model/protocol.ts';
-import type { MeshPort, MeshService } from '../model/service.ts';
-import { blackHoleCluster, outboundCluster, passthroughCluster } from './cluster-name.ts';
+import type { Endpoint } from '../../model/endpoint.ts';
+import { isHttp } from '../../model/protocol.ts';
+import type { MeshPort, MeshService } from '../../model/service.ts';
+import { blackHoleCluster, outboundCluster, passthroughCluster } from '../cluster-name.ts';
+import { adsSource } from '../message.ts';
+import { originMetadata } from '../origin-metadata.ts';
+import type { Reach, Target } from '../reach.ts';
+import { effectivePolicy } from '../route/traffic-policy.ts';
+import type { Cluster } from '../snapshot.ts';
 import { clusterSettings } from './cluster-settings.ts';
 import { clusterTls, type SpokenProtocol } from './cluster-tls.ts';
 import { loadAssignment } from './endpoints.ts';
-import { adsSource } from './message.ts';
-import { originMetadata } from './origin-metadata.ts';
-import type { Reach, Target } from './reach.ts';
-import type { Cluster } from './snapshot.ts';
-import { effectivePolicy } from './traffic-policy.ts';
 import { upstreamProtocolOptions, usesHttp2 } from './upstream-protocol.ts';
 
 /** Clusters of all services in reach, and the two for what is no service. */

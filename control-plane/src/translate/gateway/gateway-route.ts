@@ -1,14 +1,14 @@
 // The route table of a gateway's HTTP servers: a virtual host per host, its routes from every VirtualService bound to it.
 
 import type { envoy } from '@weft/api/xds/types';
-import { bySpecificity, hostIntersection, isVisible } from '../model/host.ts';
-import type { VirtualServiceItem } from '../model/virtual-service.ts';
-import type { OfferedServer } from './gateway.ts';
-import { isCatchAll } from './http-match.ts';
-import { virtualServiceRoutes } from './http-route.ts';
-import { originMetadata } from './origin-metadata.ts';
-import type { Reach } from './reach.ts';
-import type { RouteConfiguration } from './snapshot.ts';
+import { bySpecificity, hostIntersection, isVisible } from '../../model/host.ts';
+import type { VirtualServiceItem } from '../../model/virtual-service.ts';
+import { originMetadata } from '../origin-metadata.ts';
+import type { Reach } from '../reach.ts';
+import { isCatchAll } from '../route/http-match.ts';
+import { virtualServiceRoutes } from '../route/http-route.ts';
+import type { RouteConfiguration } from '../snapshot.ts';
+import type { OfferedServer } from './offered-server.ts';
 
 type Route = envoy.config.route.v3.Route;
 type VirtualHost = envoy.config.route.v3.VirtualHost;

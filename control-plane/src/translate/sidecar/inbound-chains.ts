@@ -1,8 +1,9 @@
 // Filter chains in front of a workload's port: mutual TLS as its PeerAuthentication asks, its AuthorizationPolicies, then the application.
 
 import type { envoy } from '@weft/api/xds/types';
-import { isHttp, type Protocol } from '../model/protocol.ts';
-import type { SettledMutualTls } from '../model/settings.ts';
+import { isHttp, type Protocol } from '../../model/protocol.ts';
+import type { SettledMutualTls } from '../../model/settings.ts';
+import { httpRbacFilters, networkRbacFilters, type PortAuthorization } from '../authorization/rbac-filters.ts';
 import {
   connectionManager,
   httpInspector,
@@ -12,11 +13,10 @@ import {
   routerFilter,
   tcpProxy,
   tlsInspector,
-} from './filters.ts';
-import { matchAll } from './http-match.ts';
-import { noTimeout } from './message.ts';
-import { httpRbacFilters, networkRbacFilters, type PortAuthorization } from './rbac-filters.ts';
-import { meshAlpn, meshAlpnMarkers, meshDownstreamSocket } from './tls-context.ts';
+} from '../filters.ts';
+import { noTimeout } from '../message.ts';
+import { matchAll } from '../route/http-match.ts';
+import { meshAlpn, meshAlpnMarkers, meshDownstreamSocket } from '../tls-context.ts';
 
 export type FilterChain = envoy.config.listener.v3.FilterChain;
 type FilterChainMatch = envoy.config.listener.v3.FilterChainMatch;

@@ -5,7 +5,7 @@ import type { HttpRetry } from '@weft/api/resource/http-route';
 import type { envoy } from '@weft/api/xds/types';
 import { packAny } from '@weft/lib/protobuf/codec';
 import { durationFromMs } from '@weft/lib/protobuf/duration';
-import { durationOf } from './message.ts';
+import { durationOf } from '../message.ts';
 
 type RetryPolicy = envoy.config.route.v3.RetryPolicy;
 

@@ -2,9 +2,9 @@
 
 import type { HttpMatch, StringMatch } from '@weft/api/resource/http-route';
 import type { envoy } from '@weft/api/xds/types';
-import { labelsFit } from '../model/host.ts';
-import { resolveGateways } from '../model/virtual-service.ts';
-import { isEmptyMatch, stringMatcher } from './message.ts';
+import { labelsFit } from '../../model/host.ts';
+import { resolveGateways } from '../../model/virtual-service.ts';
+import { isEmptyMatch, stringMatcher } from '../message.ts';
 
 type RouteMatch = envoy.config.route.v3.RouteMatch;
 type HeaderMatcher = envoy.config.route.v3.HeaderMatcher;

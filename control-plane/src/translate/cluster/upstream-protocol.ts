@@ -2,9 +2,9 @@
 
 import type { envoy, google } from '@weft/api/xds/types';
 import { packAny } from '@weft/lib/protobuf/codec';
-import { isHttp, isHttp2, type Protocol } from '../model/protocol.ts';
-import { durationOf } from './message.ts';
-import type { PolicyBlocks } from './traffic-policy.ts';
+import { isHttp, isHttp2, type Protocol } from '../../model/protocol.ts';
+import { durationOf } from '../message.ts';
+import type { PolicyBlocks } from '../route/traffic-policy.ts';
 
 type HttpProtocolOptions = envoy.extensions.upstreams.http.v3.HttpProtocolOptions;
 

@@ -2,7 +2,7 @@
 
 import { isIP } from 'node:net';
 import type { envoy } from '@weft/api/xds/types';
-import { escapeRegex } from './message.ts';
+import { escapeRegex } from '../message.ts';
 
 type StringMatcher = envoy.type.matcher.v3.StringMatcher;
 type HeaderMatcher = envoy.config.route.v3.HeaderMatcher;

@@ -2,9 +2,9 @@
 // docs/decisions/0005-explicit-capture.md draws the whole.
 
 import type { envoy } from '@weft/api/xds/types';
-import { isHttp } from '../model/protocol.ts';
-import type { MeshPort, MeshService } from '../model/service.ts';
-import { blackHoleCluster, passthroughCluster } from './cluster-name.ts';
+import { isHttp } from '../../model/protocol.ts';
+import type { MeshPort, MeshService } from '../../model/service.ts';
+import { blackHoleCluster, passthroughCluster } from '../cluster-name.ts';
 import {
   captureAuthFilter,
   connectionManager,
@@ -14,13 +14,12 @@ import {
   routerFilter,
   tcpProxy,
   tlsInspector,
-} from './filters.ts';
-import { matchAll } from './http-match.ts';
-import { noTimeout, socketAddress } from './message.ts';
-import { originMetadata } from './origin-metadata.ts';
-import type { Reach } from './reach.ts';
-import type { Cluster, Listener, RouteConfiguration } from './snapshot.ts';
-import { serviceTarget, type TcpTarget } from './tcp-target.ts';
+} from '../filters.ts';
+import { noTimeout, socketAddress } from '../message.ts';
+import { originMetadata } from '../origin-metadata.ts';
+import type { Reach } from '../reach.ts';
+import { matchAll } from '../route/http-match.ts';
+import { serviceTarget, type TcpTarget } from '../route/tcp-target.ts';
 import {
   extraHosts,
   extraVirtualHost,
@@ -32,7 +31,8 @@ import {
   toOwnDestination,
   type VirtualHost,
   withoutRepeatedDomains,
-} from './virtual-host.ts';
+} from '../route/virtual-host.ts';
+import type { Cluster, Listener, RouteConfiguration } from '../snapshot.ts';
 
 type RouteAction = envoy.config.route.v3.RouteAction;
 

@@ -1,0 +1,35 @@
+// One server of one Gateway, as one proxy offers it.
+
+import type { GatewayServer } from '@weft/api/resource/gateway';
+import type { Origin } from '@weft/lib/issue';
+import type { GatewayItem, OfferedHost } from '../../model/gateway.ts';
+
+/** One server of one Gateway, as this proxy offers it. */
+export interface OfferedServer {
+  readonly gateway: GatewayItem;
+  /** `namespace/name`, as VirtualServices bind to it. */
+  readonly gatewayName: string;
+  readonly server: GatewayServer;
+  readonly hosts: readonly OfferedHost[];
+  readonly origin: Origin;
+  readonly bindAddress: string;
+  readonly bindPort: number;
+}
+
+/** What kind of traffic a server takes. */
+export type ServerKind = 'http' | 'https' | 'tls' | 'tcp';
+
+/** HTTP, HTTPS that ends here, TLS that is routed by name (`tls`: passed through or ended to TCP), or TCP. */
+export function serverKind({ port, tls }: GatewayServer): ServerKind {
+  const protocol = port.protocol.toUpperCase();
+  if (protocol === 'TCP' || protocol === 'MONGO') return tls === undefined ? 'tcp' : 'tls';
+  if (protocol === 'TLS') return 'tls';
+  if (protocol !== 'HTTPS') return 'http';
+  return tls?.mode === 'PASSTHROUGH' || tls?.mode === 'AUTO_PASSTHROUGH' ? 'tls' : 'https';
+}
+
+/** The table of a plain HTTP port is shared by its servers; each HTTPS server has its own. */
+export function routeTableName({ server, gatewayName, bindPort }: OfferedServer): string {
+  if (serverKind(server) === 'http') return `http.${bindPort}`;
+  return `https.${server.port.number}.${server.port.name}.${gatewayName.split('/').reverse().join('.')}`;
+}
