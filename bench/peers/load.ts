@@ -1,0 +1,108 @@
+// Drives a port with wrk or h2load, pinned to a core, and reads what they measured.
+
+import { spawn } from 'node:child_process';
+import { createReadStream, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { acceptsTls, type CaseName, loadPath, speaksHttp2, type Task } from './bench-case.ts';
+import { needProgram } from './program.ts';
+
+/** What the client saw. */
+export interface LoadResult {
+  readonly requests: number;
+  readonly failed: number;
+  readonly perSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+/** Throws when a program that a case's load needs is not there. */
+export function needLoadProgram(name: CaseName): void {
+  if (speaksHttp2(name)) needProgram('h2load', 'nghttp2-client');
+  else needProgram('wrk', 'wrk');
+}
+
+function run(core: number, command: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('taskset', ['-c', String(core), ...command], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let text = '';
+    child.stdout.on('data', (chunk: Buffer) => (text += chunk));
+    child.stderr.on('data', (chunk: Buffer) => (text += chunk));
+    child.once('error', reject);
+    child.once('exit', (code) =>
+      code === 0 ? resolve(text) : reject(new Error(`${command[0]} ended with ${code}: ${text}`)),
+    );
+  });
+}
+
+/** Loads the task's port for that long. `direct` loads the backend itself, in plain text. */
+export function runLoad(task: Task, port: number, direct: boolean, core: number, seconds: number): Promise<LoadResult> {
+  if (speaksHttp2(task.name)) return runH2load(task, port, core, seconds);
+  return runWrk(`${acceptsTls(task) && !direct ? 'https' : 'http'}://127.0.0.1:${port}${loadPath}`, core, seconds);
+}
+
+const unitMs: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000, m: 60000 };
+
+async function runWrk(url: string, core: number, seconds: number): Promise<LoadResult> {
+  const program = needProgram('wrk', 'wrk');
+  const text = await run(core, [program, '-t', '1', '-c', '64', '-d', `${seconds}s`, '--latency', url]);
+  const percentile = (name: string): number => {
+    const [, value = 'NaN', unit = 'ms'] = new RegExp(`^\\s*${name}%\\s+([0-9.]+)(us|ms|s|m)$`, 'm').exec(text) ?? [];
+    return Number(value) * (unitMs[unit] ?? Number.NaN);
+  };
+  const total = /([0-9]+) requests in ([0-9.]+)(s|m),/.exec(text);
+  if (total === null) throw new Error(`wrk said something unexpected: ${text}`);
+  const requests = Number(total[1]);
+  const duration = Number(total[2]) * (total[3] === 'm' ? 60 : 1);
+  const socketErrors =
+    /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(text)?.slice(1) ?? [];
+  const otherAnswers = Number(/Non-2xx or 3xx responses: (\d+)/.exec(text)?.[1] ?? 0);
+  const failed = socketErrors.reduce((sum, count) => sum + Number(count), otherAnswers);
+  return { requests, failed, perSecond: requests / duration, p50Ms: percentile('50'), p99Ms: percentile('99') };
+}
+
+// Its summary has no percentiles; the log has a line for each request: start, status, duration, in microseconds.
+async function runH2load(task: Task, port: number, core: number, seconds: number): Promise<LoadResult> {
+  const program = needProgram('h2load', 'nghttp2-client');
+  const log = join(task.folder, 'h2load.log');
+  rmSync(log, { force: true });
+  const shape = ['-t', '1', '-c', '16', '-m', '32', '-D', String(seconds), '--log-file', log];
+  const url = `http://127.0.0.1:${port}${loadPath}`;
+  const text = await run(core, [program, ...shape, ...grpcWords(task), url]);
+  const counts =
+    /requests: \d+ total, \d+ started, \d+ done, (\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout/.exec(
+      text,
+    );
+  const rate = /finished in [^,]+, ([0-9.]+) req\/s/.exec(text);
+  if (counts === null || rate === null) throw new Error(`h2load said something unexpected: ${text}`);
+  const [, succeeded = 0, failed = 0, errored = 0, timedOut = 0] = counts.map(Number);
+  const times = await readDurations(log);
+  return {
+    requests: succeeded,
+    failed: failed + errored + timedOut,
+    perSecond: Number(rate[1]),
+    p50Ms: percentileOf(times, 0.5),
+    p99Ms: percentileOf(times, 0.99),
+  };
+}
+
+function grpcWords(task: Task): string[] {
+  if (task.name !== 'grpc') return [];
+  // One message of 21 bytes: not compressed, its length, its bytes.
+  const message = join(task.folder, 'message.bin');
+  writeFileSync(message, Buffer.concat([Buffer.from([0, 0, 0, 0, 21]), Buffer.alloc(21, 'm')]));
+  return ['-d', message, '-H', 'content-type: application/grpc', '-H', 'te: trailers'];
+}
+
+async function readDurations(log: string): Promise<Float64Array> {
+  const times: number[] = [];
+  for await (const line of createInterface({ input: createReadStream(log) })) {
+    const duration = Number(line.split('\t')[2]);
+    if (Number.isFinite(duration)) times.push(duration / 1000);
+  }
+  return Float64Array.from(times).sort();
+}
+
+function percentileOf(sorted: Float64Array, share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}

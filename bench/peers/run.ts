@@ -1,0 +1,185 @@
+// Proxies side by side on one machine: CPU per request, latency, memory of weft, Envoy, HAProxy and nginx.
+
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, platform, release, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { type CaseName, caseNames } from './bench-case.ts';
+import { makeCertificates } from './certificate.ts';
+import { Child, freePorts } from './child.ts';
+import { needLoadProgram } from './load.ts';
+import { measureDirect, measurePeer, type Stage } from './measure.ts';
+import { envoy } from './peer/envoy.ts';
+import { haproxy } from './peer/haproxy.ts';
+import { nginx } from './peer/nginx.ts';
+import type { Peer } from './peer/peer.ts';
+import { weft } from './peer/weft.ts';
+import { needProgram } from './program.ts';
+import { formatTable, type Row, toJson } from './report.ts';
+
+const peers: readonly Peer[] = [nginx, haproxy, envoy, weft];
+
+const usage = `usage: npm run bench -- peers [options]
+
+  --case LIST      ${caseNames.join(', ')} or all (default http1)
+  --only LIST      direct, ${peers.map(({ name }) => name).join(', ')} (default: all that are found)
+  --rounds N       each peer is measured so often, in turn (default 3)
+  --seconds N      of load in each measurement (default 8)
+  --warmup N       seconds of load before it (default 2)
+  --proxy-core N   core of the proxy (default 0)
+  --load-core N    core of load and backend (default 1)
+  --json FILE      also write every round there
+  --keep           leave configurations and logs where they are, and say where
+`;
+
+const flags = {
+  case: { type: 'string', default: 'http1' },
+  only: { type: 'string' },
+  rounds: { type: 'string', default: '3' },
+  seconds: { type: 'string', default: '8' },
+  warmup: { type: 'string', default: '2' },
+  'proxy-core': { type: 'string', default: '0' },
+  'load-core': { type: 'string', default: '1' },
+  json: { type: 'string' },
+  keep: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const;
+
+interface Plan {
+  readonly cases: readonly CaseName[];
+  readonly peers: readonly Peer[];
+  readonly direct: boolean;
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly warmupSeconds: number;
+  readonly proxyCore: number;
+  readonly loadCore: number;
+  readonly json: string | null;
+  readonly keep: boolean;
+}
+
+function numberOf(flag: string, text: string, least: number): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < least)
+    throw new Error(`--${flag} takes a whole number from ${least}, not '${text}'`);
+  return value;
+}
+
+function listOf<T extends string>(flag: string, text: string, known: readonly T[]): T[] {
+  return text.split(',').map((word) => {
+    const found = known.find((name) => name === word);
+    if (found === undefined) throw new Error(`--${flag} takes ${known.join(', ')}, not '${word}'`);
+    return found;
+  });
+}
+
+function parsePlan(): Plan | null {
+  const { values } = parseArgs({ options: flags });
+  if (values.help) return null;
+  const peerNames = ['direct', ...peers.map(({ name }) => name)];
+  const only = values.only === undefined ? peerNames : listOf('only', values.only, peerNames);
+  return {
+    cases: values.case === 'all' ? caseNames : listOf('case', values.case, caseNames),
+    peers: peers.filter(({ name }) => only.includes(name)),
+    direct: only.includes('direct'),
+    rounds: numberOf('rounds', values.rounds, 1),
+    seconds: numberOf('seconds', values.seconds, 1),
+    warmupSeconds: numberOf('warmup', values.warmup, 0),
+    proxyCore: numberOf('proxy-core', values['proxy-core'], 0),
+    loadCore: numberOf('load-core', values['load-core'], 0),
+    json: values.json ?? null,
+    keep: values.keep,
+  };
+}
+
+// Peers that cannot take part are named once and left out.
+function presentPeers(plan: Plan): Peer[] {
+  return plan.peers.filter((peer) => {
+    const reason = peer.missing();
+    if (reason !== null) console.log(`skipped ${peer.name}: ${reason}`);
+    return reason === null;
+  });
+}
+
+function buildBackend(folder: string): string {
+  const source = fileURLToPath(new URL('./backend/backend.c', import.meta.url));
+  const program = join(folder, 'backend');
+  const compiler = needProgram('cc', 'gcc');
+  execFileSync(compiler, ['-O2', '-D_GNU_SOURCE', '-o', program, source], { stdio: 'inherit' });
+  return program;
+}
+
+async function measureAll(plan: Plan, stage: Stage, rows: Row[], present: readonly Peer[]): Promise<void> {
+  for (const caseName of plan.cases) {
+    const names = [...(plan.direct ? ['direct'] : []), ...present.map(({ name }) => name)];
+    const mine = names.map((peer): Row => ({ caseName, peer, rounds: [], failure: null }));
+    rows.push(...mine);
+    for (let round = 1; round <= plan.rounds; round++) {
+      for (const row of mine) await measureRow(row, round, stage, present);
+    }
+    console.log(formatTable(rows, caseName));
+  }
+}
+
+async function measureRow(row: Row, round: number, stage: Stage, present: readonly Peer[]): Promise<void> {
+  if (row.failure !== null) return;
+  const peer = present.find(({ name }) => name === row.peer);
+  try {
+    const result =
+      peer === undefined ? await measureDirect(stage, row.caseName) : await measurePeer(stage, peer, row.caseName);
+    row.rounds.push(result);
+    const words = `${result.cpuUs.toFixed(1)} µs, p99 ${result.p99Ms.toFixed(2)} ms, ${result.peakMiB.toFixed(0)} MiB`;
+    console.log(
+      `${row.caseName} round ${round} ${row.peer}: ${words}${result.failed > 0 ? `, ${result.failed} FAILED` : ''}`,
+    );
+  } catch (error) {
+    row.failure = error instanceof Error ? error.message : String(error);
+    console.log(`${row.caseName} round ${round} ${row.peer}: failed: ${row.failure}`);
+  }
+}
+
+async function runPlan(plan: Plan, folder: string): Promise<void> {
+  needProgram('taskset', 'util-linux');
+  for (const name of plan.cases) needLoadProgram(name);
+  const [backendPort = 0] = await freePorts(1);
+  const command = [buildBackend(folder), String(backendPort)];
+  const backend = new Child(plan.loadCore, command, join(folder, 'backend.log'), {});
+  const rows: Row[] = [];
+  try {
+    await backend.listening(backendPort, 5000);
+    const { seconds, warmupSeconds, proxyCore, loadCore } = plan;
+    const certificates = makeCertificates(folder);
+    const own = { folder, certificates, backendPort, backendPid: backend.pid };
+    await measureAll(plan, { ...own, seconds, warmupSeconds, proxyCore, loadCore }, rows, presentPeers(plan));
+  } finally {
+    await backend.stop();
+  }
+  const conditions = { seconds: plan.seconds, warmup: plan.warmupSeconds, cpu: cpus()[0]?.model, kernel: release() };
+  if (plan.json !== null) writeFileSync(plan.json, toJson(rows, conditions));
+  if (rows.some(({ failure }) => failure !== null)) process.exitCode = 1;
+}
+
+async function main(): Promise<void> {
+  const plan = parsePlan();
+  if (plan === null) {
+    console.log(usage);
+    return;
+  }
+  if (platform() !== 'linux')
+    throw new Error('this bench reads /proc and pins programs to cores: it runs on Linux only');
+  if (cpus().length <= Math.max(plan.proxyCore, plan.loadCore)) throw new Error('this bench needs two cores');
+  const folder = mkdtempSync(join(tmpdir(), 'weft-peers-'));
+  try {
+    await runPlan(plan, folder);
+  } finally {
+    if (plan.keep) console.log(`\nconfigurations and logs: ${folder}`);
+    else rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 2;
+});
