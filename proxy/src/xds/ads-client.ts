@@ -336,7 +336,7 @@ export class AdsClient {
       const channel = this.byTypeUrl.get(response.typeUrl);
       if (channel === undefined) {
         this.log.warn('The control plane sent a kind of resource that was not asked for', {
-          typeUrl: response.typeUrl,
+          type: response.typeUrl,
         });
         call.send(this.protocol.refuse(response, `${response.typeUrl || 'an empty type'} was not asked for`));
         return;
@@ -416,12 +416,13 @@ export class AdsClient {
     this.applyRouteNames();
   }
 
-  private applyRouteNames(): void {
+  /** `expired` has been kept long enough. */
+  private applyRouteNames(expired: string | null = null): void {
     const routes = this.channels.get('route');
     if (routes === undefined) return;
     const needed = new Map([...this.fixedRoutes, ...this.listenerRoutes]);
     for (const name of routes.wanted) {
-      if (!needed.has(name) && !this.retainedRoutes.has(name)) this.retain(name);
+      if (name !== expired && !needed.has(name) && !this.retainedRoutes.has(name)) this.retain(name);
     }
     for (const name of needed.keys()) this.release(name);
     const wanted = new Set([...needed.keys(), ...this.retainedRoutes.keys()]);
@@ -431,7 +432,7 @@ export class AdsClient {
   private retain(name: string): void {
     const onDue = (): void => {
       this.retainedRoutes.delete(name);
-      this.applyRouteNames();
+      this.applyRouteNames(name);
     };
     this.retainedRoutes.set(name, this.options.clock.start(routeRetentionMs, onDue, undefined));
   }

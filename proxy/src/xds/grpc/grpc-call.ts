@@ -108,6 +108,7 @@ export class GrpcCall {
         ...this.options.metadata,
         [constants.HTTP2_HEADER_METHOD]: 'POST',
         [constants.HTTP2_HEADER_PATH]: this.options.path,
+        [constants.HTTP2_HEADER_AUTHORITY]: this.options.authority,
         [constants.HTTP2_HEADER_SCHEME]: this.options.isTls ? 'https' : 'http',
         'content-type': 'application/grpc',
         'grpc-accept-encoding': 'identity',
