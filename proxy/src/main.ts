@@ -5,7 +5,8 @@ import { messageOf, WeftError } from '@weft/lib/error';
 import { formatIssue, hasErrors, type Issue } from '@weft/lib/issue';
 import { LineWriter } from '@weft/lib/line-writer';
 import { applyComponentLevels, Log, LogControl } from '@weft/lib/log';
-import { loadBootstrap, parseBootstrap } from './bootstrap/load-bootstrap.ts';
+import type { LoadedBootstrap } from './bootstrap/load-bootstrap.ts';
+import { readFlawlessJson } from './bootstrap/plain-json.ts';
 import { type ProxyOptions, parseProxyOptions, usage } from './options.ts';
 import { type RunningProxy, startProxy } from './proxy.ts';
 
@@ -47,15 +48,21 @@ function makeLog(options: ProxyOptions): { log: Log; writer: LineWriter } {
   return { log: new Log({ writer, clock: systemClock, control }, 'main'), writer };
 }
 
+async function readBootstrap({ configPath, configYaml }: ProxyOptions): Promise<LoadedBootstrap> {
+  const flawless = configYaml === '' ? readFlawlessJson(configPath) : null;
+  if (flawless !== null) return { bootstrap: flawless, issues: [] };
+  const { loadBootstrap, parseBootstrap } = await import('./bootstrap/load-bootstrap.ts');
+  return configYaml === '' ? loadBootstrap(configPath) : parseBootstrap(configYaml, '--config-yaml');
+}
+
 async function main(): Promise<void> {
   const options = readOptions();
   if (options === null) {
     if (process.exitCode === undefined) process.stdout.write(usage);
     return;
   }
-  const { configPath, configYaml } = options;
-  const { bootstrap, issues } =
-    configYaml === '' ? loadBootstrap(configPath) : parseBootstrap(configYaml, '--config-yaml');
+  const { configPath } = options;
+  const { bootstrap, issues } = await readBootstrap(options);
   printIssues(issues);
   if (bootstrap === null || hasErrors(issues)) {
     process.exitCode = EXIT_REFUSED;

@@ -6,19 +6,18 @@ import { messageOf, WeftError } from '@weft/lib/error';
 import { formatIssue, hasErrors, type Issue } from '@weft/lib/issue';
 import type { Log } from '@weft/lib/log';
 import { MetricsRegistry } from '@weft/lib/metrics';
-import { RunningState } from './admin/running-state.ts';
-import { type AdminServer, startAdminServer } from './admin/server.ts';
+import type { AdminServer } from './admin/server.ts';
 import { ClusterSet } from './cluster/cluster-set.ts';
 import { type DnsResolver, SystemResolver } from './cluster/dns/resolver.ts';
 import { compileFilterOverride } from './http-filter/filters.ts';
 import { ListenerSet } from './listener/listener-set.ts';
 import type { CompileOverride } from './route/filter-override.ts';
 import { RouteTableSet } from './route/route-table-set.ts';
-import { startWorkloadIdentity, type WorkloadIdentity } from './security/identity/workload-identity.ts';
+import type { WorkloadIdentity } from './security/identity/workload-identity.ts';
 import { SecretSet } from './security/secret-set.ts';
 import { AccessLogSinks } from './telemetry/access-log-sinks.ts';
 import { DecisionLog } from './telemetry/decisions.ts';
-import { type DynamicConfig, startDynamicConfig } from './xds/dynamic-config.ts';
+import type { DynamicConfig } from './xds/dynamic-config.ts';
 
 type Bootstrap = envoy.config.bootstrap.v3.Bootstrap;
 
@@ -172,8 +171,7 @@ export async function startProxy(options: StartOptions): Promise<RunningProxy> {
   }
   if (options.onlyValidates === true) return proxy;
   await startAdmin(proxy, bootstrap);
-  proxy.identity = startWorkloadIdentity(bootstrap, proxy);
-  proxy.dynamic = startDynamicConfig(bootstrap, proxy);
+  await startDynamicParts(proxy, bootstrap);
   await boundStaticListeners(proxy);
   log.info('started', {
     node: bootstrap.node?.id ?? '',
@@ -204,10 +202,25 @@ function applyStatic(proxy: RunningProxy, bootstrap: Bootstrap, onlyValidates: b
   }
 }
 
+// Loaded only where they are wanted: a static proxy does without HTTP/2 sessions and an admin server.
+async function startDynamicParts(proxy: RunningProxy, bootstrap: Bootstrap): Promise<void> {
+  if ((bootstrap.bootstrapExtensions ?? []).length > 0) {
+    const { startWorkloadIdentity } = await import('./security/identity/workload-identity.ts');
+    proxy.identity = startWorkloadIdentity(bootstrap, proxy);
+  }
+  if (bootstrap.dynamicResources?.adsConfig === undefined) return;
+  const { startDynamicConfig } = await import('./xds/dynamic-config.ts');
+  proxy.dynamic = startDynamicConfig(bootstrap, proxy);
+}
+
 async function startAdmin(proxy: RunningProxy, bootstrap: Bootstrap): Promise<void> {
   const socket = bootstrap.admin?.address?.socketAddress;
   if (socket === undefined) return;
   const { address = '127.0.0.1', portValue: port = 0 } = socket;
+  const [{ RunningState }, { startAdminServer }] = await Promise.all([
+    import('./admin/running-state.ts'),
+    import('./admin/server.ts'),
+  ]);
   try {
     const state = new RunningState(proxy);
     proxy.admin = await startAdminServer({ address, port, state, log: proxy.log.child('admin') });

@@ -1,14 +1,10 @@
 // Reads a bootstrap file in Envoy's v3 format. Comes first at start-up: everything else is made from its result.
 import type { envoy } from '@weft/api/xds/types';
 import { hasErrors, type Issue } from '@weft/lib/issue';
-import { messageFromJson } from '@weft/lib/protobuf/codec';
 import { type BootstrapFile, parseBootstrapText, readBootstrapFile } from './bootstrap-file.ts';
-import { checkBootstrapRules } from './bootstrap-rules.ts';
-import { checkSupport } from './support.ts';
+import { checkBootstrap } from './check-bootstrap.ts';
 
 type Bootstrap = envoy.config.bootstrap.v3.Bootstrap;
-
-const typeName = 'envoy.config.bootstrap.v3.Bootstrap';
 
 /** What loading gives: null when any issue is an error. Every issue names file and line. */
 export interface LoadedBootstrap {
@@ -28,9 +24,7 @@ export function parseBootstrap(text: string, name: string): LoadedBootstrap {
 
 function fromFile(file: BootstrapFile): LoadedBootstrap {
   if (hasErrors(file.issues)) return { bootstrap: null, issues: file.issues };
-  const issues: Issue[] = [];
-  const bootstrap = messageFromJson(typeName, file.value, issues);
-  issues.push(...checkSupport(typeName, bootstrap), ...checkBootstrapRules(bootstrap));
+  const { bootstrap, issues } = checkBootstrap(file.value);
   const located = issues.map((issue) => file.locate(issue));
   return { bootstrap: hasErrors(located) ? null : bootstrap, issues: located };
 }
