@@ -38,7 +38,8 @@ export class SystemResolver implements DnsResolver {
   async resolve(name: string, family: DnsFamily): Promise<DnsAnswer> {
     if (isIP(name) !== 0) return { addresses: [name], ttlMs: null };
     const plain = name.toLowerCase().replace(/\.$/, '');
-    if (plain === 'localhost' || plain.endsWith('.localhost') || this.isInHostsFile(plain)) return lookup(name, family);
+    if (plain === 'localhost' || plain.endsWith('.localhost') || this.isInHostsFile(plain))
+      return lookup(plain, family);
     return byFamily(family, (version) => query(name, version));
   }
 
