@@ -101,6 +101,11 @@ export class AdsServer {
     return [...connected, ...gone].sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
+  /** The nodes of the connected proxies. */
+  nodes(): ProxyNode[] {
+    return [...this.connections].flatMap(({ session }) => (session === null ? [] : [session.node]));
+  }
+
   /** Until every connected proxy that fits has accepted the revision, or refused it, or time is up. */
   waitForRevision(
     revision: number,

@@ -1,0 +1,7 @@
+// Entry of the control plane: turns on Node's compile cache before anything else loads.
+import { enableCompileCache } from 'node:module';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'weft', 'compile'));
+await import('./src/main.ts');
