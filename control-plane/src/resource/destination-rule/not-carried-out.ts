@@ -2,9 +2,11 @@
 
 import type { NotCarriedOut } from '../not-carried-out.ts';
 
-const isNotFalse = (value: unknown) => value !== false;
 const isOn = (value: unknown) =>
   !(typeof value === 'object' && value !== null && 'enabled' in value && value.enabled === false);
+
+const isUpgrade = (value: unknown) => value === 'UPGRADE';
+const isSet = (value: unknown) => value !== false;
 
 /** Paths below a traffic policy or below the settings of one port. */
 const perPort: readonly NotCarriedOut[] = [
@@ -26,26 +28,19 @@ const perPort: readonly NotCarriedOut[] = [
     level: 'error',
     why: 'a new host gets its full share at once; remove it.',
   },
-  { path: 'loadBalancer.consistentHash.maglev', level: 'error', why: 'use ringHash.' },
+  { path: 'loadBalancer.consistentHash.httpCookie.attributes', level: 'error', why: 'the cookie would lack them.' },
+  { path: 'connectionPool.tcp.tcpKeepalive.probes', level: 'warning', why: 'the operating system decides how many.' },
+  { path: 'connectionPool.tcp.tcpKeepalive.interval', level: 'warning', why: 'the operating system decides it.' },
   {
-    path: 'loadBalancer.consistentHash.httpCookie.attributes',
+    path: 'connectionPool.http.h2UpgradePolicy',
     level: 'error',
-    why: 'the cookie would lack these attributes.',
-  },
-  {
-    path: 'connectionPool.tcp.tcpKeepalive.probes',
-    level: 'warning',
-    why: 'the number of probes is the operating system’s.',
-  },
-  {
-    path: 'connectionPool.http.http2KeepAlive',
-    level: 'warning',
-    why: 'requests are sent over HTTP/1.1 unless the port declares another protocol.',
+    why: 'services are called over HTTP/1.1; remove it.',
+    when: isUpgrade,
   },
   {
     path: 'outlierDetection.outlierDetectionHttpErrorCodes',
     level: 'error',
-    why: 'only 5xx and gateway errors count for ejection.',
+    why: 'only 5xx and gateway errors count.',
   },
   { path: 'tls.caCrl', level: 'error', why: 'revoked certificates would be accepted; remove it.' },
 ];
@@ -53,11 +48,7 @@ const perPort: readonly NotCarriedOut[] = [
 const perPolicy: readonly NotCarriedOut[] = [
   { path: 'tunnel', level: 'error', why: 'connections would not go through the tunnel.' },
   { path: 'proxyProtocol', level: 'error', why: 'the server would wait for a PROXY header that never comes.' },
-  {
-    path: 'retryBudget',
-    level: 'error',
-    why: 'the built-in budget of 20 % holds; limit retries with connectionPool.http.maxRetries.',
-  },
+  { path: 'retryBudget.budgetInterval', level: 'warning', why: 'the budget is a share of the requests in flight.' },
   ...perPort,
   ...below('portLevelSettings[]', perPort),
 ];
@@ -70,4 +61,4 @@ function below(prefix: string, table: readonly NotCarriedOut[]): readonly NotCar
 export const destinationRuleNotCarriedOut: readonly NotCarriedOut[] = [
   ...below('spec.trafficPolicy', perPolicy),
   ...below('spec.subsets[].trafficPolicy', perPolicy),
-].map((entry) => ({ when: isNotFalse, ...entry }));
+].map((entry) => ({ when: isSet, ...entry }));

@@ -4,7 +4,7 @@ import { parseDurationMs } from '@weft/api/resource/duration';
 import type { ConsistentHash, LoadBalancer } from '@weft/api/resource/load-balancer';
 import type { ClientTls, PortTrafficPolicy, TrafficPolicy } from '@weft/api/resource/traffic-policy';
 import type { Findings } from '../findings.ts';
-import { meaningCodes } from '../issue-code.ts';
+import { formCodes, meaningCodes } from '../issue-code.ts';
 
 /** Fields that exclude each other, durations of zero, TLS that lacks or ignores its certificate. */
 export function validateTrafficPolicy(findings: Findings, path: string, policy: TrafficPolicy): void {
@@ -71,9 +71,22 @@ function validateHash(findings: Findings, path: string, hash: ConsistentHash): v
   }
   if (keys.length > 1)
     findings.add(meaningCodes.conflictingFields, path, `Only one key can be hashed; here are ${keys.join(' and ')}.`);
+  const size = hash.maglev?.tableSize ?? 0;
+  if (size !== 0 && (size > maxTableSize || !isPrime(size))) {
+    const message = `${size} is no table size; a prime up to ${maxTableSize} is wanted, such as 65537.`;
+    findings.add(formCodes.invalidValue, `${path}.maglev.tableSize`, message);
+  }
   if (hash.ringHash !== undefined && hash.maglev !== undefined) {
     findings.add(meaningCodes.conflictingFields, path, 'Only one of ringHash and maglev can be set.');
   }
+}
+
+const maxTableSize = 5_000_011;
+
+function isPrime(value: number): boolean {
+  if (value < 2) return false;
+  for (let i = 2; i * i <= value; i++) if (value % i === 0) return false;
+  return true;
 }
 
 function validateTls(findings: Findings, path: string, tls: ClientTls): void {

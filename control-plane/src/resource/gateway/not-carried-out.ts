@@ -22,5 +22,11 @@ export const gatewayNotCarriedOut: readonly NotCarriedOut[] = [
     why: 'use PASSTHROUGH and a VirtualService with tls routes.',
     when: isAutoPassthrough,
   },
+  {
+    path: 'spec.servers[].tls.insecureSkipVerify',
+    level: 'error',
+    why: 'client certificates are always verified; use OPTIONAL_MUTUAL to make them optional.',
+    when: (value) => value === true,
+  },
   { path: 'spec.servers[].tls.caCrl', level: 'error', why: 'revoked certificates would be accepted; remove it.' },
 ];
