@@ -1,30 +1,22 @@
 // Waits until every connected proxy has carried a revision of the mesh out.
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { MeshApiClient } from '@weft/local/mesh-api/client';
-import { fetchProxies, type ProxyStatus } from './proxy-status.ts';
 
-const pollMs = 50;
+/** What the control plane answers. */
+interface WaitOutcome {
+  readonly ready: readonly string[];
+  readonly missing: readonly { readonly proxy: string; readonly reason: string }[];
+}
+
+const answerMarginMs = 5_000;
 
 /** Resolves to what is missing, in words; empty when nothing is. */
 export async function waitForRevision(client: MeshApiClient, revision: number, timeoutMs: number): Promise<string[]> {
-  const deadline = performance.now() + timeoutMs;
-  for (;;) {
-    const proxies = await fetchProxies(client);
-    const late = proxies.filter((proxy) => proxy.isConnected && !hasRevision(proxy, revision));
-    const refused = late.filter((proxy) => proxy.lastNack !== null);
-    if (late.length === 0) return [];
-    // A refusal does not mend itself: waiting on would only hide it.
-    if (refused.length === late.length || performance.now() >= deadline) return late.map(describe);
-    await sleep(pollMs);
-  }
+  const path = `/weft/v1/wait?revision=${revision}&timeout=${Math.max(1, Math.round(timeoutMs))}ms`;
+  const outcome = (await client.request(path, { timeoutMs: timeoutMs + answerMarginMs })) as WaitOutcome;
+  return outcome.missing.map(({ proxy, reason }) => `${workloadOf(proxy)}: ${reason}`);
 }
 
-function hasRevision(proxy: ProxyStatus, revision: number): boolean {
-  return proxy.isInSync && proxy.wantedRevision >= revision;
-}
-
-function describe(proxy: ProxyStatus): string {
-  const name = `${proxy.workload} in namespace ${proxy.namespace}`;
-  if (proxy.lastNack === null) return `${name} has revision ${proxy.ackedRevision} of ${proxy.wantedRevision}`;
-  return `${name} refused ${proxy.lastNack.type} of revision ${proxy.lastNack.revision}: ${proxy.lastNack.message}`;
+/** `reviews-v1.default` of `sidecar~127.0.0.1~reviews-v1.default~default.svc.cluster.local`. */
+function workloadOf(id: string): string {
+  return id.split('~')[2] ?? id;
 }

@@ -100,7 +100,8 @@ export class GrpcCall {
   }
 
   private onConnect(session: ClientHttp2Session): void {
-    if (this.isEnded) return;
+    // The connection may have failed in this very turn: its error event, still to come, ends the call.
+    if (this.isEnded || session.destroyed) return;
     this.connectTimer?.stop();
     session.setLocalWindowSize(receiveWindowBytes);
     const stream = session.request(
