@@ -271,6 +271,9 @@ export function readToken(path: string): string {
   } catch (error) {
     throw new WeftError('WEFT0623', `the token file ${path} cannot be read (${messageOf(error)})`, { cause: error });
   }
-  if (token.length >= 16) return token;
-  throw new WeftError('WEFT0624', `the token in ${path} is shorter than 16 characters; put a long random text there`);
+  if (/^[!-~]{16,}$/.test(token)) return token;
+  throw new WeftError(
+    'WEFT0624',
+    `the token in ${path} is not at least 16 printable characters without spaces; put a long random text there`,
+  );
 }

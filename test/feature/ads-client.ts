@@ -41,6 +41,8 @@ class Stream<T> {
     this.client = new Client(address, channel ?? credentials.createInsecure(), {
       'grpc.enable_http_proxy': 0,
       'grpc.max_receive_message_length': -1,
+      // The name that the control plane's certificate has; a TLS server name cannot be an address.
+      'grpc.ssl_target_name_override': 'localhost',
     });
     this.call = this.client.makeBidiStreamRequest(`${service}/${method}`, identity, (bytes: Buffer) => bytes);
     this.call.on('data', (bytes: Uint8Array) => this.take(decode(bytes)));

@@ -1,0 +1,233 @@
+// Draining, admin pages of a running proxy, capture by forward proxy, TCP.
+
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { connect } from 'node:net';
+import { describe, it } from 'node:test';
+import { fetchOnce, openClient } from '../../kit/client.ts';
+import { until } from '../../kit/until.ts';
+import { after, closedPort, echo, startTcpServer, startUpstream } from '../../kit/upstream.ts';
+import {
+  cluster,
+  fileLog,
+  httpManager,
+  httpManagerFor,
+  listener,
+  routeTo,
+  startTestProxy,
+  tcpProxy,
+} from './fixture.ts';
+
+function gateway(): { gate: Promise<unknown>; open: () => void } {
+  let open = () => {};
+  const gate = new Promise((resolve) => {
+    open = () => resolve(null);
+  });
+  return { gate, open };
+}
+
+describe('draining', () => {
+  it('lets a request in flight finish and refuses new connections', async (context) => {
+    const { gate, open } = gateway();
+    const upstream = await startUpstream(context, [after(gate, echo())]);
+    const proxy = await startTestProxy(context, () => ({
+      listeners: [listener('main', httpManager([routeTo('a')]))],
+      clusters: [cluster('a', [upstream.port])],
+    }));
+    const port = proxy.port();
+    const busy = await openClient(context, port);
+    busy.request('GET', '/slow');
+    await upstream.request(1);
+    const stopped = proxy.running.stop(10_000);
+    await until('the port is closed', () => proxy.running.listeners.all().length === 0 || proxy.running.isDraining);
+    await until(
+      'new connections are refused',
+      () => proxy.stat('listener_manager.total_listeners_active') === 0,
+      2000,
+    ).catch(() => {});
+    open();
+    const response = await busy.response();
+    assert.equal(response.text, 'GET /slow');
+    assert.equal(response.headers.connection, 'close');
+    await busy.closed();
+    await stopped;
+    await assert.rejects(openClient(context, port), /ECONNREFUSED/);
+  });
+
+  it('closes idle connections at once', async (context) => {
+    const upstream = await startUpstream(context);
+    const proxy = await startTestProxy(context, () => ({
+      listeners: [listener('main', httpManager([routeTo('a')]))],
+      clusters: [cluster('a', [upstream.port])],
+    }));
+    const idle = await openClient(context, proxy.port());
+    await idle.fetch('GET', '/');
+    const startMs = performance.now();
+    await proxy.running.stop(10_000);
+    await idle.closed();
+    assert.ok(performance.now() - startMs < 3000, 'an idle connection does not hold the end up');
+  });
+
+  it('makes /ready say 503', async (context) => {
+    const proxy = await startTestProxy(context, () => ({ listeners: [], clusters: [] }));
+    assert.deepEqual(await proxy.admin('GET', '/ready'), { status: 200, body: 'LIVE\n' });
+    await proxy.admin('POST', '/healthcheck/fail');
+    assert.equal((await proxy.admin('GET', '/ready')).status, 503);
+    await proxy.admin('POST', '/healthcheck/ok');
+    assert.equal((await proxy.admin('GET', '/ready')).status, 200);
+    await proxy.admin('POST', '/drain_listeners?graceful');
+    assert.equal((await proxy.admin('GET', '/server_info')).status, 200);
+  });
+});
+
+describe('the admin pages of a running proxy', () => {
+  it('show its listeners, clusters, configuration and metrics', async (context) => {
+    const upstream = await startUpstream(context);
+    const proxy = await startTestProxy(context, () => ({
+      listeners: [listener('main', httpManager([routeTo('a')]))],
+      clusters: [cluster('a', [upstream.port])],
+    }));
+    await fetchOnce(context, proxy.port(), '/');
+    assert.equal((await proxy.admin('GET', '/listeners')).body, `main::127.0.0.1:${proxy.port()}\n`);
+    assert.match(
+      (await proxy.admin('GET', '/clusters')).body,
+      new RegExp(`^a::127\\.0\\.0\\.1:${upstream.port}::rq_total::1$`, 'm'),
+    );
+    const clusters = await proxy.adminJson('/config_dump?resource=static_clusters&mask=cluster.name');
+    assert.deepEqual(clusters.configs, [
+      {
+        '@type': 'type.googleapis.com/envoy.admin.v3.ClustersConfigDump.StaticCluster',
+        cluster: { '@type': 'type.googleapis.com/envoy.config.cluster.v3.Cluster', name: 'a' },
+      },
+    ]);
+    const prometheus = (await proxy.admin('GET', '/stats/prometheus')).body;
+    assert.match(prometheus, /^envoy_cluster_upstream_rq_total\{envoy_cluster_name="a"\} 1$/m);
+    assert.match(
+      prometheus,
+      /^envoy_http_downstream_rq_xx\{envoy_response_code_class="2",envoy_http_conn_manager_prefix="test"\} 1$/m,
+    );
+    assert.equal((await proxy.adminJson('/server_info')).state, 'LIVE');
+    for (const page of [
+      '/',
+      '/certs',
+      '/config_dump?include_eds',
+      '/init_dump',
+      '/memory',
+      '/logging',
+      '/decisions',
+      '/stats?format=json',
+    ]) {
+      assert.equal((await proxy.admin('GET', page)).status, 200, page);
+    }
+  });
+});
+
+describe('capture by forward proxy', () => {
+  const authorization = `Basic ${Buffer.from('reviews:s3cret').toString('base64')}`;
+  const capture = {
+    name: 'weft.filters.http.capture_auth',
+    typed_config: {
+      '@type': 'type.googleapis.com/weft.extensions.filters.http.capture_auth.v1.CaptureAuth',
+      credential_sha256: createHash('sha256').update('s3cret').digest('hex'),
+    },
+  };
+
+  it('routes absolute-form requests by their authority and keeps the credential to itself', async (context) => {
+    const upstream = await startUpstream(context);
+    const hosts = [{ name: 'reviews', domains: ['reviews:9080'], routes: [routeTo('a')] }];
+    const proxy = await startTestProxy(context, () => ({
+      listeners: [listener('main', httpManagerFor(hosts, { filters: [capture] }))],
+      clusters: [cluster('a', [upstream.port])],
+    }));
+    const client = await openClient(context, proxy.port());
+    const refused = await client.fetch('GET', 'http://reviews:9080/x', { host: 'other' });
+    assert.equal(refused.status, 407);
+    assert.match(refused.headers['proxy-authenticate'] ?? '', /^Basic /);
+    const allowed = await openClient(context, proxy.port());
+    const response = await allowed.fetch('GET', 'http://reviews:9080/x?y=1', {
+      host: 'other',
+      'proxy-authorization': authorization,
+      'proxy-connection': 'keep-alive',
+    });
+    assert.equal(response.text, 'GET /x?y=1');
+    const [seen] = upstream.requests;
+    assert.equal(seen?.headers.host, 'reviews:9080');
+    assert.equal(seen?.headers['proxy-authorization'], undefined);
+    assert.equal(seen?.headers['proxy-connection'], undefined);
+    const wrong = `Basic ${Buffer.from('reviews:guess').toString('base64')}`;
+    assert.equal(
+      (
+        await (
+          await openClient(context, proxy.port())
+        ).fetch('GET', 'http://reviews:9080/', { 'proxy-authorization': wrong })
+      ).status,
+      407,
+    );
+  });
+
+  it('carries CONNECT tunnels to an endpoint', async (context) => {
+    const upstream = await startUpstream(context);
+    const route = {
+      match: { connect_matcher: {} },
+      route: { cluster: 'a', upgrade_configs: [{ upgrade_type: 'CONNECT', connect_config: {} }] },
+    };
+    const proxy = await startTestProxy(context, () => ({
+      listeners: [
+        listener(
+          'main',
+          httpManager([route], { filters: [capture], manager: { upgrade_configs: [{ upgrade_type: 'CONNECT' }] } }),
+        ),
+      ],
+      clusters: [cluster('a', [upstream.port])],
+    }));
+    const client = await openClient(context, proxy.port());
+    client.request('CONNECT', 'reviews:9080', { host: 'reviews:9080', 'proxy-authorization': authorization });
+    assert.equal((await client.response()).status, 200);
+    assert.equal((await client.fetch('GET', '/inside')).text, 'GET /inside');
+  });
+});
+
+describe('the TCP proxy', () => {
+  it('carries bytes both ways, half-close included, and logs the connection', async (context) => {
+    const server = await startTcpServer(context, (socket) => {
+      const chunks: Buffer[] = [];
+      socket.on('data', (chunk: Buffer) => {
+        chunks.push(chunk);
+      });
+      socket.on('end', () => socket.end(`got ${Buffer.concat(chunks).toString()}`));
+    });
+    const proxy = await startTestProxy(context, (logPath) => ({
+      listeners: [
+        listener(
+          'main',
+          tcpProxy('a', {
+            access_log: [fileLog(logPath, '%UPSTREAM_CLUSTER% %BYTES_RECEIVED% %BYTES_SENT% %RESPONSE_FLAGS%')],
+          }),
+        ),
+      ],
+      clusters: [cluster('a', [server])],
+    }));
+    const socket = connect({ port: proxy.port(), host: '127.0.0.1', allowHalfOpen: true });
+    context.after(() => {
+      socket.destroy();
+    });
+    socket.end('hello');
+    let text = '';
+    for await (const chunk of socket) text += chunk;
+    assert.equal(text, 'got hello');
+    await until('the connection is over', () => proxy.stat('tcp.test.downstream_cx_active') === 0);
+    assert.deepEqual(await proxy.accessLog(), ['a 5 9 -']);
+  });
+
+  it('ends the connection when nothing takes it', async (context) => {
+    const dead = await closedPort();
+    const proxy = await startTestProxy(context, (logPath) => ({
+      listeners: [listener('main', tcpProxy('a', { access_log: [fileLog(logPath, '%RESPONSE_FLAGS%')] }))],
+      clusters: [cluster('a', [dead])],
+    }));
+    const client = await openClient(context, proxy.port());
+    await client.closed();
+    await until('it is logged', () => proxy.stat('tcp.test.downstream_cx_active') === 0);
+    assert.match((await proxy.accessLog())[0] ?? '', /^UF/);
+  });
+});
