@@ -97,6 +97,8 @@ class Exchange {
     if (this.isOver || session.destroyed || session.socket.destroyed) return;
     const stream = session.request({
       ...this.call.metadata,
+      // As given: from the session's address the default port would be added.
+      [constants.HTTP2_HEADER_AUTHORITY]: this.call.authority,
       [constants.HTTP2_HEADER_METHOD]: 'POST',
       [constants.HTTP2_HEADER_PATH]: this.call.path,
       'content-type': 'application/grpc',

@@ -29,6 +29,8 @@ export interface SampleOptions {
   readonly notAfterMs?: number;
   readonly isCa?: boolean;
   readonly keyType?: 'ec' | 'rsa';
+  /** SubjectPublicKeyInfo of a key held by someone else; `key` of the result is then of no use. */
+  readonly publicKeyDer?: Buffer;
   /** Who signs; itself when absent. */
   readonly issuer?: SampleCertificate;
 }
@@ -69,7 +71,7 @@ export function makeSampleCertificate(options: SampleOptions = {}): SampleCertif
       encodeTime(options.notAfterMs ?? Date.UTC(2120, 0, 1)),
     ),
     subject,
-    createPublicKey(key).export({ type: 'spki', format: 'der' }),
+    options.publicKeyDer ?? createPublicKey(key).export({ type: 'spki', format: 'der' }),
     derContext(3, false, derSequence(...encodeExtensions(options))),
   );
   const der = derSequence(body, algorithm, derBitString(sign('sha256', body, signer)));
