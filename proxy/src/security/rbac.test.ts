@@ -5,8 +5,8 @@ import { Headers } from '@weft/lib/header';
 import type { Issue } from '@weft/lib/issue';
 import { Scope } from '@weft/lib/metrics';
 import type { ConnectionInfo, PeerCertificate } from '../io/connection-info.ts';
+import type { RbacRequest } from './rbac/rule.ts';
 import { compileRbac, originOfPolicy, RbacCounters, RbacEnforcer } from './rbac.ts';
-import type { RbacRequest } from './rbac-rule.ts';
 
 type RbacConfig = envoy.config.rbac.v3.RBAC;
 type Permission = envoy.config.rbac.v3.Permission;

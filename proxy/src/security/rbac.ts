@@ -12,7 +12,7 @@ import {
   type RbacRequest,
   type Rule,
   type RulePlace,
-} from './rbac-rule.ts';
+} from './rbac/rule.ts';
 
 type RbacConfig = envoy.config.rbac.v3.RBAC;
 type PolicyConfig = envoy.config.rbac.v3.Policy;

@@ -2,7 +2,7 @@
 
 import { isIP } from 'node:net';
 import type { envoy } from '@weft/api/xds/types';
-import { type IssueSink, reportError, sinkAt } from './data-source.ts';
+import { type IssueSink, reportError, sinkAt } from '../data-source.ts';
 
 type CidrRange = envoy.config.core.v3.CidrRange;
 

@@ -1,9 +1,9 @@
 // Header conditions of access policies. They differ from a route's in one thing: each value of a repeated header counts apart.
 
 import type { envoy } from '@weft/api/xds/types';
-import { type IssueSink, reportError, sinkAt } from './data-source.ts';
-import type { RbacRequest } from './rbac-rule.ts';
-import { compileRegexPredicate, compileStringMatcher, type TextPredicate } from './string-matcher.ts';
+import { type IssueSink, reportError, sinkAt } from '../data-source.ts';
+import { compileRegexPredicate, compileStringMatcher, type TextPredicate } from '../string-matcher.ts';
+import type { RbacRequest } from './rule.ts';
 
 type HeaderMatcher = envoy.config.route.v3.HeaderMatcher;
 

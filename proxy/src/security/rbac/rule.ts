@@ -2,11 +2,11 @@
 
 import type { envoy } from '@weft/api/xds/types';
 import type { Headers } from '@weft/lib/header';
-import type { ConnectionInfo } from '../io/connection-info.ts';
+import type { ConnectionInfo } from '../../io/connection-info.ts';
+import { type IssueSink, refuseFields, reportError, reportWarning, sinkAt } from '../data-source.ts';
+import { compileStringMatcher } from '../string-matcher.ts';
 import { compileCidr } from './cidr.ts';
-import { type IssueSink, refuseFields, reportError, reportWarning, sinkAt } from './data-source.ts';
-import { compileRbacHeader } from './rbac-header.ts';
-import { compileStringMatcher } from './string-matcher.ts';
+import { compileRbacHeader } from './header.ts';
 
 type Permission = envoy.config.rbac.v3.Permission;
 type Principal = envoy.config.rbac.v3.Principal;
