@@ -57,6 +57,7 @@ export class Http1Pool implements UpstreamPool, Http1ClientOwner, ConnectEvents 
   private wait(waiting: Waiting): void {
     const { breakers, stats } = this.host.cluster;
     if (!breakers.tryPending()) {
+      stats.upstreamRqPendingOverflow.inc();
       waiting.events.onUpstreamFailed(fault.breaker_open, 'max_pending_requests');
       return;
     }
@@ -70,7 +71,10 @@ export class Http1Pool implements UpstreamPool, Http1ClientOwner, ConnectEvents 
 
   private open(): void {
     const { cluster } = this.host;
-    if (!cluster.breakers.tryConnection()) return;
+    if (!cluster.breakers.tryConnection()) {
+      cluster.stats.upstreamCxOverflow.inc();
+      return;
+    }
     cluster.stats.upstreamCxTotal.inc();
     cluster.stats.upstreamCxActive.inc();
     this.host.stats.cxTotal++;

@@ -29,6 +29,7 @@ export class TunnelPool implements UpstreamPool, ConnectEvents {
   start(_head: UpstreamHead, _endStream: boolean, events: UpstreamEvents): void {
     const { cluster, stats } = this.host;
     if (!cluster.breakers.tryConnection()) {
+      cluster.stats.upstreamCxOverflow.inc();
       events.onUpstreamFailed(fault.breaker_open, 'max_connections');
       return;
     }

@@ -26,6 +26,18 @@ function gateway(): { gate: Promise<unknown>; open: () => void } {
   return { gate, open };
 }
 
+/** Resolves once nothing listens on the port any more. */
+async function untilRefused(port: number): Promise<void> {
+  for (;;) {
+    const socket = connect(port, '127.0.0.1');
+    const isRefused = await new Promise<boolean>((resolve) => {
+      socket.once('connect', () => resolve(false)).once('error', () => resolve(true));
+    });
+    socket.destroy();
+    if (isRefused) return;
+  }
+}
+
 describe('draining', () => {
   it('lets a request in flight finish and refuses new connections', async (context) => {
     const { gate, open } = gateway();
@@ -39,19 +51,13 @@ describe('draining', () => {
     busy.request('GET', '/slow');
     await upstream.request(1);
     const stopped = proxy.running.stop(10_000);
-    await until('the port is closed', () => proxy.running.listeners.all().length === 0 || proxy.running.isDraining);
-    await until(
-      'new connections are refused',
-      () => proxy.stat('listener_manager.total_listeners_active') === 0,
-      2000,
-    ).catch(() => {});
+    await untilRefused(port);
     open();
     const response = await busy.response();
     assert.equal(response.text, 'GET /slow');
     assert.equal(response.headers.connection, 'close');
     await busy.closed();
     await stopped;
-    await assert.rejects(openClient(context, port), /ECONNREFUSED/);
   });
 
   it('closes idle connections at once', async (context) => {

@@ -82,6 +82,8 @@ export class RouterRequest implements UpstreamEvents {
     this.startTimers(route);
     this.breakers = route.isHighPriority ? cluster.highBreakers : cluster.breakers;
     if (!this.breakers.tryRequest()) {
+      // Envoy's name for it: nothing waits here, but nothing may.
+      cluster.stats.upstreamRqPendingOverflow.inc();
       exchange.fail(fault.breaker_open, 'max_requests');
       return;
     }
@@ -264,6 +266,7 @@ export class RouterRequest implements UpstreamEvents {
       return;
     }
     this.responseStarted = true;
+    if (this.holdsRetry) this.cluster?.stats.upstreamRqRetrySuccess.inc();
     exchange.responseStartMs = this.clock.now() - exchange.startMs;
     exchange.details = 'via_upstream';
     this.tryTimeout?.stop();
@@ -342,7 +345,11 @@ export class RouterRequest implements UpstreamEvents {
       return false;
     }
     if (this.holdsRetry) return true;
-    if (this.breakers?.tryRetry() !== true) return false;
+    if (this.breakers?.tryRetry() !== true) {
+      this.exchange.extraFlags = 'UO';
+      cluster.stats.upstreamRqRetryOverflow.inc();
+      return false;
+    }
     this.holdsRetry = true;
     return true;
   }

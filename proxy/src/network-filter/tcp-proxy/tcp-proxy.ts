@@ -165,6 +165,7 @@ class TcpSession implements ConnectionOwner, ConnectEvents {
       return;
     }
     if (!cluster.breakers.tryConnection()) {
+      cluster.stats.upstreamCxOverflow.inc();
       this.end(fault.breaker_open, 'max_connections');
       return;
     }

@@ -1,0 +1,226 @@
+// Proxies under our control plane, Weft's and real Envoy: they take what they are sent and forward by it.
+
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect, createServer as createTcpServer, type Server } from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import { AdsUnderTest } from './ads-under-test.ts';
+import { fetchText, freePorts, ProxyProcess, type ProxyProgram, programs, until } from './proxy-process.ts';
+
+const id = 'sidecar~127.0.0.1~client.default~default.svc.cluster.local';
+
+async function listening(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return (server.address() as AddressInfo).port;
+}
+
+const entry = (name: string, app: string, version: string, port: number) => `
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: ${name} }
+spec: { address: 127.0.0.1, ports: { main: ${port} }, labels: { app: ${app}, version: ${version} } }`;
+
+function describeSidecar(program: ProxyProgram, api: 'GRPC' | 'DELTA_GRPC'): void {
+  describe(`${program.name} as a sidecar whose ports are bound, ${api}`, { skip: program.skip }, () => {
+    const mesh = new AdsUnderTest({ mutualTls: 'DISABLE' });
+    const apps = ['v1', 'v2'].map((version) =>
+      createServer((request, response) => response.end(`${version} ${request.headers.host} ${request.url}`)),
+    );
+    let servicePort = 0;
+    let config: (version: string) => string;
+    let proxy: ProxyProcess;
+
+    before(async () => {
+      await mesh.start();
+      const [first = 0, second = 0] = await Promise.all(apps.map(listening));
+      [servicePort = 0] = await freePorts(1);
+      config = (version) => `
+apiVersion: v1
+kind: Service
+metadata: { name: web }
+spec: { ports: [{ name: http, port: ${servicePort}, targetPort: main }], selector: { app: web } }
+---${entry('web-v1', 'web', 'v1', first)}
+---${entry('web-v2', 'web', 'v2', second)}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: web }
+spec:
+  host: web
+  subsets: [{ name: v1, labels: { version: v1 } }, { name: v2, labels: { version: v2 } }]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: web }
+spec: { hosts: [web], http: [{ route: [{ destination: { host: web, subset: ${version} } }] }] }`;
+      mesh.apply(config('v1'));
+      proxy = await ProxyProcess.start(program, mesh.address, { id, metadata: { INTERCEPTION_MODE: 'NONE' } }, api);
+    });
+
+    after(async () => {
+      await proxy?.stop();
+      mesh.stop();
+      for (const app of apps) app.close();
+    });
+
+    test('takes listeners, routes, clusters and endpoints, and forwards a request', async () => {
+      const answer = await until(async () => {
+        const { status, body } = await fetchText(servicePort, '/hello', { host: 'web' });
+        return status === 200 ? body : null;
+      }, 'a request is forwarded');
+      assert.equal(answer, 'v1 web /hello');
+      const dump = await proxy.dump();
+      assert.match(dump, new RegExp(`0\\.0\\.0\\.0_${servicePort}`));
+      assert.match(dump, /web\.default\.svc\.cluster\.local:\d+/);
+      assert.match(dump, /outbound\|\d+\|v1\|web\.default\.svc\.cluster\.local/);
+      assert.equal(mesh.ads.statuses()[0]?.lastNack, null);
+    });
+
+    test('follows changed routes without failing a request', async () => {
+      for (const version of ['v2', 'v1', 'v2']) {
+        const revision = mesh.apply(config(version));
+        assert.deepEqual((await mesh.ads.waitForRevision(revision, 10_000)).missing, []);
+        await until(async () => {
+          const { status, body } = await fetchText(servicePort, '/', { host: `web:${servicePort}` });
+          assert.equal(status, 200);
+          return body.startsWith(version) ? body : null;
+        }, 'the new route is used');
+      }
+    });
+  });
+}
+
+/** Speaks by hand over a tunnel: what comes back until the peer is silent with `awaited`. */
+function tunnel(port: number, authority: string, payload: string, awaited: RegExp): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1');
+    let text = '';
+    socket.setEncoding('latin1');
+    socket.setTimeout(10_000, () => socket.destroy(new Error(`no answer in the tunnel, only ${JSON.stringify(text)}`)));
+    socket.on('error', reject);
+    socket.on('end', () => resolve(text));
+    socket.on('data', (chunk: string) => {
+      const hadHead = text.includes('\r\n\r\n');
+      text += chunk;
+      if (!hadHead && text.startsWith('HTTP/1.1 200') && text.includes('\r\n\r\n')) socket.write(payload);
+      if (!awaited.test(text)) return;
+      socket.destroy();
+      resolve(text);
+    });
+    socket.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n\r\n`);
+  });
+}
+
+function describeCapture(program: ProxyProgram): void {
+  describe(`${program.name} as a local sidecar`, { skip: program.skip }, () => {
+    const mesh = new AdsUnderTest({ mutualTls: 'DISABLE' });
+    const app = createServer((request, response) => response.end(`app ${request.headers.host} ${request.url}`));
+    const echo = createTcpServer((socket) => socket.on('error', () => {}).pipe(socket));
+    let capturePort = 0;
+    let echoPort = 0;
+    let appPort = 0;
+    let ownPort = 0;
+    let proxy: ProxyProcess;
+
+    before(async () => {
+      await mesh.start();
+      appPort = await listening(app);
+      echoPort = await listening(echo);
+      [capturePort = 0, ownPort = 0] = await freePorts(2);
+      mesh.apply(`
+apiVersion: v1
+kind: Service
+metadata: { name: web }
+spec: { ports: [{ name: http, port: 9080, targetPort: main }], selector: { app: web } }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: echo }
+spec: { ports: [{ name: tcp, port: 7, targetPort: main }], selector: { app: echo } }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: either }
+spec: { ports: [{ port: 70, targetPort: main }], selector: { app: echo } }
+---${entry('web-v1', 'web', 'v1', appPort)}
+---${entry('echo-v1', 'echo', 'v1', echoPort)}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: web }
+spec:
+  hosts: [web]
+  http:
+    - match: [{ uri: { prefix: /abort } }]
+      fault: { abort: { httpStatus: 418, percentage: { value: 100 } } }
+      route: [{ destination: { host: web } }]
+    - route: [{ destination: { host: web } }]`);
+      const inbound = [{ name: 'http', servicePort: 9080, protocol: 'http', listenPort: ownPort, targetPort: appPort }];
+      const metadata = { WEFT_LOCAL: { capture: { port: capturePort }, inbound } };
+      proxy = await ProxyProcess.start(program, mesh.address, { id, metadata }, 'GRPC');
+      await until(async () => {
+        const { status } = await fetchText(capturePort, 'http://web:9080/');
+        return status === 200 ? true : null;
+      }, 'the capture listener serves');
+    });
+
+    after(async () => {
+      await proxy?.stop();
+      mesh.stop();
+      app.close();
+      echo.close();
+    });
+
+    test('accepts everything', () => {
+      assert.deepEqual(
+        mesh.ads.statuses().map(({ lastNack }) => lastNack),
+        [null],
+      );
+    });
+
+    test('forwards absolute-form requests by any name of the service', async () => {
+      for (const name of ['web:9080', 'web', 'web.default', 'web.default.svc', 'web.default.svc.cluster.local:9080']) {
+        assert.deepEqual(await fetchText(capturePort, `http://${name}/x`, { host: name }), {
+          status: 200,
+          body: `app ${name} /x`,
+        });
+      }
+    });
+
+    test('applies the routes to absolute-form requests and inside tunnels alike', async () => {
+      assert.equal((await fetchText(capturePort, 'http://web:9080/abort')).status, 418);
+      const request = 'GET /abort HTTP/1.1\r\nHost: web:9080\r\n\r\n';
+      assert.match(await tunnel(capturePort, 'web:9080', request, /HTTP\/1\.1 418/), /418/);
+    });
+
+    test('serves HTTP in a tunnel', async () => {
+      const request = 'GET /tunnelled HTTP/1.1\r\nHost: web\r\n\r\n';
+      const answer = await tunnel(capturePort, 'web:80', request, /tunnelled$|tunnelled\r\n/);
+      assert.match(answer, /app web \/tunnelled/);
+    });
+
+    test('carries bytes to a TCP service, and to one that declares no protocol', async () => {
+      assert.match(await tunnel(capturePort, 'echo:7', 'ping\n', /ping\n$/), /200[^]*ping\n$/);
+      assert.match(await tunnel(capturePort, 'either:70', 'pong\n', /pong\n$/), /200[^]*pong\n$/);
+    });
+
+    test('passes on what no service has', async () => {
+      assert.deepEqual(await fetchText(capturePort, `http://127.0.0.1:${appPort}/out`), {
+        status: 200,
+        body: `app 127.0.0.1:${capturePort} /out`.replace(String(capturePort), String(appPort)),
+      });
+      assert.match(await tunnel(capturePort, `127.0.0.1:${echoPort}`, 'away\n', /away\n$/), /away\n$/);
+    });
+
+    test('takes requests for the workload itself', async () => {
+      const { status, body } = await fetchText(ownPort, '/own', { host: 'web' });
+      assert.deepEqual([status, body], [200, 'app web /own']);
+    });
+  });
+}
+
+for (const program of programs) {
+  describeSidecar(program, 'GRPC');
+  describeSidecar(program, 'DELTA_GRPC');
+  describeCapture(program);
+}
