@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { PausedClock } from '@weft/lib/clock';
+import type { Issue } from '@weft/lib/issue';
+import { RouteTableSet } from './route-table-set.ts';
+import { parseTable, routeName, routesOnly, to } from './sample-route.ts';
+
+class FakeClusters {
+  readonly warm: Set<string> = new Set(['a']);
+  private readonly callbacks: Set<(name: string) => void> = new Set();
+
+  has(): boolean {
+    return true;
+  }
+
+  isWarm(name: string): boolean {
+    return this.warm.has(name);
+  }
+
+  onWarm(callback: (name: string) => void): () => void {
+    this.callbacks.add(callback);
+    return () => this.callbacks.delete(callback);
+  }
+
+  warmUp(name: string): void {
+    this.warm.add(name);
+    for (const callback of this.callbacks) callback(name);
+  }
+}
+
+function setUp() {
+  const clock = new PausedClock();
+  const clusters = new FakeClusters();
+  const set = new RouteTableSet({ clock, clusters, compileOverride: () => null });
+  const put = (...targets: string[]): void => {
+    const change = set.prepare(
+      new Map([['main', parseTable(routesOnly(targets.map((name) => to(name, { prefix: '/' }))))]]),
+      [],
+      'v',
+    );
+    assert.deepEqual(change.issues, []);
+    change.commit();
+  };
+  const serving = (): string | null => {
+    const table = set.get('main');
+    return table === null ? null : routeName(table, {});
+  };
+  return { clock, clusters, set, put, serving };
+}
+
+test('a table whose clusters are warm goes live at once', () => {
+  const { set, put, serving } = setUp();
+  const told: string[] = [];
+  set.onRoutable((name) => told.push(name));
+  assert.equal(set.get('main'), null);
+  put('a');
+  assert.equal(serving(), 'a');
+  assert.deepEqual([set.isRoutable('main'), told], [true, ['main']]);
+});
+
+test('the old table serves until the clusters of the new one are warm', () => {
+  const { clusters, put, serving } = setUp();
+  put('a');
+  put('b', 'c');
+  assert.equal(serving(), 'a');
+  clusters.warmUp('c');
+  assert.equal(serving(), 'a');
+  clusters.warmUp('b');
+  assert.equal(serving(), 'b');
+});
+
+test('waits for a bounded time only', () => {
+  const { clock, put, serving } = setUp();
+  put('a');
+  put('never');
+  clock.advance(14_900);
+  assert.equal(serving(), 'a');
+  clock.advance(200);
+  assert.equal(serving(), 'never');
+});
+
+test('does not wait for a cluster that is missing already', () => {
+  const { clock, put, serving } = setUp();
+  put('gone');
+  clock.advance(15_100);
+  put('a', 'gone');
+  assert.equal(serving(), 'a');
+});
+
+test('the latest of several waiting tables wins', () => {
+  const { clusters, put, serving } = setUp();
+  put('a');
+  put('b');
+  put('c');
+  clusters.warmUp('b');
+  assert.equal(serving(), 'a');
+  clusters.warmUp('c');
+  assert.equal(serving(), 'c');
+});
+
+test('the first table serves while its clusters warm, and is routable after', () => {
+  const { clusters, set, put, serving } = setUp();
+  put('b');
+  assert.equal(serving(), 'b');
+  assert.equal(set.isRoutable('main'), false);
+  clusters.warmUp('b');
+  assert.equal(set.isRoutable('main'), true);
+});
+
+test('a reference follows its name through coming, changing and going', () => {
+  const { set, put } = setUp();
+  const reference = set.reference('main');
+  assert.deepEqual([reference.isReady, reference.current()], [false, null]);
+  put('a');
+  assert.deepEqual([reference.isReady, reference.current()], [true, set.get('main')]);
+  set.prepare(new Map(), ['main'], 'v').commit();
+  assert.deepEqual([reference.isReady, reference.current()], [false, null]);
+});
+
+test('errors keep everything as it was', () => {
+  const { set, put, serving } = setUp();
+  put('a');
+  const change = set.prepare(new Map([['main', parseTable(routesOnly([{ match: { prefix: '/' } }]))]]), [], 'v');
+  assert.deepEqual(
+    change.issues.map(({ code, path }) => [code, path]),
+    [['WEFT0335', 'routes["main"].virtual_hosts[0].routes[0]']],
+  );
+  assert.equal(serving(), 'a');
+});
+
+test('the same table again changes nothing', () => {
+  const { set, put } = setUp();
+  put('a');
+  const before = set.get('main');
+  put('a');
+  assert.equal(set.get('main'), before);
+});
+
+test('a table inside a listener is compiled with it', () => {
+  const { set } = setUp();
+  const issues: Issue[] = [];
+  const reference = set.inline(parseTable(routesOnly([to('a')])), issues, 'route_config');
+  assert.equal(reference?.isReady, true);
+  assert.equal(reference?.current()?.virtualHosts.length, 1);
+  assert.equal(set.inline(parseTable(routesOnly([{ match: { prefix: '/' } }])), issues, 'route_config'), null);
+  assert.deepEqual(
+    issues.map((issue) => issue.path),
+    ['route_config.virtual_hosts[0].routes[0]'],
+  );
+});
