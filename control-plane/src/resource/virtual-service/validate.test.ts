@@ -1,0 +1,134 @@
+// What a VirtualService says, seen alone.
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { specFindings } from '../test-findings.ts';
+
+const route = 'route: [{destination: {host: reviews}}]';
+const findings = (spec: string) => specFindings('VirtualService', spec);
+
+/** Name, rule of `spec.http`, expected findings. */
+const rules: readonly (readonly [string, string, readonly string[]])[] = [
+  ['takes a plain route', `{${route}}`, []],
+  ['wants an action', '{match: [{uri: {prefix: /a}}]}', ['WEFT0431 spec.http[0]']],
+  ['wants one action', `{${route}, redirect: {uri: /b}}`, ['WEFT0430 spec.http[0]']],
+  [
+    'wants no rewrite beside a redirect',
+    '{redirect: {uri: /b}, rewrite: {uri: /c}}',
+    ['WEFT0430 spec.http[0].rewrite'],
+  ],
+  [
+    'wants one form of match',
+    `{match: [{uri: {exact: /a, prefix: /b}}], ${route}}`,
+    ['WEFT0430 spec.http[0].match[0].uri'],
+  ],
+  [
+    'wants RE2 expressions',
+    `{match: [{uri: {regex: '(?!a)'}}], ${route}}`,
+    ['WEFT0433 spec.http[0].match[0].uri.regex'],
+  ],
+  [
+    'wants header names',
+    `{match: [{headers: {'a b': {exact: c}}}], ${route}}`,
+    ['WEFT0434 spec.http[0].match[0].headers["a b"]'],
+  ],
+  [
+    'notes weights that are no percentages',
+    '{route: [{destination: {host: a}, weight: 1}, {destination: {host: b}, weight: 2}]}',
+    ['WEFT0437 spec.http[0].route'],
+  ],
+  [
+    'wants one weight at least',
+    '{route: [{destination: {host: a}}, {destination: {host: b}}]}',
+    ['WEFT0438 spec.http[0].route'],
+  ],
+  [
+    'notes a destination that gets nothing',
+    '{route: [{destination: {host: a}, weight: 100}, {destination: {host: b}}]}',
+    ['WEFT0437 spec.http[0].route[1]'],
+  ],
+  ['wants a host', "{route: [{destination: {host: 'a_b/c'}}]}", ['WEFT0432 spec.http[0].route[0].destination.host']],
+  [
+    'wants a redirect code',
+    '{redirect: {uri: /a, redirectCode: 200}}',
+    ['WEFT0444 spec.http[0].redirect.redirectCode'],
+  ],
+  ['wants a redirect that changes something', '{redirect: {redirectCode: 301}}', ['WEFT0444 spec.http[0].redirect']],
+  [
+    'wants known retry conditions',
+    `{${route}, retries: {attempts: 2, retryOn: '5xx,conect-failure,503'}}`,
+    ['WEFT0443 spec.http[0].retries.retryOn'],
+  ],
+  [
+    'wants a fault that does something',
+    `{${route}, fault: {delay: {percentage: {value: 10}}}}`,
+    ['WEFT0431 spec.http[0].fault.delay'],
+  ],
+  [
+    'wants a gRPC status',
+    `{${route}, fault: {abort: {grpcStatus: UNAVAILABL}}}`,
+    ['WEFT0442 spec.http[0].fault.abort.grpcStatus'],
+  ],
+  [
+    'wants headers that can be changed',
+    `{${route}, headers: {request: {set: {':path': /a}, remove: [host]}}}`,
+    ['WEFT0434 spec.http[0].headers.request.set[":path"]', 'WEFT0434 spec.http[0].headers.request.remove[0]'],
+  ],
+  [
+    'refuses what is not carried out',
+    `{${route}, mirror: {host: b}, corsPolicy: {}, match: [{statPrefix: x}]}`,
+    ['WEFT0415 spec.http[0].mirror', 'WEFT0415 spec.http[0].corsPolicy', 'WEFT0416 spec.http[0].match[0].statPrefix'],
+  ],
+];
+
+describe('VirtualService', () => {
+  for (const [name, rule, expected] of rules) {
+    it(name, () => assert.deepEqual(findings(`hosts: [reviews]\nhttp: [${rule}]`), expected));
+  }
+
+  it('wants hosts and routes', () => {
+    assert.deepEqual(findings('hosts: [a]'), ['WEFT0431 spec']);
+    assert.deepEqual(findings(`http: [{${route}}]`), ['WEFT0431 spec.hosts']);
+    assert.deepEqual(findings(`hosts: ['a..b', x, x]\nhttp: [{${route}}]`), [
+      'WEFT0432 spec.hosts[0]',
+      'WEFT0441 spec.hosts[2]',
+    ]);
+  });
+
+  it('leaves the host * to gateways', () => {
+    assert.deepEqual(findings(`hosts: ['*']\nhttp: [{${route}}]`), ['WEFT0432 spec.hosts[0]']);
+    assert.deepEqual(findings(`hosts: ['*']\ngateways: [g]\nhttp: [{${route}}]`), []);
+  });
+
+  it('finds routes that are never reached', () => {
+    const cases: readonly (readonly [string, readonly string[]])[] = [
+      [`[{${route}}, {match: [{uri: {exact: /a}}], ${route}}]`, ['WEFT0439 spec.http[1]']],
+      [`[{match: [{uri: {prefix: /}}], ${route}}, {${route}}]`, ['WEFT0439 spec.http[1]']],
+      [
+        `[{match: [{uri: {prefix: /a}}], ${route}}, {match: [{uri: {exact: /ab}, headers: {x: {exact: y}}}], ${route}}]`,
+        ['WEFT0439 spec.http[1]'],
+      ],
+      [
+        `[{match: [{uri: {prefix: /a}}], ${route}}, {match: [{uri: {exact: /ab}}, {uri: {exact: /b}}], ${route}}]`,
+        ['WEFT0440 spec.http[1].match[0]'],
+      ],
+      [
+        `[{match: [{uri: {prefix: /a}}, {uri: {prefix: /a}, method: {exact: GET}}], ${route}}, {${route}}]`,
+        ['WEFT0440 spec.http[0].match[1]'],
+      ],
+      [`[{match: [{headers: {end-user: {exact: jason}}}], ${route}}, {${route}}]`, []],
+      [`[{match: [{uri: {prefix: /a}, port: 80}], ${route}}, {match: [{uri: {prefix: /a}}], ${route}}]`, []],
+      [`[{match: [{uri: {exact: /A}}], ${route}}, {match: [{uri: {exact: /a}, ignoreUriCase: true}], ${route}}]`, []],
+      [`[{match: [{withoutHeaders: {x: {}}}], ${route}}, {match: [{uri: {exact: /a}}], ${route}}]`, []],
+      [`[{match: [{gateways: [g]}], ${route}}, {${route}}]`, []],
+    ];
+    for (const [http, expected] of cases) assert.deepEqual(findings(`hosts: [reviews]\nhttp: ${http}`), expected, http);
+  });
+
+  it('wants server names that are its own in tls routes', () => {
+    const tls = (sni: string) =>
+      `hosts: ['*.example.com']\ngateways: [g]\ntls: [{match: [{sniHosts: ['${sni}']}], ${route}}]`;
+    assert.deepEqual(findings(tls('a.example.com')), []);
+    assert.deepEqual(findings(tls('a.example.org')), ['WEFT0432 spec.tls[0].match[0].sniHosts[0]']);
+  });
+});
