@@ -7,10 +7,10 @@ import type { ResourceDump } from '../admin/state.ts';
 import type { Host } from '../cluster/host.ts';
 import type { RunningProxy } from '../proxy.ts';
 import { AdsClient, type AdsState, type ResourceView } from './ads-client.ts';
+import { readAdsSettings } from './ads-settings.ts';
 import type { ResourceKind } from './target.ts';
 
 type Bootstrap = envoy.config.bootstrap.v3.Bootstrap;
-type ApiConfigSource = envoy.config.core.v3.ApiConfigSource;
 
 /** The dynamic side of a running proxy. */
 export interface DynamicConfig {
@@ -26,27 +26,28 @@ export interface DynamicConfig {
 
 /** Opens the stream that `dynamic_resources.ads_config` describes; null when there is none. */
 export function startDynamicConfig(bootstrap: Bootstrap, proxy: RunningProxy): DynamicConfig | null {
-  const source = bootstrap.dynamicResources?.adsConfig;
-  if (source === undefined) return null;
-  const service = source.grpcServices?.[0];
-  const clusterName = service?.envoyGrpc?.clusterName ?? '';
+  const settings = readAdsSettings(bootstrap);
+  if (settings === null) return null;
+  const { clusterName, authority, variant, nodeOnce, metadata } = settings;
   const client = new AdsClient({
     clock: proxy.clock,
     random: Math.random,
     connect: () => openTransport(proxy, clusterName),
     isTls: proxy.clusters.get(clusterName)?.tls != null,
-    authority: service?.envoyGrpc?.authority || clusterName,
-    variant: variantOf(source),
+    authority,
+    variant,
+    nodeOnce,
+    metadata,
     node: { ...bootstrap.node, userAgentName: 'weft' },
-    nodeOnce: source.setNodeOnFirstMessageOnly === true,
-    metadata: Object.fromEntries(
-      (service?.initialMetadata ?? []).map((one) => [(one.key ?? '').toLowerCase(), one.value ?? '']),
-    ),
+    messageLimitBytes: settings.messageLimitBytes,
+    pingIntervalMs: settings.pingIntervalMs,
+    pingTimeoutMs: settings.pingTimeoutMs,
+    initialFetchTimeoutMs: { cluster: settings.clusterTimeoutMs, listener: settings.listenerTimeoutMs },
     targets: {
       secret: proxy.secrets,
-      cluster: proxy.clusters,
+      ...(settings.wantsClusters ? { cluster: proxy.clusters } : {}),
       endpoint: { prepare: (set, remove, version) => proxy.clusters.prepareEndpoints(set, remove, version) },
-      listener: proxy.listeners,
+      ...(settings.wantsListeners ? { listener: proxy.listeners } : {}),
       route: {
         prepare: (set, remove, version) => proxy.routes.prepare(set, remove, version),
         onMissing: (name) => proxy.routes.giveUp(name),
@@ -71,10 +72,6 @@ export function startDynamicConfig(bootstrap: Bootstrap, proxy: RunningProxy): D
     retryNow: () => client.retryNow(),
     stop: () => client.close(),
   };
-}
-
-function variantOf(source: ApiConfigSource): 'GRPC' | 'DELTA_GRPC' {
-  return source.apiType === 'DELTA_GRPC' || source.apiType === 'AGGREGATED_DELTA_GRPC' ? 'DELTA_GRPC' : 'GRPC';
 }
 
 /** A transport to a host of that cluster; throws when there is none, which the client takes for a failed attempt. */

@@ -6,13 +6,13 @@ const bootstrap = 'envoy.config.bootstrap.v3';
 /** `envoy.config.bootstrap.v3`. */
 export const bootstrapSupport: SupportTable = {
   [`${bootstrap}.Bootstrap`]: {
-    carried:
-      'node static_resources dynamic_resources admin bootstrap_extensions default_regex_engine stats_flush_interval',
+    carried: 'node static_resources dynamic_resources admin bootstrap_extensions default_regex_engine',
     harmless: {
       cluster_manager:
         'only its local_cluster_name and bind address would matter, for zone-aware balancing and outgoing addresses',
       layered_runtime: 'Weft has no runtime; every runtime_key has its default value',
       stats_config: 'statistics keep the names and tags they have without it',
+      stats_flush_interval: 'statistics are read when they are asked for',
       watchdog: 'the supervisor restarts a proxy that hangs',
       watchdogs: 'the supervisor restarts a proxy that hangs',
       overload_manager: 'connections are bounded by the limits of listeners and clusters',

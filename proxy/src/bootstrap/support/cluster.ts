@@ -5,8 +5,6 @@ const cluster = 'envoy.config.cluster.v3';
 const endpoint = 'envoy.config.endpoint.v3';
 const balancing = 'envoy.extensions.load_balancing_policies';
 const httpOptions = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
-const inHttpOptions =
-  'move it into typed_extension_protocol_options["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"]';
 const noSlowStart = 'a new host gets its full share at once';
 const noZones = 'hosts of all zones are used alike';
 
@@ -17,7 +15,9 @@ export const clusterSupport: SupportTable = {
       'name type eds_cluster_config connect_timeout per_connection_buffer_limit_bytes lb_policy load_assignment circuit_breakers dns_refresh_rate ' +
       'dns_failure_refresh_rate dns_lookup_family respect_dns_ttl outlier_detection cleanup_interval ring_hash_lb_config maglev_lb_config ' +
       'least_request_lb_config round_robin_lb_config original_dst_lb_config transport_socket transport_socket_matches metadata common_lb_config alt_stat_name ' +
-      'upstream_connection_options typed_extension_protocol_options load_balancing_policy filters',
+      'upstream_connection_options typed_extension_protocol_options load_balancing_policy filters ' +
+      // Deprecated, and still what many files say.
+      'http_protocol_options http2_protocol_options common_http_protocol_options upstream_http_protocol_options max_requests_per_connection protocol_selection',
     harmless: {
       close_connections_on_host_health_failure: 'connections to an ejected host end with their exchanges',
       ignore_health_on_host_removal: 'a host that EDS removes is removed at once',
@@ -40,12 +40,6 @@ export const clusterSupport: SupportTable = {
       connection_pool_per_downstream_connection: 'connections are shared; remove it',
       upstream_config: 'use typed_extension_protocol_options',
       dns_resolvers: 'name servers come from the system; remove it',
-      http_protocol_options: inHttpOptions,
-      http2_protocol_options: inHttpOptions,
-      common_http_protocol_options: inHttpOptions,
-      upstream_http_protocol_options: inHttpOptions,
-      max_requests_per_connection: inHttpOptions,
-      protocol_selection: 'use use_downstream_protocol_config in the HTTP protocol options',
     },
   },
   [`${cluster}.Filter`]: { carried: 'name typed_config', instead: { config_discovery: 'give typed_config' } },
@@ -110,9 +104,8 @@ export const clusterSupport: SupportTable = {
     harmless: { slow_start_config: noSlowStart },
   },
   [`${balancing}.least_request.v3.LeastRequest`]: {
-    carried: 'choice_count active_request_bias locality_lb_config',
+    carried: 'choice_count active_request_bias locality_lb_config enable_full_scan selection_method',
     harmless: { slow_start_config: noSlowStart },
-    values: { selection_method: 'N_CHOICES' },
   },
   [`${balancing}.random.v3.Random`]: { carried: 'locality_lb_config' },
   [`${balancing}.ring_hash.v3.RingHash`]: {
@@ -156,10 +149,11 @@ export const clusterSupport: SupportTable = {
     carried: 'auto_sni auto_san_validation override_auto_sni_header',
   },
   'envoy.config.core.v3.Http2ProtocolOptions': {
-    carried: 'max_concurrent_streams connection_keepalive',
+    carried: 'connection_keepalive',
     harmless: Object.fromEntries(
       [
         ...[
+          'max_concurrent_streams',
           'hpack_table_size',
           'initial_stream_window_size',
           'initial_connection_window_size',
@@ -195,13 +189,13 @@ export const clusterSupport: SupportTable = {
   },
   [`${endpoint}.ClusterLoadAssignment.Policy.DropOverload`]: { carried: 'category drop_percentage' },
   [`${endpoint}.LocalityLbEndpoints`]: {
-    carried: 'locality lb_endpoints load_balancing_weight priority metadata',
+    carried: 'locality lb_endpoints load_balancer_endpoints load_balancing_weight priority metadata',
     harmless: { proximity: 'priorities decide' },
     instead: {
-      load_balancer_endpoints: 'use lb_endpoints',
       leds_cluster_locality_config: 'send the endpoints in lb_endpoints',
     },
   },
+  [`${endpoint}.LocalityLbEndpoints.LbEndpointList`]: { carried: 'lb_endpoints' },
   [`${endpoint}.LbEndpoint`]: {
     carried: 'endpoint health_status metadata load_balancing_weight',
     instead: { endpoint_name: 'give the endpoint itself' },

@@ -9,7 +9,8 @@ const onlyAds = 'use ads: {} (or an api_config_source of type GRPC or DELTA_GRPC
 export const coreSupport: SupportTable = {
   [`${core}.Address`]: { carried: 'socket_address pipe envoy_internal_address' },
   [`${core}.SocketAddress`]: {
-    carried: 'protocol address port_value ipv4_compat',
+    carried: 'protocol address port_value',
+    harmless: { ipv4_compat: 'an IPv6 wildcard takes IPv4 connections too' },
     values: { protocol: 'TCP' },
     instead: {
       named_port: 'write the port as a number in port_value',
@@ -28,8 +29,7 @@ export const coreSupport: SupportTable = {
   [`${core}.WatchedDirectory`]: { carried: 'path' },
   [`${core}.HeaderValue`]: { carried: 'key value raw_value' },
   [`${core}.HeaderValueOption`]: {
-    carried: 'header append_action keep_empty_value',
-    instead: { append: 'use append_action' },
+    carried: 'header append append_action keep_empty_value',
   },
   [`${core}.TransportSocket`]: { carried: 'name typed_config' },
   [`${core}.TypedExtensionConfig`]: { carried: 'name typed_config' },
@@ -50,7 +50,6 @@ export const coreSupport: SupportTable = {
   'envoy.type.v3.Int64Range': { carried: 'start end' },
   'envoy.type.v3.Int32Range': { carried: 'start end' },
   'envoy.type.v3.DoubleRange': { carried: 'start end' },
-  'envoy.type.v3.TokenBucket': { carried: 'max_tokens tokens_per_fill fill_interval' },
   'envoy.type.v3.HttpStatus': { carried: 'code' },
   [`${core}.TcpKeepalive`]: {
     carried: 'keepalive_time',
@@ -106,14 +105,4 @@ export const coreSupport: SupportTable = {
   },
   [`${matcher}.RegexMatchAndSubstitute`]: { carried: 'pattern substitution' },
   [`${matcher}.PathMatcher`]: { carried: 'path' },
-  [`${matcher}.MetadataMatcher`]: { carried: 'filter path value invert' },
-  [`${matcher}.MetadataMatcher.PathSegment`]: { carried: 'key' },
-  [`${matcher}.ValueMatcher`]: {
-    carried: 'null_match double_match string_match bool_match present_match list_match or_match',
-  },
-  [`${matcher}.ValueMatcher.NullMatch`]: { carried: '' },
-  [`${matcher}.DoubleMatcher`]: { carried: 'range exact' },
-  [`${matcher}.ListMatcher`]: { carried: 'one_of' },
-  [`${matcher}.OrMatcher`]: { carried: 'value_matchers' },
-  [`${matcher}.FilterStateMatcher`]: { carried: 'key string_match' },
 };

@@ -10,7 +10,7 @@ const manager = `${filters}.network.http_connection_manager.v3`;
 
 const perRoute = {
   role: 'override of an HTTP filter',
-  carried: [`${filters}.http.fault.v3.HTTPFault`, `${filters}.http.rbac.v3.RBACPerRoute`, `${route}.FilterConfig`],
+  carried: [`${filters}.http.fault.v3.HTTPFault`, `${filters}.http.rbac.v3.RBACPerRoute`],
   ignored: ['istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig'],
 };
 
@@ -22,7 +22,6 @@ export const extensionSupport: ExtensionTable = {
       `${filters}.listener.original_dst.v3.OriginalDst`,
       `${filters}.listener.tls_inspector.v3.TlsInspector`,
       `${filters}.listener.http_inspector.v3.HttpInspector`,
-      `${filters}.listener.proxy_protocol.v3.ProxyProtocol`,
     ],
   },
   [`${listener}.Filter.typed_config`]: {
@@ -64,15 +63,6 @@ export const extensionSupport: ExtensionTable = {
   [`${route}.VirtualHost.typed_per_filter_config`]: perRoute,
   [`${route}.Route.typed_per_filter_config`]: perRoute,
   [`${route}.WeightedCluster.ClusterWeight.typed_per_filter_config`]: perRoute,
-  [`${route}.FilterConfig.config`]: {
-    role: 'override of an HTTP filter',
-    carried: [
-      `${filters}.http.fault.v3.HTTPFault`,
-      `${filters}.http.rbac.v3.RBACPerRoute`,
-      `${filters}.http.rbac.v3.RBAC`,
-      'google.protobuf.Empty',
-    ],
-  },
   [`${route}.RetryPolicy.RetryHostPredicate.typed_config`]: {
     role: 'retry host predicate',
     carried: ['envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate'],

@@ -12,14 +12,18 @@ export const httpSupport: SupportTable = {
   [connectionManager]: {
     carried:
       'codec_type stat_prefix rds route_config http_filters http_protocol_options server_name access_log use_remote_address generate_request_id ' +
-      'forward_client_cert_details set_current_client_cert_details proxy_100_continue xff_num_trusted_hops skip_xff_append via upgrade_configs ' +
-      'stream_idle_timeout request_timeout request_headers_timeout drain_timeout max_request_headers_kb normalize_path merge_slashes ' +
+      'forward_client_cert_details set_current_client_cert_details xff_num_trusted_hops skip_xff_append via upgrade_configs ' +
+      'stream_idle_timeout request_timeout request_headers_timeout max_request_headers_kb normalize_path merge_slashes ' +
       'path_with_escaped_slashes_action server_header_transformation common_http_protocol_options preserve_external_request_id ' +
-      'always_set_request_id_in_response strip_matching_host_port strip_any_host_port strip_trailing_host_dot internal_address_config ' +
-      'stream_error_on_invalid_http_message scheme_header_transformation append_x_forwarded_port local_reply_config tracing ' +
-      'request_id_extension access_log_options add_user_agent',
+      'always_set_request_id_in_response strip_matching_host_port strip_any_host_port ' +
+      'scheme_header_transformation tracing ' +
+      'request_id_extension access_log_options',
     harmless: {
       http2_protocol_options: noHttp2,
+      drain_timeout: 'connections drain for the time that the process is given to stop',
+      proxy_100_continue: 'the request goes on at once; the upstream answers as a whole',
+      internal_address_config: 'no header depends on whether an address is internal',
+      stream_error_on_invalid_http_message: 'a malformed message always ends its connection',
       delayed_close_timeout: 'a connection is closed once its last bytes are sent, after at most one second',
       access_log_flush_interval: 'an exchange is logged once, when it ends',
       flush_access_log_on_new_request: 'an exchange is logged once, when it ends',
@@ -29,12 +33,16 @@ export const httpSupport: SupportTable = {
       represent_ipv4_remote_address_as_ipv4_mapped_ipv6: 'addresses are written as they are',
       http3_protocol_options: 'HTTP/3 is not offered',
     },
-    values: { codec_type: 'AUTO HTTP1 HTTP2' },
+    values: { codec_type: 'AUTO HTTP1' },
     instead: {
       scoped_routes: 'use rds or route_config',
       original_ip_detection_extensions: 'use use_remote_address and xff_num_trusted_hops',
       early_header_mutation_extensions: 'use request_headers_to_add of the routes',
       path_normalization_options: 'use normalize_path and merge_slashes',
+      local_reply_config: 'changing local replies is not carried out yet',
+      strip_trailing_host_dot: 'list the host with its dot in the domains',
+      append_x_forwarded_port: 'x-forwarded-port is not sent',
+      add_user_agent: 'use request_headers_to_add of the routes',
       proxy_status_config: 'local replies name their cause in x-weft-decision; remove it',
     },
   },
@@ -43,7 +51,6 @@ export const httpSupport: SupportTable = {
     carried: 'upgrade_type enabled',
     instead: { filters: 'every upgrade passes http_filters' },
   },
-  [`${connectionManager}.InternalAddressConfig`]: { carried: 'unix_sockets cidr_ranges' },
   [`${connectionManager}.HcmAccessLogOptions`]: {
     carried: '',
     harmless: {
@@ -72,8 +79,6 @@ export const httpSupport: SupportTable = {
     instead: { config_discovery: 'give typed_config; filters are not discovered' },
   },
   [`${manager}.RequestIDExtension`]: { carried: 'typed_config' },
-  [`${manager}.LocalReplyConfig`]: { carried: 'mappers body_format' },
-  [`${manager}.ResponseMapper`]: { carried: 'filter status_code body body_format_override headers_to_add' },
   'envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig': {
     carried: '',
     harmless: {
@@ -81,25 +86,37 @@ export const httpSupport: SupportTable = {
       use_request_id_for_trace_sampling: 'no spans are sent',
     },
   },
-  [`${core}.SchemeHeaderTransformation`]: { carried: 'scheme_to_overwrite match_upstream' },
+  [`${core}.SchemeHeaderTransformation`]: {
+    carried: '',
+    harmless: { match_upstream: 'HTTP/1 requests carry no scheme' },
+    instead: { scheme_to_overwrite: 'the scheme of a request stays what it is' },
+  },
   [`${core}.HttpProtocolOptions`]: {
     carried:
       'idle_timeout max_headers_count max_connection_duration max_stream_duration headers_with_underscores_action max_requests_per_connection',
+    values: { headers_with_underscores_action: 'ALLOW' },
   },
   [`${core}.Http1ProtocolOptions`]: {
-    carried: 'allow_absolute_url accept_http_10 default_host_for_http_10 header_key_format enable_trailers',
+    carried: 'accept_http_10 header_key_format',
     harmless: {
+      enable_trailers: 'trailers are always passed on',
       use_balsa_parser: "the parser is Weft's own",
       override_stream_error_on_invalid_http_message: 'a malformed message always ends the connection',
       allow_custom_methods: 'every method name is allowed',
       send_fully_qualified_url: 'requests are sent with their path',
     },
-    instead: { allow_chunked_length: 'a message with both lengths is always refused: it enables request smuggling' },
-    defaults: { override_stream_error_on_invalid_http_message: false, send_fully_qualified_url: false },
+    instead: {
+      allow_absolute_url: 'absolute-form requests are always understood',
+      default_host_for_http_10: 'let clients send Host',
+      allow_chunked_length: 'a message with both lengths is always refused: it enables request smuggling',
+    },
+    defaults: { allow_absolute_url: true },
   },
   // Case is kept from HTTP/1 to HTTP/1, whichever formatter asks for it.
-  [`${core}.Http1ProtocolOptions.HeaderKeyFormat`]: { carried: 'proper_case_words stateful_formatter' },
-  [`${core}.Http1ProtocolOptions.HeaderKeyFormat.ProperCaseWords`]: { carried: '' },
+  [`${core}.Http1ProtocolOptions.HeaderKeyFormat`]: {
+    carried: 'stateful_formatter',
+    harmless: { proper_case_words: 'names keep the case in which they came' },
+  },
   'envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig': {
     carried: '',
     harmless: {
@@ -109,15 +126,17 @@ export const httpSupport: SupportTable = {
   },
 
   [`${filter}.router.v3.Router`]: {
-    carried:
-      'suppress_envoy_headers dynamic_stats respect_expected_rq_timeout suppress_grpc_request_failure_code_stats',
+    carried: 'suppress_envoy_headers',
     harmless: {
+      dynamic_stats: 'the statistics of clusters are always kept',
+      suppress_grpc_request_failure_code_stats: 'gRPC failures are not counted by code',
       start_child_span: 'no spans are sent',
       upstream_log_options: 'an exchange is logged once, when it ends',
     },
     instead: {
       upstream_log: 'use access_log of the connection manager',
       upstream_http_filters: 'use http_filters of the connection manager',
+      respect_expected_rq_timeout: 'set the timeout in the route',
       strict_check_headers: 'invalid x-envoy- headers are ignored; remove it',
     },
   },

@@ -9,10 +9,13 @@ const tcpProxy = 'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy';
 export const listenerSupport: SupportTable = {
   [`${listener}.Listener`]: {
     carried:
-      'name address filter_chains default_filter_chain use_original_dst per_connection_buffer_limit_bytes metadata listener_filters ' +
-      'listener_filters_timeout continue_on_listener_filters_timeout traffic_direction access_log bind_to_port deprecated_v1 ' +
-      'internal_listener stat_prefix drain_type additional_addresses tcp_backlog_size api_listener',
+      'name address filter_chains default_filter_chain per_connection_buffer_limit_bytes metadata listener_filters ' +
+      'listener_filters_timeout continue_on_listener_filters_timeout traffic_direction access_log bind_to_port ' +
+      'internal_listener stat_prefix tcp_backlog_size api_listener',
     harmless: {
+      use_original_dst:
+        "connections are not handed to the listener of their original destination yet; this listener's own filter chains take them",
+      drain_type: 'listeners drain when they change and when the process stops',
       enable_reuse_port: 'workers share a port whenever there is more than one',
       reuse_port: 'workers share a port whenever there is more than one',
       connection_balance_config: 'the kernel spreads connections over the workers',
@@ -24,6 +27,8 @@ export const listenerSupport: SupportTable = {
       enable_mptcp: 'plain TCP is used, which every MPTCP peer speaks',
     },
     instead: {
+      deprecated_v1: 'use bind_to_port',
+      additional_addresses: 'make a listener for each address',
       filter_chain_matcher: 'use filter_chain_match in each filter chain',
       udp_listener_config: 'only TCP listeners are carried out; remove the listener',
       transparent:
@@ -32,15 +37,11 @@ export const listenerSupport: SupportTable = {
     },
     defaults: { transparent: false, freebind: false, enable_reuse_port: true },
   },
-  [`${listener}.Listener.DeprecatedV1`]: { carried: 'bind_to_port' },
   [`${listener}.Listener.InternalListenerConfig`]: { carried: '' },
-  [`${listener}.AdditionalAddress`]: {
-    carried: 'address',
-    harmless: { socket_options: 'options of the listening socket cannot be set; the defaults of the system hold' },
-  },
   [`${listener}.ApiListener`]: { carried: 'api_listener' },
   [`${listener}.FilterChain`]: {
-    carried: 'filter_chain_match filters metadata transport_socket name transport_socket_connect_timeout',
+    carried: 'filter_chain_match filters metadata transport_socket name',
+    harmless: { transport_socket_connect_timeout: 'a TLS handshake has its own time limit' },
     instead: {
       use_proxy_proto: 'add the listener filter envoy.filters.listener.proxy_protocol',
       on_demand_configuration: 'filter chains are built at once; remove it',
@@ -57,13 +58,10 @@ export const listenerSupport: SupportTable = {
     instead: { config_discovery: 'give typed_config; filters are not discovered' },
   },
   [`${listener}.ListenerFilter`]: {
-    carried: 'name typed_config filter_disabled',
+    carried: 'name typed_config',
+    harmless: { filter_disabled: 'the filter looks at every connection' },
     instead: { config_discovery: 'give typed_config; filters are not discovered' },
   },
-  [`${listener}.ListenerFilterChainMatchPredicate`]: {
-    carried: 'or_match and_match not_match any_match destination_port_range',
-  },
-  [`${listener}.ListenerFilterChainMatchPredicate.MatchSet`]: { carried: 'rules' },
 
   [`${listenerFilter}.original_dst.v3.OriginalDst`]: { carried: '' },
   [`${listenerFilter}.http_inspector.v3.HttpInspector`]: { carried: '' },
@@ -73,10 +71,6 @@ export const listenerSupport: SupportTable = {
       enable_ja3_fingerprinting: 'fingerprints are not made',
       initial_read_buffer_size: 'the buffer grows as needed',
     },
-  },
-  [`${listenerFilter}.proxy_protocol.v3.ProxyProtocol`]: {
-    carried: 'allow_requests_without_proxy_protocol disallowed_versions stat_prefix',
-    harmless: { pass_through_tlvs: 'TLVs are not sent on' },
   },
 
   [tcpProxy]: {

@@ -12,15 +12,13 @@ const notYetLimits = 'rate limits are not carried out yet';
 /** `envoy.config.route.v3`. */
 export const routeSupport: SupportTable = {
   [`${route}.RouteConfiguration`]: {
-    carried: `name virtual_hosts ${headerMutations} most_specific_header_mutations_wins ignore_port_in_host_matching max_direct_response_body_size_bytes typed_per_filter_config metadata internal_only_headers`,
+    carried: `name virtual_hosts ${headerMutations} most_specific_header_mutations_wins ignore_port_in_host_matching ignore_path_parameters_in_path_matching max_direct_response_body_size_bytes typed_per_filter_config metadata internal_only_headers`,
     harmless: { validate_clusters: 'a route to an unknown cluster answers 503 and says so' },
     instead: {
       vhds: 'send the virtual hosts with the route configuration',
       cluster_specifier_plugins: 'use cluster, weighted_clusters or cluster_header',
       request_mirror_policies: notYetMirror,
-      ignore_path_parameters_in_path_matching: 'match the path with its parameters, by safe_regex if need be',
     },
-    defaults: { ignore_path_parameters_in_path_matching: false, validate_clusters: false },
   },
   [`${route}.VirtualHost`]: {
     carried: `name domains routes require_tls ${headerMutations} include_request_attempt_count include_attempt_count_in_response typed_per_filter_config retry_policy per_request_buffer_limit_bytes metadata`,
@@ -45,21 +43,18 @@ export const routeSupport: SupportTable = {
   [`${route}.NonForwardingAction`]: { carried: '' },
   [`${route}.RouteMatch`]: {
     carried:
-      'prefix path safe_regex path_separated_prefix connect_matcher case_sensitive headers query_parameters runtime_fraction grpc tls_context dynamic_metadata',
-    instead: { path_match_policy: 'use safe_regex or path_separated_prefix' },
+      'prefix path safe_regex path_separated_prefix connect_matcher case_sensitive headers query_parameters runtime_fraction grpc tls_context',
+    instead: {
+      dynamic_metadata: 'no filter sets dynamic metadata, so nothing can match it; use headers',
+      path_match_policy: 'use safe_regex or path_separated_prefix',
+    },
   },
   [`${route}.RouteMatch.ConnectMatcher`]: { carried: '' },
   [`${route}.RouteMatch.GrpcRouteMatchOptions`]: { carried: '' },
   [`${route}.RouteMatch.TlsContextMatchOptions`]: { carried: 'presented validated' },
   [`${route}.HeaderMatcher`]: {
-    carried: 'name string_match present_match range_match invert_match treat_missing_header_as_empty',
-    instead: {
-      exact_match: 'use string_match.exact',
-      prefix_match: 'use string_match.prefix',
-      suffix_match: 'use string_match.suffix',
-      contains_match: 'use string_match.contains',
-      safe_regex_match: 'use string_match.safe_regex',
-    },
+    carried:
+      'name string_match present_match range_match invert_match treat_missing_header_as_empty exact_match prefix_match suffix_match contains_match safe_regex_match',
   },
   [`${route}.QueryParameterMatcher`]: { carried: 'name string_match present_match' },
   [action]: {
@@ -127,5 +122,4 @@ export const routeSupport: SupportTable = {
       'host_redirect path_redirect prefix_rewrite regex_rewrite response_code https_redirect scheme_redirect port_redirect strip_query',
   },
   [`${route}.DirectResponseAction`]: { carried: 'status body' },
-  [`${route}.FilterConfig`]: { carried: 'config is_optional disabled' },
 };

@@ -9,34 +9,39 @@ export const telemetrySupport: SupportTable = {
   [`${log}.AccessLog`]: { carried: 'name filter typed_config' },
   [`${log}.AccessLogFilter`]: {
     carried:
-      'status_code_filter duration_filter not_health_check_filter runtime_filter and_filter or_filter header_filter response_flag_filter grpc_status_filter metadata_filter log_type_filter traceable_filter',
-    instead: { extension_filter: 'use the filters of envoy.config.accesslog.v3.AccessLogFilter' },
+      'status_code_filter duration_filter not_health_check_filter runtime_filter and_filter or_filter header_filter response_flag_filter grpc_status_filter',
+    instead: {
+      metadata_filter: 'use a header_filter',
+      log_type_filter: 'an exchange is logged once, when it ends; remove it',
+      traceable_filter: 'no exchange is traced; remove it',
+      extension_filter: 'use the filters of envoy.config.accesslog.v3.AccessLogFilter',
+    },
   },
   [`${log}.ComparisonFilter`]: { carried: 'op value' },
   [`${log}.StatusCodeFilter`]: { carried: 'comparison' },
   [`${log}.DurationFilter`]: { carried: 'comparison' },
   [`${log}.NotHealthCheckFilter`]: { carried: '' },
-  [`${log}.TraceableFilter`]: { carried: '' },
   [`${log}.RuntimeFilter`]: {
-    carried: 'percent_sampled use_independent_randomness',
-    harmless: { runtime_key: 'Weft has no runtime to override values; percent_sampled holds' },
+    carried: 'percent_sampled',
+    harmless: {
+      use_independent_randomness: 'every choice is independent',
+      runtime_key: 'Weft has no runtime to override values; percent_sampled holds',
+    },
   },
   [`${log}.AndFilter`]: { carried: 'filters' },
   [`${log}.OrFilter`]: { carried: 'filters' },
   [`${log}.HeaderFilter`]: { carried: 'header' },
   [`${log}.ResponseFlagFilter`]: { carried: 'flags' },
   [`${log}.GrpcStatusFilter`]: { carried: 'statuses exclude' },
-  [`${log}.MetadataFilter`]: { carried: 'matcher match_if_key_not_found' },
-  [`${log}.LogTypeFilter`]: { carried: 'types exclude' },
   'envoy.extensions.access_loggers.file.v3.FileAccessLog': {
     carried: 'path format json_format typed_json_format log_format',
   },
   [`${stream}.StdoutAccessLog`]: { carried: 'log_format' },
   [`${stream}.StderrAccessLog`]: { carried: 'log_format' },
   'envoy.config.core.v3.SubstitutionFormatString': {
-    carried: 'text_format json_format text_format_source omit_empty_values content_type formatters json_format_options',
+    carried: 'text_format json_format text_format_source omit_empty_values content_type formatters',
+    harmless: { json_format_options: 'properties keep the order they are given in' },
   },
-  'envoy.config.core.v3.JsonFormatOptions': { carried: 'sort_properties' },
   'envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery': { carried: '' },
   'envoy.extensions.formatter.metadata.v3.Metadata': { carried: '' },
 };
