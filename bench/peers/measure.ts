@@ -1,6 +1,6 @@
 // One measurement: starts a proxy afresh, probes it, warms it up, loads it, reads what it used, ends it.
 
-import { mkdirSync, mkdtempSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CaseName, Role, Task } from './bench-case.ts';
@@ -21,6 +21,8 @@ export interface Stage {
   readonly loadCore: number;
   readonly seconds: number;
   readonly warmupSeconds: number;
+  /** How long to wait at most, before each measurement, until nothing else uses the two cores. */
+  readonly waitIdleSeconds: number;
 }
 
 /** One row of one round. */
@@ -40,7 +42,6 @@ export interface Measurement extends LoadResult {
 
 function makeTask(stage: Stage, name: CaseName, role: Role, listenPort: number, upstreamPort: number): Task {
   const folder = mkdtempSync(join(stage.folder, `${name}-${role}-`));
-  mkdirSync(folder, { recursive: true });
   return { name, role, listenPort, upstreamPort, folder, ...stage.certificates };
 }
 
@@ -50,8 +51,20 @@ async function makeTasks(stage: Stage, name: CaseName): Promise<Task[]> {
   return [makeTask(stage, name, 'client', first, second), makeTask(stage, name, 'server', second, stage.backendPort)];
 }
 
+// A machine that others use gives numbers that mean nothing.
+async function waitUntilIdle(stage: Stage): Promise<void> {
+  const deadline = performance.now() + stage.waitIdleSeconds * 1000;
+  const cores = [stage.proxyCore, stage.loadCore];
+  while (performance.now() < deadline) {
+    const before = cores.map(busySecondsOf);
+    await delay(500);
+    if (cores.every((core, i) => busySecondsOf(core) - (before[i] ?? 0) < 0.05)) return;
+  }
+}
+
 /** Measures a proxy. Throws with its last words when it does not do the work. */
 export async function measurePeer(stage: Stage, peer: Peer, name: CaseName): Promise<Measurement> {
+  await waitUntilIdle(stage);
   const tasks = await makeTasks(stage, name);
   const children: Child[] = [];
   try {
@@ -96,6 +109,7 @@ async function probeAll(tasks: readonly Task[], children: readonly Child[]): Pro
 
 /** Measures the same load without a proxy: the most that the load core can do. */
 export async function measureDirect(stage: Stage, name: CaseName): Promise<Measurement> {
+  await waitUntilIdle(stage);
   const task = makeTask(stage, name, 'single', stage.backendPort, stage.backendPort);
   const result = await measureLoad(stage, task, stage.backendPort, true, [stage.backendPid]);
   return { ...result, startMs: 0, remarks: ['CPU is that of the backend'] };
@@ -127,6 +141,6 @@ async function measureLoad(
     userUs: (user * 1e6) / load.requests,
     peakMiB: peakMemoryOf(pids),
     coreShare: direct ? Number.NaN : used / elapsed,
-    othersShare: direct ? busy / elapsed : Math.max(0, busy - used) / elapsed,
+    othersShare: direct ? Number.NaN : Math.max(0, busy - used) / elapsed,
   };
 }

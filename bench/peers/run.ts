@@ -28,6 +28,7 @@ const usage = `usage: npm run bench -- peers [options]
   --rounds N       each peer is measured so often, in turn (default 3)
   --seconds N      of load in each measurement (default 8)
   --warmup N       seconds of load before it (default 2)
+  --wait-idle N    seconds to wait, at most, for a quiet machine before each measurement (default 0)
   --proxy-core N   core of the proxy (default 0)
   --load-core N    core of load and backend (default 1)
   --json FILE      also write every round there
@@ -40,6 +41,7 @@ const flags = {
   rounds: { type: 'string', default: '3' },
   seconds: { type: 'string', default: '8' },
   warmup: { type: 'string', default: '2' },
+  'wait-idle': { type: 'string', default: '0' },
   'proxy-core': { type: 'string', default: '0' },
   'load-core': { type: 'string', default: '1' },
   json: { type: 'string' },
@@ -54,6 +56,7 @@ interface Plan {
   readonly rounds: number;
   readonly seconds: number;
   readonly warmupSeconds: number;
+  readonly waitIdleSeconds: number;
   readonly proxyCore: number;
   readonly loadCore: number;
   readonly json: string | null;
@@ -87,6 +90,7 @@ function parsePlan(): Plan | null {
     rounds: numberOf('rounds', values.rounds, 1),
     seconds: numberOf('seconds', values.seconds, 1),
     warmupSeconds: numberOf('warmup', values.warmup, 0),
+    waitIdleSeconds: numberOf('wait-idle', values['wait-idle'], 0),
     proxyCore: numberOf('proxy-core', values['proxy-core'], 0),
     loadCore: numberOf('load-core', values['load-core'], 0),
     json: values.json ?? null,
@@ -149,10 +153,15 @@ async function runPlan(plan: Plan, folder: string): Promise<void> {
   const rows: Row[] = [];
   try {
     await backend.listening(backendPort, 5000);
-    const { seconds, warmupSeconds, proxyCore, loadCore } = plan;
+    const { seconds, warmupSeconds, waitIdleSeconds, proxyCore, loadCore } = plan;
     const certificates = makeCertificates(folder);
     const own = { folder, certificates, backendPort, backendPid: backend.pid };
-    await measureAll(plan, { ...own, seconds, warmupSeconds, proxyCore, loadCore }, rows, presentPeers(plan));
+    await measureAll(
+      plan,
+      { ...own, seconds, warmupSeconds, waitIdleSeconds, proxyCore, loadCore },
+      rows,
+      presentPeers(plan),
+    );
   } finally {
     await backend.stop();
   }
