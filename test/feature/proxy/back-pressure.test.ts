@@ -140,27 +140,25 @@ describe('a reader that has stopped', () => {
     await check(proxy, before, sender, reader, () => early + received());
   });
 
-  it('holds a TCP connection back in both directions', async (context) => {
-    const accepted: Socket[] = [];
-    const server = await startTcpServer(context, (socket) => {
-      accepted.push(socket);
-    });
-    const proxy = await startProxyProcess(context, {
-      listeners: [listener('main', tcpProxy('a'))],
-      clusters: [cluster('a', [server])],
-    });
-    const port = await proxy.port('main');
-    for (let i = 0; i < 20; i++) await proxy.resident();
-    const before = await proxy.resident();
-    for (const direction of ['up', 'down']) {
-      accepted.length = 0;
-      const client = await open(context, port);
+  for (const direction of ['to the endpoint', 'to the client']) {
+    it(`holds a TCP connection back ${direction}`, async (context) => {
+      const accepted: Socket[] = [];
+      const server = await startTcpServer(context, (socket) => {
+        accepted.push(socket);
+      });
+      const proxy = await startProxyProcess(context, {
+        listeners: [listener('main', tcpProxy('a'))],
+        clusters: [cluster('a', [server])],
+      });
+      for (let i = 0; i < 100; i++) await proxy.resident();
+      const before = await proxy.resident();
+      const client = await open(context, await proxy.port('main'));
       while (accepted.length === 0) await new Promise((resolve) => setImmediate(resolve));
       const [endpoint] = accepted;
       assert.ok(endpoint);
-      const [from, to] = direction === 'up' ? [client, endpoint] : [endpoint, client];
-      await check(proxy, before, new Sender(from), to, pausedCounter(to));
-      client.destroy();
-    }
-  });
+      const [from, to] = direction === 'to the endpoint' ? [client, endpoint] : [endpoint, client];
+      const received = pausedCounter(to);
+      await check(proxy, before, new Sender(from), to, received);
+    });
+  }
 });

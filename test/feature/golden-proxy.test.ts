@@ -1,0 +1,71 @@
+// Every translation golden is something that proxies carry out: Weft's own and real Envoy accept all of it.
+
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { goldenDivider, parseGolden } from '@weft/control-plane/translate/golden-kit';
+import { AdsUnderTest } from './ads-under-test.ts';
+import { type BootstrapNode, freePorts, ProxyProcess, programs } from './proxy-process.ts';
+
+const folder = join(import.meta.dirname, '../../control-plane/src/translate/testdata');
+const files = readdirSync(folder).filter((file) => file.endsWith('.golden.yaml'));
+
+/** Cases that need what a test has not: the kernel's redirection, and its two well-known ports. */
+const notHere: ReadonlySet<string> = new Set(['istio-sidecar.golden.yaml']);
+
+/** Weft's own extension. */
+const weftOnly = /credentialSha256/;
+
+/** The node with other ports to bind: tests share the machine. Ports that were equal stay equal. */
+async function withFreePorts(node: BootstrapNode): Promise<BootstrapNode> {
+  const wanted = new Set<number>();
+  const bound = /"(port|listenPort|\d+)":(\d{4,5})/g;
+  const text = JSON.stringify(node);
+  const isBound = (key: string, port: number) => key !== 'port' || port === 15_100;
+  for (const [, key = '', port] of text.matchAll(bound)) if (isBound(key, Number(port))) wanted.add(Number(port));
+  const free = await freePorts(wanted.size);
+  const replacement = new Map([...wanted].map((port, index) => [port, free[index] ?? 0]));
+  return JSON.parse(
+    text.replace(bound, (whole, key: string, port: string) => {
+      const other = isBound(key, Number(port)) ? replacement.get(Number(port)) : undefined;
+      return other === undefined ? whole : `"${key}":${other}`;
+    }),
+  ) as BootstrapNode;
+}
+
+for (const program of programs) {
+  describe(`${program.name} accepts`, { skip: program.skip }, () => {
+    for (const file of files) {
+      const [input = ''] = readFileSync(join(folder, file), 'utf8').split(goldenDivider);
+      const skip = notHere.has(file) || (program.name === 'real Envoy' && weftOnly.test(input));
+      test(file.replace('.golden.yaml', ''), { skip }, async () => {
+        const mesh = new AdsUnderTest();
+        await mesh.start();
+        const { head, mesh: model } = parseGolden(input);
+        mesh.ads.setMesh(model);
+        const proxy = await ProxyProcess.start(program, mesh.address, await withFreePorts(head.node), 'DELTA_GRPC');
+        try {
+          const { missing } = await mesh.ads.waitForRevision(model.revision, 10_000, ({ isConnected }) => isConnected);
+          assert.deepEqual(missing, []);
+          await accepted(mesh);
+        } finally {
+          await proxy.stop();
+          mesh.stop();
+        }
+      });
+    }
+  });
+}
+
+/** The proxy may connect only after the wait began with none. */
+async function accepted(mesh: AdsUnderTest): Promise<void> {
+  const endMs = performance.now() + 10_000;
+  for (;;) {
+    const [status] = mesh.ads.statuses();
+    assert.equal(status?.lastNack ?? null, null);
+    if (status?.types.lds !== undefined && status.isInSync) return;
+    if (performance.now() > endMs) assert.fail(`not in sync: ${JSON.stringify(status)}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
