@@ -51,10 +51,15 @@ export function readAuthority(directory: string, nowMs: number): AuthorityFiles 
     certificate: readPem(join(directory, names.certificate)),
     key: readPem(join(directory, names.key)),
     chain: existsSync(join(directory, names.chain)) ? readFileSync(join(directory, names.chain), 'utf8') : '',
-    root: readPem(join(directory, existsSync(join(directory, names.root)) ? names.root : names.certificate)),
+    root: readPem(rootFileOf(directory)),
   };
   checkAuthority(files, directory, nowMs);
   return files;
+}
+
+/** The file with the roots: the signing certificate itself where it is one. */
+export function rootFileOf(directory: string): string {
+  return join(directory, existsSync(join(directory, names.root)) ? names.root : names.certificate);
 }
 
 function readPem(path: string): string {

@@ -18,8 +18,8 @@ export interface ServerCredentialsOptions {
   readonly log: CaLog;
   /** `controlPlaneAccount` when left out. */
   readonly account?: Pick<SpiffeId, 'namespace' | 'serviceAccount'>;
-  /** Names and addresses by which clients reach it; loopback and Istio's service name when left out. */
-  readonly hosts?: readonly string[];
+  /** Names and addresses by which clients reach it, besides loopback and Istio's service name. */
+  readonly extraHosts?: readonly string[];
 }
 
 const defaultHosts = ['localhost', 'istiod.istio-system.svc', '127.0.0.1', '::1'];
@@ -88,7 +88,7 @@ async function makeContext(
     id: { trustDomain: authority.trustDomain, ...(options.account ?? controlPlaneAccount) },
     publicKeyDer: publicKey.export({ type: 'spki', format: 'der' }),
     ttlMs: null,
-    hosts: options.hosts ?? defaultHosts,
+    hosts: [...defaultHosts, ...(options.extraHosts ?? [])],
   });
   const context = {
     cert: [issued.pem, ...authority.intermediates].join(''),

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { connect as connectPlain } from 'node:net';
+import { type AddressInfo, connect as connectPlain, createServer, type Socket } from 'node:net';
+import { Duplex } from 'node:stream';
 import { after, test } from 'node:test';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import type { envoy } from '@weft/api/xds/types';
@@ -10,7 +11,7 @@ import type { Issue } from '@weft/lib/issue';
 import { Scope } from '@weft/lib/metrics';
 import { makeSampleCertificate, makeSampleRoot, type SampleCertificate } from '@weft/lib/x509/sample-certificate';
 import { compileDownstreamTls, type DownstreamTls } from './downstream-tls.ts';
-import { peerCertificate } from './peer.ts';
+import { peerCertificate, type VerifiedPeer } from './peer.ts';
 import { SecretSet } from './secret-set.ts';
 import { inlineCertificate, makeWorkload, TlsTestServer } from './tls-pair.ts';
 
@@ -275,6 +276,42 @@ test('a client that says nothing sensible fails alone', async () => {
   dial(port, showing(client));
   assert.equal((await server.next()).reason, '');
 });
+
+test('takes up bytes that were read before, and runs inside another stream', async () => {
+  const tls = compile(mutualTls());
+  for (const wrap of [(socket: Socket): Duplex => socket, tunnel]) {
+    const outcome = Promise.withResolvers<VerifiedPeer | null>();
+    const server = createServer((socket) => {
+      socket.once('data', (chunk: Buffer) => {
+        socket.pause();
+        socket.unshift(chunk);
+        const owner = {
+          onSecure: (_: TLSSocket, peer: VerifiedPeer | null) => outcome.resolve(peer),
+          onHandshakeFailed: (reason: string) => outcome.reject(new Error(reason)),
+        };
+        tls.accept(wrap(socket), owner);
+      });
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    closers.push(() => server.close());
+    dial((server.address() as AddressInfo).port, showing(client));
+    assert.deepEqual((await outcome.promise)?.uriSans, ['spiffe://cluster.local/ns/default/sa/client']);
+  }
+});
+
+/** A stream that is no socket, as a CONNECT tunnel is. */
+function tunnel(socket: Socket): Duplex {
+  const stream = new Duplex({
+    read: () => void socket.resume(),
+    write: (chunk: Buffer, _encoding, done) => void socket.write(chunk, done),
+    final: (done) => void socket.end(done),
+  });
+  socket.on('data', (chunk: Buffer) => stream.push(chunk));
+  socket.on('end', () => stream.push(null));
+  socket.on('error', () => {});
+  return stream;
+}
 
 test('refuses every connection until its secrets have arrived, then serves without a new context', async () => {
   const secrets = new SecretSet(systemClock);

@@ -7,6 +7,7 @@ import type { envoy } from '@weft/api/xds/types';
 import { PausedClock, systemClock } from '@weft/lib/clock';
 import type { Issue } from '@weft/lib/issue';
 import { makeSampleCertificate, makeSampleRoot, type SampleCertificate } from '@weft/lib/x509/sample-certificate';
+import { makeSecret } from './secret.ts';
 import { SecretSet } from './secret-set.ts';
 import { silentLog } from './security-log.ts';
 import { inlineCertificate } from './tls-pair.ts';
@@ -171,6 +172,20 @@ test('wants from SDS what contexts name, except what this process fills itself',
   assert.deepEqual(told, ['kubernetes://cert']);
   assert.equal(cells.length, 2);
   assert.deepEqual(issues, []);
+});
+
+test('nobody from outside replaces or removes what this process fills itself', () => {
+  const secrets = new SecretSet(new PausedClock());
+  secrets.provideLocally(['default']);
+  secrets.put(makeSecret({ name: 'default', version: 'identity', clock: new PausedClock() }, {}));
+  secrets.prepare(new Map([['default', { tlsCertificate: inlineCertificate(web) }]]), ['default'], '1').commit();
+  assert.equal(secrets.get('default')?.version, 'identity');
+});
+
+test('lists what contexts carry themselves beside what has a name', () => {
+  const secrets = new SecretSet(new PausedClock());
+  const cell = secrets.ownCertificate(inlineCertificate(web), { issues: [], path: 'p' });
+  assert.deepEqual(secrets.all(), [cell?.current]);
 });
 
 test('reports references that lead nowhere', () => {

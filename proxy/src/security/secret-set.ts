@@ -54,6 +54,7 @@ export class SecretSet {
   private readonly secrets: Map<string, Secret> = new Map();
   // Weak: a listener that is gone must not keep its secret subscribed.
   private readonly cells: Map<string, WeakRef<SecretCell>> = new Map();
+  private readonly ownCells: Set<WeakRef<SecretCell>> = new Set();
   private readonly remoteNames: Set<string> = new Set();
   private readonly localNames: Set<string> = new Set();
   private readonly listeners: Map<string, Set<(secret: Secret | null) => void>> = new Map();
@@ -77,8 +78,10 @@ export class SecretSet {
       if (secret !== null) compiled.push([secret, message]);
     }
     const commit = (): void => {
-      for (const name of remove) this.remove(name);
-      for (const [secret, message] of compiled) this.commitSecret(secret, message);
+      // The workload's own identity is nobody else's to give or to take.
+      for (const name of remove) if (!this.localNames.has(name)) this.remove(name);
+      for (const [secret, message] of compiled)
+        if (!this.localNames.has(secret.name)) this.commitSecret(secret, message);
     };
     return { issues, commit };
   }
@@ -88,9 +91,10 @@ export class SecretSet {
     return this.secrets.get(name) ?? null;
   }
 
-  /** Every secret there is, for `/certs` and `/config_dump`. */
+  /** Every secret there is, those that listeners and clusters carry themselves included; for `/certs`. */
   all(): Secret[] {
-    return [...this.secrets.values()];
+    const own = [...this.ownCells].map((cell) => cell.deref()?.current ?? null);
+    return [...this.secrets.values(), ...own.filter((secret) => secret !== null)];
   }
 
   /** Puts a secret made in the process, such as the workload's identity, in place. */
@@ -196,8 +200,10 @@ export class SecretSet {
     const secret = compile(sink);
     if (secret === null) return null;
     const made = new SecretCell('', secret);
-    if (secret.files.length === 0) return made;
     const reference = new WeakRef(made);
+    this.ownCells.add(reference);
+    this.gone.register(made, () => this.ownCells.delete(reference));
+    if (secret.files.length === 0) return made;
     const watch = this.watcher.watch(secret.files, () => {
       const cell = reference.deref();
       if (cell !== undefined) cell.current = this.recompile(compile, cell.current) ?? cell.current;
