@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assignment, endpoint, SampleClusters, settle, staticCluster } from './sample-cluster.ts';
+import { assignment, endpoint, SampleClusters, settle, staticCluster } from '../../../test/kit/clusters.ts';
 
 function codes(config: object): string[] {
   return new SampleClusters()

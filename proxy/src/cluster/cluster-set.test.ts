@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { anyRequest, assignment, endpoint, hostOf, SampleClusters, staticCluster } from './sample-cluster.ts';
+import { anyRequest, assignment, endpoint, hostOf, SampleClusters, staticCluster } from '../../../test/kit/clusters.ts';
 
 const eds = (more: object = {}): object => ({
   name: 'web',

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Headers } from '@weft/lib/header';
+import { anyRequest, SampleClusters } from '../../../test/kit/clusters.ts';
 import type { Cluster } from './cluster.ts';
 import type { Host } from './host.ts';
 import { parseDestination } from './original-dst.ts';
-import { anyRequest, SampleClusters } from './sample-cluster.ts';
 
 function setUp(more: object = {}): SampleClusters {
   const clusters = new SampleClusters();

@@ -2,8 +2,8 @@
 
 import type { envoy } from '@weft/api/xds/types';
 import type { IssueSink } from '../security/data-source.ts';
+import type { MutationLevel } from './action/header-mutation.ts';
 import type { CompileOverride, Overrides } from './filter-override.ts';
-import type { MutationLevel } from './header-mutation.ts';
 import type { VirtualHost } from './virtual-host.ts';
 
 /** From the process. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Headers } from '@weft/lib/header';
+import { findIssues, makeTable, matched, request, routesOnly, to } from '../../../test/kit/routes.ts';
 import type { RetryPolicy } from './retry-policy.ts';
-import { findIssues, makeTable, matched, request, routesOnly, to } from './sample-route.ts';
 
 function policyOf(config: object): RetryPolicy {
   const { retry } = matched(makeTable(routesOnly([to('web', { prefix: '/' }, {}, { retry_policy: config })])));

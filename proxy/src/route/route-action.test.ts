@@ -1,8 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Headers } from '@weft/lib/header';
+import {
+  findIssues,
+  makeTable,
+  matched,
+  type RequestFields,
+  request,
+  routesOnly,
+  to,
+} from '../../../test/kit/routes.ts';
 import { filterDisabled } from './filter-override.ts';
-import { findIssues, makeTable, matched, type RequestFields, request, routesOnly, to } from './sample-route.ts';
 
 function only(route: object, more: object = {}, host: object = {}): ReturnType<typeof matched> {
   return matched(makeTable(routesOnly([route], more, host)));
@@ -204,7 +212,7 @@ test('answers by itself, from text, bytes or a file', () => {
   assert.deepEqual(direct(undefined), { status: 200, body: '' });
   assert.deepEqual(direct({ inline_string: 'hé' }), { status: 200, body: 'hé' });
   assert.deepEqual(direct({ inline_bytes: Buffer.from('abc').toString('base64') }), { status: 200, body: 'abc' });
-  assert.match(JSON.stringify(direct({ filename: `${import.meta.dirname}/grpc-timeout.ts` })), /grpc-timeout/);
+  assert.match(JSON.stringify(direct({ filename: `${import.meta.dirname}/action/grpc-timeout.ts` })), /grpc-timeout/);
 });
 
 test('says which upgrades it lets through', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Headers } from '@weft/lib/header';
-import { findIssues, makeTable, type RequestFields, routeName, routesOnly, to } from './sample-route.ts';
+import { findIssues, makeTable, type RequestFields, routeName, routesOnly, to } from '../../../test/kit/routes.ts';
 
 function matches(match: object, fields: RequestFields): boolean {
   return routeName(makeTable(routesOnly([to('yes', match)])), fields) !== null;

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PausedClock } from '@weft/lib/clock';
 import type { Issue } from '@weft/lib/issue';
+import { parseTable, routeName, routesOnly, to } from '../../../test/kit/routes.ts';
 import { RouteTableSet } from './route-table-set.ts';
-import { parseTable, routeName, routesOnly, to } from './sample-route.ts';
 
 class FakeClusters {
   readonly warm: Set<string> = new Set(['a']);

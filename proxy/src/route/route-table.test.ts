@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { findIssues, makeTable, routeName, to } from './sample-route.ts';
+import { findIssues, makeTable, routeName, to } from '../../../test/kit/routes.ts';
 
 function hosts(domains: Readonly<Record<string, readonly string[]>>, more: object = {}): object {
   const virtualHosts = Object.entries(domains).map(([name, list]) => ({ name, domains: list, routes: [to(name)] }));

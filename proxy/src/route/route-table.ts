@@ -1,8 +1,7 @@
 // A compiled route configuration: from the authority of a request to its virtual host, and from there to its route.
 
-import { splitAuthority } from './redirect.ts';
 import type { Route } from './route.ts';
-import type { RoutedRequest } from './routed-request.ts';
+import { type RoutedRequest, splitAuthority } from './routed-request.ts';
 import type { VirtualHost } from './virtual-host.ts';
 
 /** Wildcard domains of one length. */

@@ -35,3 +35,12 @@ export function pathEnd(path: string): number {
   }
   return path.length;
 }
+
+/** Host and port of an authority; the port is empty when it has none. */
+export function splitAuthority(authority: string): { readonly host: string; readonly port: string } {
+  const match = /^(.*?)(?::([0-9]*))?$/s.exec(authority);
+  if (match === null || match[2] === undefined) return { host: authority, port: '' };
+  // An IPv6 address without brackets has colons, not a port.
+  const host = match[1] ?? '';
+  return host.includes(':') && !host.endsWith(']') ? { host: authority, port: '' } : { host, port: match[2] };
+}

@@ -2,14 +2,14 @@
 
 import type { envoy } from '@weft/api/xds/types';
 import { type IssueSink, reportError, sinkAt } from '../security/data-source.ts';
+import { defaultMaxBodyBytes } from './action/direct-response.ts';
+import { compileMutations, type MutationLevel } from './action/header-mutation.ts';
+import { makeTlsRedirect } from './action/tls-redirect.ts';
 import type { HostContext, RouteCompileContext, TableContext } from './compile-context.ts';
-import { defaultMaxBodyBytes } from './direct-response.ts';
 import { compileOverrides, type Overrides } from './filter-override.ts';
-import { compileMutations, type MutationLevel } from './header-mutation.ts';
 import { compileRetryPolicy } from './retry-policy.ts';
 import { compileRoute } from './route-config.ts';
 import { RouteTable, type WildcardGroup } from './route-table.ts';
-import { makeTlsRedirect } from './tls-redirect.ts';
 import { type TlsRequirement, VirtualHost } from './virtual-host.ts';
 
 export type RouteConfiguration = envoy.config.route.v3.RouteConfiguration;

@@ -2,7 +2,6 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hashText } from '../hash.ts';
 import {
   anyRequest,
   assignment,
@@ -11,7 +10,8 @@ import {
   hostOf,
   SampleClusters,
   staticCluster,
-} from '../sample-cluster.ts';
+} from '../../../../test/kit/clusters.ts';
+import { hashText } from '../hash.ts';
 
 const algorithms: Readonly<Record<string, object>> = {
   'round robin': {},

@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hashText } from '../hash.ts';
-import type { Host } from '../host.ts';
 import {
   anyRequest,
   countPicks,
@@ -10,7 +8,9 @@ import {
   SampleClusters,
   seededRandom,
   staticCluster,
-} from '../sample-cluster.ts';
+} from '../../../../test/kit/clusters.ts';
+import { hashText } from '../hash.ts';
+import type { Host } from '../host.ts';
 import { EdfScheduler } from './edf.ts';
 import { RingHashPicker } from './ring-hash.ts';
 

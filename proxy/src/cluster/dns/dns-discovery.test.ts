@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { anyRequest, SampleClusters, settle, staticCluster } from '../sample-cluster.ts';
+import { anyRequest, SampleClusters, settle, staticCluster } from '../../../../test/kit/clusters.ts';
 
 function dnsCluster(type: string, more: object = {}, endpoints: readonly unknown[] = ['api.test:80']): object {
   return { ...staticCluster('api', endpoints, more), type };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { countPicks, hostOf, SampleClusters, staticCluster } from '../../../../test/kit/clusters.ts';
 import { fault } from '../../fault/fault.ts';
-import { countPicks, hostOf, SampleClusters, staticCluster } from '../sample-cluster.ts';
 
 const addresses = Array.from({ length: 10 }, (_, i) => `10.0.0.${i + 1}:80`);
 

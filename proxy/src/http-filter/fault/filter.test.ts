@@ -5,7 +5,7 @@ import { Headers } from '@weft/lib/header';
 import type { Issue } from '@weft/lib/issue';
 import { Scope } from '@weft/lib/metrics';
 import { messageFromJson, packAny } from '@weft/lib/protobuf/codec';
-import { seededRandom } from '../../cluster/sample-cluster.ts';
+import { seededRandom } from '../../../../test/kit/clusters.ts';
 import type { Fault } from '../../fault/fault.ts';
 import type { Stream } from '../../stream/stream.ts';
 import { CONTINUE, STOP } from '../filter.ts';

@@ -1,8 +1,8 @@
 // `upgrade_configs`: which protocols a route lets through, and whether CONNECT ends here.
 
 import type { envoy } from '@weft/api/xds/types';
-import { type IssueSink, reportError, sinkAt } from '../security/data-source.ts';
-import type { RouteFields } from './route.ts';
+import { type IssueSink, reportError, sinkAt } from '../../security/data-source.ts';
+import type { RouteFields } from '../route.ts';
 
 type UpgradeConfig = envoy.config.route.v3.RouteAction.UpgradeConfig;
 

@@ -2,10 +2,10 @@
 
 import type { envoy } from '@weft/api/xds/types';
 import type { Headers } from '@weft/lib/header';
-import { type IssueSink, reportError, sinkAt } from '../security/data-source.ts';
-import type { StreamView } from '../stream/stream.ts';
-import { compileFormat, type Formatter } from '../telemetry/format.ts';
-import { toWire } from './wire-text.ts';
+import { type IssueSink, reportError, sinkAt } from '../../security/data-source.ts';
+import type { StreamView } from '../../stream/stream.ts';
+import { compileFormat, type Formatter } from '../../telemetry/format.ts';
+import { toWire } from '../wire-text.ts';
 
 type HeaderValueOption = envoy.config.core.v3.HeaderValueOption;
 

@@ -5,12 +5,12 @@ import { PausedClock } from '@weft/lib/clock';
 import type { Issue } from '@weft/lib/issue';
 import { MetricsRegistry } from '@weft/lib/metrics';
 import { messageFromJson } from '@weft/lib/protobuf/codec';
-import { SecretSet } from '../security/secret-set.ts';
-import type { Cluster, PickContext } from './cluster.ts';
-import type { ClusterMessage } from './cluster-config.ts';
-import { ClusterSet, type PreparedChange } from './cluster-set.ts';
-import type { DnsAnswer, DnsFamily, DnsResolver } from './dns/resolver.ts';
-import type { Host } from './host.ts';
+import type { Cluster, PickContext } from '@weft/proxy/cluster/cluster';
+import type { ClusterMessage } from '@weft/proxy/cluster/cluster-config';
+import { ClusterSet, type PreparedChange } from '@weft/proxy/cluster/cluster-set';
+import type { DnsAnswer, DnsFamily, DnsResolver } from '@weft/proxy/cluster/dns/resolver';
+import type { Host } from '@weft/proxy/cluster/host';
+import { SecretSet } from '@weft/proxy/security/secret-set';
 
 /** Uniform in [0, 1) and the same each time (mulberry32). */
 export function seededRandom(seed = 1): () => number {

@@ -1,8 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Headers } from '@weft/lib/header';
-import { hashText } from '../cluster/hash.ts';
-import { findIssues, makeTable, matched, type RequestFields, request, routesOnly, to } from './sample-route.ts';
+import {
+  findIssues,
+  makeTable,
+  matched,
+  type RequestFields,
+  request,
+  routesOnly,
+  to,
+} from '../../../../test/kit/routes.ts';
+import { hashText } from '../../cluster/hash.ts';
 
 function hash(policies: readonly object[], fields: RequestFields = {}): number | null {
   return matched(makeTable(routesOnly([to('web', { prefix: '/' }, {}, { hash_policy: policies })]))).hash(

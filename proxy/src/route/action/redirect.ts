@@ -1,10 +1,10 @@
 // Envoy's `RedirectAction`: the `location` a request is sent to.
 
 import type { envoy } from '@weft/api/xds/types';
-import { type IssueSink, reportError, sinkAt } from '../security/data-source.ts';
-import type { PathMatcher } from './path-matcher.ts';
-import { pathEnd, type RoutedRequest } from './routed-request.ts';
-import { compileRewrite, type TextRewrite, toWire } from './wire-text.ts';
+import { type IssueSink, reportError, sinkAt } from '../../security/data-source.ts';
+import type { PathMatcher } from '../path-matcher.ts';
+import { pathEnd, type RoutedRequest, splitAuthority } from '../routed-request.ts';
+import { compileRewrite, type TextRewrite, toWire } from '../wire-text.ts';
 
 type RedirectAction = envoy.config.route.v3.RedirectAction;
 
@@ -71,15 +71,6 @@ export class Redirect {
     if (this.prefixRewrite === null) return plain + query;
     return this.prefixRewrite + plain.slice(matcher?.matchedLength(end) ?? 0) + query;
   }
-}
-
-/** Host and port of an authority; the port is empty when it has none. */
-export function splitAuthority(authority: string): { readonly host: string; readonly port: string } {
-  const match = /^(.*?)(?::([0-9]*))?$/s.exec(authority);
-  if (match === null || match[2] === undefined) return { host: authority, port: '' };
-  // An IPv6 address without brackets has colons, not a port.
-  const host = match[1] ?? '';
-  return host.includes(':') && !host.endsWith(']') ? { host: authority, port: '' } : { host, port: match[2] };
 }
 
 /** Reports everything wrong with it; null then. */

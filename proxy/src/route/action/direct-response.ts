@@ -3,7 +3,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import type { envoy } from '@weft/api/xds/types';
 import { messageOf } from '@weft/lib/error';
-import { type IssueSink, reportError, sinkAt } from '../security/data-source.ts';
+import { type IssueSink, reportError, sinkAt } from '../../security/data-source.ts';
 
 type DataSource = envoy.config.core.v3.DataSource;
 

@@ -1,13 +1,13 @@
 // `weighted_clusters`: one route per cluster, and the running totals to choose by.
 
 import type { envoy } from '@weft/api/xds/types';
-import { type IssueSink, reportError, sinkAt } from '../security/data-source.ts';
-import type { HostContext } from './compile-context.ts';
-import { compileOverrides, type Overrides } from './filter-override.ts';
+import { type IssueSink, reportError, sinkAt } from '../../security/data-source.ts';
+import type { HostContext } from '../compile-context.ts';
+import { compileOverrides, type Overrides } from '../filter-override.ts';
+import type { Route } from '../route.ts';
+import type { RouteMatcher } from '../route-matcher.ts';
+import type { RouteEntry } from '../virtual-host.ts';
 import { compileMutations, type MutationLevel } from './header-mutation.ts';
-import type { Route } from './route.ts';
-import type { RouteMatcher } from './route-matcher.ts';
-import type { RouteEntry } from './virtual-host.ts';
 
 type WeightedCluster = envoy.config.route.v3.WeightedCluster;
 type ClusterWeight = envoy.config.route.v3.WeightedCluster.ClusterWeight;

@@ -2,10 +2,10 @@
 
 import type { envoy } from '@weft/api/xds/types';
 import type { Headers } from '@weft/lib/header';
-import { type IssueSink, reportError, sinkAt } from '../security/data-source.ts';
-import type { PathMatcher } from './path-matcher.ts';
-import { pathEnd, type RewritableRequest } from './routed-request.ts';
-import { compileRewrite, type TextRewrite, toWire } from './wire-text.ts';
+import { type IssueSink, reportError, sinkAt } from '../../security/data-source.ts';
+import type { PathMatcher } from '../path-matcher.ts';
+import { pathEnd, type RewritableRequest } from '../routed-request.ts';
+import { compileRewrite, type TextRewrite, toWire } from '../wire-text.ts';
 
 type RouteAction = envoy.config.route.v3.RouteAction;
 

@@ -4,13 +4,13 @@ import assert from 'node:assert/strict';
 import { Headers } from '@weft/lib/header';
 import type { Issue } from '@weft/lib/issue';
 import { messageFromJson, typeNameOf } from '@weft/lib/protobuf/codec';
-import type { ConnectionInfo } from '../io/connection-info.ts';
-import type { StreamView } from '../stream/stream.ts';
-import type { RouteCompileContext } from './compile-context.ts';
-import type { Route } from './route.ts';
-import type { RouteTable } from './route-table.ts';
-import type { RewritableRequest } from './routed-request.ts';
-import { compileRouteTable, type RouteConfiguration } from './table-config.ts';
+import type { ConnectionInfo } from '@weft/proxy/io/connection-info';
+import type { RouteCompileContext } from '@weft/proxy/route/compile-context';
+import type { Route } from '@weft/proxy/route/route';
+import type { RouteTable } from '@weft/proxy/route/route-table';
+import type { RewritableRequest } from '@weft/proxy/route/routed-request';
+import { compileRouteTable, type RouteConfiguration } from '@weft/proxy/route/table-config';
+import type { StreamView } from '@weft/proxy/stream/stream';
 
 /** Overrides compile to the type they have; only the cluster `known` exists. */
 export const sampleContext: RouteCompileContext = {

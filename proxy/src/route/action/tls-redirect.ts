@@ -1,11 +1,11 @@
 // The route that sends plain requests of a virtual host to https (`require_tls`).
 
 import { assert } from '@weft/lib/assert';
-import { compilePathMatcher } from './path-matcher.ts';
+import { compilePathMatcher } from '../path-matcher.ts';
+import { Route } from '../route.ts';
+import { RouteMatcher } from '../route-matcher.ts';
+import type { VirtualHost } from '../virtual-host.ts';
 import { Redirect } from './redirect.ts';
-import { Route } from './route.ts';
-import { RouteMatcher } from './route-matcher.ts';
-import type { VirtualHost } from './virtual-host.ts';
 
 export function makeTlsRedirect(virtualHost: VirtualHost): Route {
   const path = compilePathMatcher({ prefix: '/' }, { issues: [], path: '' });

@@ -2,11 +2,11 @@
 
 import type { envoy } from '@weft/api/xds/types';
 import { durationMs } from '@weft/lib/protobuf/duration';
-import { combineHashes, hashText } from '../cluster/hash.ts';
-import { type IssueSink, reportError, sinkAt } from '../security/data-source.ts';
-import { queryValue } from './query-matcher.ts';
-import type { RoutedRequest } from './routed-request.ts';
-import { compileRewrite, type TextRewrite, toWire } from './wire-text.ts';
+import { combineHashes, hashText } from '../../cluster/hash.ts';
+import { type IssueSink, reportError, sinkAt } from '../../security/data-source.ts';
+import { queryValue } from '../query-matcher.ts';
+import type { RoutedRequest } from '../routed-request.ts';
+import { compileRewrite, type TextRewrite, toWire } from '../wire-text.ts';
 
 type HashPolicyConfig = envoy.config.route.v3.RouteAction.HashPolicy;
 type CookieConfig = envoy.config.route.v3.RouteAction.HashPolicy.Cookie;

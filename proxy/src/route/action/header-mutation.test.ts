@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Headers } from '@weft/lib/header';
-import { findIssues, makeTable, matched, routesOnly, streamOf, to } from './sample-route.ts';
+import { findIssues, makeTable, matched, routesOnly, streamOf, to } from '../../../../test/kit/routes.ts';
 
 function add(key: string, value: string, more: object = {}): object {
   return { header: { key, value }, ...more };
