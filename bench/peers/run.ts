@@ -1,11 +1,10 @@
 // Proxies side by side on one machine: CPU per request, latency, memory of weft, Envoy, HAProxy and nginx.
 
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, platform, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { buildBackend } from './backend.ts';
 import { type CaseName, caseNames } from './bench-case.ts';
 import { makeCertificates } from './certificate.ts';
 import { Child, freePorts } from './child.ts';
@@ -105,14 +104,6 @@ function presentPeers(plan: Plan): Peer[] {
     if (reason !== null) console.log(`skipped ${peer.name}: ${reason}`);
     return reason === null;
   });
-}
-
-function buildBackend(folder: string): string {
-  const source = fileURLToPath(new URL('./backend/backend.c', import.meta.url));
-  const program = join(folder, 'backend');
-  const compiler = needProgram('cc', 'gcc');
-  execFileSync(compiler, ['-O2', '-D_GNU_SOURCE', '-o', program, source], { stdio: 'inherit' });
-  return program;
 }
 
 async function measureAll(plan: Plan, stage: Stage, rows: Row[], present: readonly Peer[]): Promise<void> {
