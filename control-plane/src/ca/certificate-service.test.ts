@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import {
@@ -16,9 +16,11 @@ import { parseCertificate } from '@weft/lib/x509/certificate';
 import { buildCsr, formatPrivateKeyPem, generateWorkloadKey } from '@weft/lib/x509/csr';
 import { parseCertificatePem } from '@weft/lib/x509/pem';
 import { makeSampleCertificate, makeSampleRoot } from '@weft/lib/x509/sample-certificate';
-import { KeptLog, makeTestDirectory } from './ca-kit.ts';
-import { certificateServiceDefinition } from './certificate-service.ts';
-import { startMeshCa } from './mesh-ca.ts';
+import { KeptLog, makeTestAuthority, makeTestDirectory } from './ca-kit.ts';
+import { CallerIdentity } from './caller.ts';
+import { certificateServiceDefinition, certificateServiceImplementation } from './certificate-service.ts';
+import { JoinTokens } from './join-tokens.ts';
+import { MeshServerCredentials } from './server-credentials.ts';
 
 const web = 'spiffe://cluster.local/ns/default/sa/web';
 const admin = 'spiffe://cluster.local/ns/default/sa/admin';
@@ -32,17 +34,23 @@ interface ClientCertificate {
 async function setUp(context: TestContext) {
   const directory = makeTestDirectory((callback) => context.after(callback));
   const log = new KeptLog();
-  const ca = await startMeshCa({ stateDirectory: directory, trustDomain: 'cluster.local', clock: systemClock, log });
-  const { authority, tokens, credentials: serverCredentials } = ca;
+  const authority = await makeTestAuthority(directory);
+  const tokens = new JoinTokens(join(directory, 'tokens'), systemClock, log);
+  const callers = new CallerIdentity('cluster.local', tokens, systemClock);
+  const options = { authority, clock: systemClock, log, extraHosts: ['mesh.example'] };
+  const serverCredentials = await MeshServerCredentials.create(options);
   const server = new Server();
-  ca.addTo(server);
+  server.addService(
+    certificateServiceDefinition,
+    certificateServiceImplementation({ authority, callers, tokens, log }),
+  );
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync('127.0.0.1:0', serverCredentials, (error, bound) =>
       error === null ? resolve(bound) : reject(error),
     );
   });
   context.after(() => {
-    ca.close();
+    serverCredentials.close();
     server.forceShutdown();
   });
   return { log, authority, tokens, serverCredentials, port };
@@ -171,20 +179,11 @@ test('the port shows the identity of the control plane and renews its certificat
   };
   const before = await shown();
   assert.deepEqual(before.facts.names.uris, ['spiffe://cluster.local/ns/istio-system/sa/istiod']);
-  assert.deepEqual(before.facts.names.dnsNames, ['localhost', 'istiod.istio-system.svc']);
+  assert.deepEqual(before.facts.names.dnsNames, ['localhost', 'istiod.istio-system.svc', 'mesh.example']);
   await mesh.serverCredentials.renew();
   const after = await shown();
   assert.notEqual(after.facts.serial, before.facts.serial);
   assert.equal(before.socket.destroyed, false, 'open connections stay');
   before.socket.destroy();
   after.socket.destroy();
-});
-
-test('the roots are where others find them', async (context) => {
-  const directory = makeTestDirectory((callback) => context.after(callback));
-  const options = { stateDirectory: directory, trustDomain: 'cluster.local', clock: systemClock, log: new KeptLog() };
-  const ca = await startMeshCa({ ...options, hosts: ['mesh.example'] });
-  context.after(() => ca.close());
-  assert.equal(readFileSync(ca.trustBundleFile, 'utf8'), ca.authority.trustBundle);
-  await assert.rejects(startMeshCa({ ...options, authorityDirectory: '/nowhere' }), { code: 'WEFT0750' });
 });
