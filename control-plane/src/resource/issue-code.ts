@@ -100,12 +100,6 @@ export const formCodes = {
     'Directory holds too many files',
     'At most 10,000 files of resources are read from one directory.',
   ),
-  invalidPatch: code(
-    '0420',
-    'error',
-    'Patch cannot be applied',
-    'The patch is malformed, or does not fit the stored resource.',
-  ),
 } as const satisfies Record<string, IssueCode>;
 
 /** Findings about what one resource says, seen alone. */
@@ -223,12 +217,6 @@ export const meaningCodes = {
     'warning',
     'Rule can never match',
     'The conditions of this rule contradict each other, or nothing has what they ask for.',
-  ),
-  matchesAll: code(
-    '0454',
-    'warning',
-    'Rule matches every request',
-    'An empty rule matches everything: an ALLOW policy then allows all, a DENY policy denies all.',
   ),
   httpRuleOnTcp: code(
     '0455',

@@ -8,21 +8,26 @@ import { formCodes } from './issue-code.ts';
 export interface NotCarriedOut {
   /** Path pattern: `[]` stands for any index, `{}` for any key. */
   readonly path: string;
-  /** `error` where ignoring the field would change what happens to traffic. */
-  readonly level: 'error' | 'warning';
+  /** `error` where ignoring the field would change what happens to traffic; `deprecated` where it works, but a newer one should be used. */
+  readonly level: 'error' | 'warning' | 'deprecated';
   /** What the field is for and what to do instead, as a sentence. */
   readonly why: string;
   /** Whether this value is one that is not carried out; every value when left out. */
   readonly when?: (value: unknown, resource: unknown) => boolean;
 }
 
+const levels = {
+  error: { code: formCodes.notCarriedOut, what: 'Weft does not carry this out yet' },
+  warning: { code: formCodes.noEffect, what: 'This has no effect' },
+  deprecated: { code: formCodes.deprecatedField, what: 'This is deprecated' },
+} as const;
+
 /** Adds a finding for each field that is set and listed. */
 export function addNotCarriedOut(findings: Findings, table: readonly NotCarriedOut[], resource: unknown): void {
   for (const entry of table) {
     visit(resource, patternParts(entry.path), '', (value, path) => {
       if (entry.when !== undefined && !entry.when(value, resource)) return;
-      const code = entry.level === 'error' ? formCodes.notCarriedOut : formCodes.noEffect;
-      const what = entry.level === 'error' ? 'Weft does not carry this out yet' : 'This has no effect';
+      const { code, what } = levels[entry.level];
       findings.add(code, path, `${what}: ${entry.why}`);
     });
   }

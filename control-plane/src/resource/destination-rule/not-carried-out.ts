@@ -42,6 +42,18 @@ const perPort: readonly NotCarriedOut[] = [
     level: 'error',
     why: 'only 5xx and gateway errors count.',
   },
+  {
+    path: 'outlierDetection.consecutiveErrors',
+    level: 'deprecated',
+    why: 'use consecutive5xxErrors or consecutiveGatewayErrors.',
+  },
+  { path: 'loadBalancer.consistentHash.minimumRingSize', level: 'deprecated', why: 'use ringHash.minimumRingSize.' },
+  {
+    path: 'loadBalancer.simple',
+    level: 'deprecated',
+    why: 'use LEAST_REQUEST.',
+    when: (value) => value === 'LEAST_CONN',
+  },
   { path: 'tls.caCrl', level: 'error', why: 'revoked certificates would be accepted; remove it.' },
 ];
 

@@ -25,6 +25,7 @@ export const virtualServiceNotCarriedOut: readonly NotCarriedOut[] = [
     level: 'warning',
     why: 'localities are not told apart, so retries go to all of them anyway.',
   },
+  { path: 'spec.http[].fault.delay.percent', level: 'deprecated', why: 'use percentage.value.' },
   { path: 'spec.tcp[].match[].destinationSubnets', level: 'error', why: subnets },
   { path: 'spec.tcp[].match[].sourceSubnet', level: 'error', why: subnets },
   { path: 'spec.tls[].match[].destinationSubnets', level: 'error', why: subnets },

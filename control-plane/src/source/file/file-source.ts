@@ -149,7 +149,8 @@ export class FileSource {
     const { directory } = this.options;
     const findings = new Findings({ kind: 'Directory', namespace: '', name: directory, file: directory }, null);
     const kept = this.files.size === 0 ? '' : ' What was read from it before stays in effect.';
-    const code = scan.isMissing ? formCodes.missingDirectory : formCodes.unreadableFile;
+    const other = scan.isTooLarge ? formCodes.tooManyFiles : formCodes.unreadableFile;
+    const code = scan.isMissing ? formCodes.missingDirectory : other;
     findings.add(code, '', `The directory of resources cannot be read: ${scan.problem}.${kept}`);
     return findings.issues;
   }

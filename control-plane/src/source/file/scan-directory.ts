@@ -13,13 +13,14 @@ export interface FoundFile {
   readonly stats: Stats;
 }
 
-/** What a walk found. `problem` says why it is incomplete; `isMissing` that there is no directory at all. */
+/** What a walk found. `problem` says why it is incomplete; `isMissing` that there is no directory at all; `isTooLarge` that there are too many files. */
 export interface Scan {
   readonly files: readonly FoundFile[];
   /** Every directory on the way, for watching. */
   readonly directories: readonly string[];
   readonly problem: string | null;
   readonly isMissing: boolean;
+  readonly isTooLarge: boolean;
 }
 
 /** More files than that are a mistake, such as a home directory. */
@@ -30,25 +31,33 @@ const extensions = ['.yaml', '.yml', '.json'];
 
 /** Lists the directory, with `isRecursive` also those below it. Hidden files and folders and node_modules are left out; so are editors' temporary files. */
 export async function scanDirectory(root: string, isRecursive: boolean): Promise<Scan> {
-  const walk: Walk = { files: [], directories: [], problem: null, entries: 0, depthLimit: isRecursive ? maxDepth : 0 };
+  const walk: Walk = {
+    files: [],
+    directories: [],
+    problem: null,
+    isTooLarge: false,
+    entries: 0,
+    depthLimit: isRecursive ? maxDepth : 0,
+  };
   try {
     if (!(await stat(root)).isDirectory())
-      return { files: [], directories: [], problem: `${root} is no directory`, isMissing: true };
+      return { files: [], directories: [], problem: `${root} is no directory`, isMissing: true, isTooLarge: false };
     await visit(walk, root, '', 0);
   } catch (thrown) {
     const isMissing = codeOf(thrown) === 'ENOENT';
     const problem = isMissing ? `${root} does not exist` : messageOf(thrown);
-    return { files: [], directories: [], problem, isMissing };
+    return { files: [], directories: [], problem, isMissing, isTooLarge: false };
   }
   walk.files.sort((a, b) => (a.relative < b.relative ? -1 : 1));
-  const { files, directories, problem } = walk;
-  return { files, directories, problem, isMissing: false };
+  const { files, directories, problem, isTooLarge } = walk;
+  return { files, directories, problem, isMissing: false, isTooLarge };
 }
 
 interface Walk {
   readonly files: FoundFile[];
   readonly directories: string[];
   problem: string | null;
+  isTooLarge: boolean;
   entries: number;
   readonly depthLimit: number;
 }
@@ -59,6 +68,7 @@ async function visit(walk: Walk, path: string, relative: string, depth: number):
   for (const entry of entries) {
     if (entry.name.startsWith('.') || entry.name === 'node_modules') continue;
     if (++walk.entries > maxFiles * 10 || walk.files.length >= maxFiles) {
+      walk.isTooLarge = true;
       walk.problem = `there are more than ${maxFiles} files of resources`;
       return;
     }
