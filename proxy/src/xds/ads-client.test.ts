@@ -578,6 +578,81 @@ test('gives up a connection whose peer does not answer PING', async () => {
   await new Promise((resolve) => dead.close(resolve));
 });
 
+test('pings less often when the server finds that they come too often', async () => {
+  const bed = await makeBed({ pingIntervalMs: 1_000, pingTimeoutMs: 60_000 });
+  let stream = await open(bed);
+  const pings = (): number => bed.server.pings;
+  const nextPing = (): Promise<void> => new Promise((resolve) => bed.server.onPing(resolve));
+  let ping = nextPing();
+  bed.clock.advance(1_020);
+  await ping;
+  const ended = bed.change();
+  bed.server.sessions[0]?.goaway(11);
+  await ended;
+  bed.clock.advance(300);
+  stream = await begin(await bed.server.accept());
+  assert.equal(pings(), 1);
+  bed.clock.advance(1_500);
+  stream.respond('cluster', 'v1', [web]);
+  await stream.next();
+  assert.equal(pings(), 1);
+  ping = nextPing();
+  bed.clock.advance(520);
+  await ping;
+  assert.equal(pings(), 2);
+});
+
+test('refuses a resource under the name of a static one', async () => {
+  const bed = await makeBed({ reservedNames: { cluster: new Set(['web']) } });
+  const stream = await open(bed);
+  stream.respond('cluster', 'v1', [web, api]);
+  assert.match((await stream.next()).errorDetail?.message ?? '', /WEFT0145 cluster\["web"\]: has the name of a static/);
+  assert.deepEqual(bed.log, []);
+});
+
+test('takes resources out of their wrapper, and refuses a time to live', async () => {
+  const bed = await makeBed();
+  const stream = await open(bed);
+  const resource = packAny('envoy.config.cluster.v3.Cluster', web);
+  const wrapped = packAny('envoy.service.discovery.v3.Resource', { name: 'web', version: '5', resource });
+  stream.respond('cluster', 'v1', [wrapped]);
+  assert.equal((await stream.next()).errorDetail, undefined);
+  assert.equal(bed.client.resources('cluster')[0]?.version, '5');
+  const expiring = packAny('envoy.service.discovery.v3.Resource', { name: 'web', resource, ttl: { seconds: 9 } });
+  stream.respond('cluster', 'v2', [expiring]);
+  assert.match((await stream.next()).errorDetail?.message ?? '', /WEFT0143 cluster\["web"\]/);
+});
+
+test('limits the size of a refusal, and says how many problems it leaves out', async () => {
+  const bed = await makeBed();
+  const stream = await open(bed);
+  stream.respond(
+    'cluster',
+    'v1',
+    Array.from({ length: 2_000 }, (_unused, index) => ({ name: `c${index}`, healthChecks: [{}] })),
+  );
+  const message = (await stream.next()).errorDetail?.message ?? '';
+  assert.ok(message.length < 70_000);
+  assert.match(message, /and \d+ more$/);
+});
+
+test('forgets a refusal once a whole response is accepted', async () => {
+  const bed = await makeBed();
+  const stream = await open(bed);
+  stream.respond('cluster', 'v1', [{ name: 'bad', healthChecks: [{}] }]);
+  await stream.next();
+  assert.deepEqual(
+    bed.client.resources('cluster').map((entry) => entry.name),
+    ['bad'],
+  );
+  stream.respond('cluster', 'v2', [web]);
+  await stream.next();
+  assert.deepEqual(
+    bed.client.resources('cluster').map((entry) => entry.name),
+    ['web'],
+  );
+});
+
 test('incremental: subscribes, applies changes and removals, acknowledges', async () => {
   const bed = await makeBed({ variant: 'DELTA_GRPC' });
   const stream = await open(bed);

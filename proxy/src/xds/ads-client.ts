@@ -10,13 +10,15 @@ import { formatIssue, hasErrors, type Issue } from '@weft/lib/issue';
 import { type Log, silentLog } from '@weft/lib/log';
 import type { Gauge, MetricsRegistry } from '@weft/lib/metrics';
 import { decodeMessage, ProtobufError } from '@weft/lib/protobuf/codec';
+import { type AdsState, type ResourceView, viewOfKind, viewsOfResources } from './ads-state.ts';
 import { BackOff } from './back-off.ts';
-import { GrpcCall } from './grpc/grpc-call.ts';
+import { type EndManner, GrpcCall } from './grpc/grpc-call.ts';
 import { formatStatus, type GrpcStatus } from './grpc/status.ts';
 import { Incremental } from './incremental.ts';
 import type { Node, Response, XdsProtocol } from './protocol.ts';
-import { type CheckedUpdate, type Refusal, ResourceChannel } from './resource-channel.ts';
+import { type CheckedUpdate, ResourceChannel } from './resource-channel.ts';
 import { kindSpecs } from './resource-kind.ts';
+import { RouteInterest } from './route-interest.ts';
 import { defaultFetchTimeoutMs, routeNamesOf } from './route-names.ts';
 import { StateOfTheWorld } from './state-of-the-world.ts';
 import type { ResourceKind, ResourceTarget, ResourceTargets } from './target.ts';
@@ -41,6 +43,8 @@ export interface AdsClientOptions {
   readonly targets: ResourceTargets;
   /** By kind; without it 15 s, 0 waits for ever. Routes take theirs from the listener. */
   readonly initialFetchTimeoutMs?: Partial<Record<ResourceKind, number>>;
+  /** Names that belong to static resources: one that comes under such a name is refused. */
+  readonly reservedNames?: Partial<Record<ResourceKind, ReadonlySet<string>>>;
   readonly metrics?: MetricsRegistry;
   readonly log?: Log;
   readonly connectTimeoutMs?: number;
@@ -51,48 +55,11 @@ export interface AdsClientOptions {
   readonly onStateChange?: () => void;
 }
 
-/** Envoy's `ClientResourceStatus`, as far as a client of this kind can tell. */
-export type ClientStatus = 'REQUESTED' | 'DOES_NOT_EXIST' | 'ACKED' | 'NACKED';
-
-/** One resource for `/config_dump` and the status service. */
-export interface ResourceView {
-  readonly name: string;
-  readonly resource: { readonly typeUrl: string; readonly value: Uint8Array } | null;
-  readonly version: string;
-  readonly updatedWallMs: number;
-  readonly clientStatus: ClientStatus;
-  readonly refused: Refusal | null;
-}
-
-/** What is known of one kind. */
-export interface KindView {
-  readonly kind: ResourceKind;
-  /** Of the latest accepted response, or empty. */
-  readonly version: string;
-  readonly lastAcceptedWallMs: number;
-  readonly lastRefusal: Refusal | null;
-  /** Names asked for; empty for kinds of which everything is wanted. */
-  readonly wanted: readonly string[];
-  readonly isInitialized: boolean;
-}
-
-export interface AdsState {
-  /** A stream stands and the server has answered on it. */
-  readonly isConnected: boolean;
-  /** Identifier that the control plane gives itself, or empty. */
-  readonly controlPlane: string;
-  /** Why the latest stream ended, or empty. */
-  readonly lastError: string;
-  /** Attempts since the last answer. */
-  readonly attempts: number;
-  readonly kinds: readonly KindView[];
-}
-
 const baseDelayMs = 500;
 const maxDelayMs = 30_000;
 const refusalLimitBytes = 64 * 1024;
-/** Routes that a replaced listener used stay until its connections have drained. */
-const routeRetentionMs = 600_000;
+// A server that finds PINGs too frequent is asked less often, twice each time, up to this.
+const maxPingIntervalMs = 3_600_000;
 
 interface Arrived {
   readonly channel: ResourceChannel;
@@ -117,14 +84,14 @@ export class AdsClient {
   private controlPlane = '';
   private lastError = '';
   private attempts = 0;
-  private readonly fixedRoutes: Map<string, number> = new Map();
-  private readonly retainedRoutes: Map<string, Timer> = new Map();
-  private listenerRoutes: ReadonlyMap<string, number> = new Map();
+  private readonly routeInterest: RouteInterest;
+  private pingIntervalMs: number;
   private initializedCallback: (() => void) | null = null;
 
   constructor(options: AdsClientOptions) {
     this.options = options;
     this.log = options.log ?? silentLog(options.clock);
+    this.pingIntervalMs = options.pingIntervalMs ?? 60_000;
     this.backOff = new BackOff(baseDelayMs, maxDelayMs, options.random);
     this.connectedGauge = options.metrics?.scope({ prefix: 'control_plane' }).gauge('connected_state') ?? null;
     for (const spec of kindSpecs) {
@@ -133,10 +100,14 @@ export class AdsClient {
       const scope = options.metrics?.scope({ prefix: spec.statPrefix }) ?? null;
       // Each target takes the message of its own kind; the channel decodes exactly that.
       const channel = new ResourceChannel(spec, target as ResourceTarget<unknown>, options.clock, scope);
+      channel.reserved = options.reservedNames?.[spec.kind] ?? channel.reserved;
       channel.onInitialized = () => this.announceInitialized();
       this.channels.set(spec.kind, channel);
       this.byTypeUrl.set(spec.typeUrl, channel);
     }
+    this.routeInterest = new RouteInterest(options.clock, (names, timeoutOf) => {
+      if (this.channels.get('route')?.setWanted(names, timeoutOf) === true) this.scheduleTurn();
+    });
     const listeners = this.channels.get('listener');
     if (listeners !== undefined) listeners.onAccepted = () => this.followRoutes(listeners);
   }
@@ -155,20 +126,13 @@ export class AdsClient {
   setNames(kind: ResourceKind, names: Iterable<string>): void {
     const channel = this.channels.get(kind);
     if (channel === undefined || channel.spec.isWildcard) return;
-    if (kind === 'route') {
-      this.fixedRoutes.clear();
-      for (const name of names) this.fixedRoutes.set(name, this.timeoutOf('route'));
-      this.applyRouteNames();
-      return;
-    }
-    if (channel.setWanted(names, () => this.timeoutOf(kind))) this.scheduleTurn();
+    if (kind === 'route') this.routeInterest.setFixed(new Map([...names].map((name) => [name, this.timeoutOf(kind)])));
+    else if (channel.setWanted(names, () => this.timeoutOf(kind))) this.scheduleTurn();
   }
 
   /** Route names of listeners that did not come by xDS. */
   setStaticListeners(listeners: Iterable<envoy.config.listener.v3.Listener>): void {
-    this.fixedRoutes.clear();
-    for (const [name, timeoutMs] of routeNamesOf(listeners)) this.fixedRoutes.set(name, timeoutMs);
-    this.applyRouteNames();
+    this.routeInterest.setFixed(routeNamesOf(listeners));
   }
 
   /** Whether every kind of which everything is wanted has come once, or did not come in its time. */
@@ -200,22 +164,13 @@ export class AdsClient {
     this.protocol = null;
     this.arrived = [];
     for (const channel of this.channels.values()) channel.dispose();
-    for (const timer of this.retainedRoutes.values()) timer.stop();
+    this.routeInterest.dispose();
     this.setConnected(false);
   }
 
   /** For `/config_dump`, `/clusters` and `weft status`. */
   state(): AdsState {
-    const kinds = [...this.channels.values()].map(
-      (channel): KindView => ({
-        kind: channel.spec.kind,
-        version: channel.version,
-        lastAcceptedWallMs: channel.lastAcceptedWallMs,
-        lastRefusal: channel.lastRefusal,
-        wanted: [...channel.wanted],
-        isInitialized: channel.isInitialized,
-      }),
-    );
+    const kinds = [...this.channels.values()].map(viewOfKind);
     const { isConnected, controlPlane, lastError, attempts } = this;
     return { isConnected, controlPlane, lastError, attempts, kinds };
   }
@@ -223,9 +178,7 @@ export class AdsClient {
   /** Every resource of a kind: in force, refused, or asked for and not come. */
   resources(kind: ResourceKind): ResourceView[] {
     const channel = this.channels.get(kind);
-    if (channel === undefined) return [];
-    const names = new Set([...channel.accepted.keys(), ...channel.refused.keys(), ...channel.wanted]);
-    return [...names].sort().map((name) => viewOf(channel, name));
+    return channel === undefined ? [] : viewsOfResources(channel);
   }
 
   // ---- connection
@@ -247,32 +200,33 @@ export class AdsClient {
         metadata: options.metadata ?? {},
         connectTimeoutMs: options.connectTimeoutMs ?? 5_000,
         messageLimitBytes: options.messageLimitBytes ?? 128 * 1024 * 1024,
-        pingIntervalMs: options.pingIntervalMs ?? 30_000,
+        pingIntervalMs: this.pingIntervalMs,
         pingTimeoutMs: options.pingTimeoutMs ?? 10_000,
       },
       {
         onOpen: () => this.sendRequests(),
         onMessage: (message) => this.onMessage(call, message),
-        onEnd: (status, wasAsked) => this.onEnd(call, status, wasAsked),
+        onEnd: (status, manner) => this.onEnd(call, status, manner),
       },
     );
     this.call = call;
   }
 
-  private onEnd(call: GrpcCall, status: GrpcStatus, wasAsked: boolean): void {
+  private onEnd(call: GrpcCall, status: GrpcStatus, manner: EndManner): void {
     if (call !== this.call) return;
     this.call = null;
     this.protocol = null;
     // An answer to what came before could not be sent any more: the next stream brings it again.
     this.arrived = [];
     this.lastError = formatStatus(status);
+    if (manner === 'too-many-pings') this.pingIntervalMs = Math.min(maxPingIntervalMs, this.pingIntervalMs * 2);
     const wasConnected = this.isConnected;
     this.setConnected(false);
     if (!this.isStarted) return;
     // A server that asked to go away was well a moment ago; the next one is tried soon, but with jitter.
     const delayMs = this.backOff.nextMs();
     const fields = { reason: this.lastError, delayMs: Math.round(delayMs), attempt: this.attempts };
-    if (wasConnected && wasAsked)
+    if (wasConnected && manner !== 'failed')
       this.log.info('The control plane ended the stream; the configuration stays in force', fields);
     else this.log.warn('No stream to the control plane; the configuration stays in force', fields);
     this.retryTimer = this.options.clock.start(delayMs, reopen, this);
@@ -412,34 +366,7 @@ export class AdsClient {
     const messages = [...listeners.accepted.values()].map((accepted) =>
       decodeMessage('envoy.config.listener.v3.Listener', accepted.resource.value),
     );
-    this.listenerRoutes = routeNamesOf(messages);
-    this.applyRouteNames();
-  }
-
-  /** `expired` has been kept long enough. */
-  private applyRouteNames(expired: string | null = null): void {
-    const routes = this.channels.get('route');
-    if (routes === undefined) return;
-    const needed = new Map([...this.fixedRoutes, ...this.listenerRoutes]);
-    for (const name of routes.wanted) {
-      if (name !== expired && !needed.has(name) && !this.retainedRoutes.has(name)) this.retain(name);
-    }
-    for (const name of needed.keys()) this.release(name);
-    const wanted = new Set([...needed.keys(), ...this.retainedRoutes.keys()]);
-    if (routes.setWanted(wanted, (name) => needed.get(name) ?? 0)) this.scheduleTurn();
-  }
-
-  private retain(name: string): void {
-    const onDue = (): void => {
-      this.retainedRoutes.delete(name);
-      this.applyRouteNames(name);
-    };
-    this.retainedRoutes.set(name, this.options.clock.start(routeRetentionMs, onDue, undefined));
-  }
-
-  private release(name: string): void {
-    this.retainedRoutes.get(name)?.stop();
-    this.retainedRoutes.delete(name);
+    this.routeInterest.setListeners(messages);
   }
 }
 
@@ -469,19 +396,4 @@ function refusalText(issues: readonly Issue[]): string {
     lines.push(line);
   }
   return lines.join('\n');
-}
-
-function viewOf(channel: ResourceChannel, name: string): ResourceView {
-  const accepted = channel.accepted.get(name);
-  const refused = channel.refused.get(name) ?? null;
-  const absent = channel.absent.has(name) ? 'DOES_NOT_EXIST' : 'REQUESTED';
-  const status = refused !== null ? 'NACKED' : accepted !== undefined ? 'ACKED' : absent;
-  return {
-    name,
-    resource: accepted?.resource ?? null,
-    version: accepted?.version ?? '',
-    updatedWallMs: accepted?.updatedWallMs ?? 0,
-    clientStatus: status,
-    refused,
-  };
 }

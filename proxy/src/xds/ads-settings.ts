@@ -49,7 +49,7 @@ export function readAdsSettings(bootstrap: Bootstrap): AdsSettings | null {
     clusterTimeoutMs: fetchTimeoutMs(dynamic.cdsConfig),
     listenerTimeoutMs: fetchTimeoutMs(dynamic.ldsConfig),
     messageLimitBytes: service?.envoyGrpc?.maxReceiveMessageLength ?? defaultLimitBytes,
-    pingIntervalMs: keepalive?.interval === undefined ? 30_000 : durationMs(keepalive.interval),
+    pingIntervalMs: keepalive?.interval === undefined ? 60_000 : durationMs(keepalive.interval),
     pingTimeoutMs: keepalive?.timeout === undefined ? 10_000 : durationMs(keepalive.timeout),
   };
 }

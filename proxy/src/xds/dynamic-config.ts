@@ -6,8 +6,9 @@ import { WeftError } from '@weft/lib/error';
 import type { ResourceDump } from '../admin/state.ts';
 import type { Host } from '../cluster/host.ts';
 import type { RunningProxy } from '../proxy.ts';
-import { AdsClient, type AdsState, type ResourceView } from './ads-client.ts';
+import { AdsClient } from './ads-client.ts';
 import { readAdsSettings } from './ads-settings.ts';
+import type { AdsState, ResourceView } from './ads-state.ts';
 import type { ResourceKind } from './target.ts';
 
 type Bootstrap = envoy.config.bootstrap.v3.Bootstrap;
@@ -53,6 +54,10 @@ export function startDynamicConfig(bootstrap: Bootstrap, proxy: RunningProxy): D
         onMissing: (name) => proxy.routes.giveUp(name),
       },
     },
+    reservedNames: {
+      cluster: namesOf(bootstrap.staticResources?.clusters),
+      listener: namesOf(bootstrap.staticResources?.listeners),
+    },
     metrics: proxy.metrics,
     log: proxy.log.child('xds'),
   });
@@ -72,6 +77,10 @@ export function startDynamicConfig(bootstrap: Bootstrap, proxy: RunningProxy): D
     retryNow: () => client.retryNow(),
     stop: () => client.close(),
   };
+}
+
+function namesOf(list: readonly { readonly name?: string | undefined }[] = []): ReadonlySet<string> {
+  return new Set(list.flatMap((one) => one.name ?? []));
 }
 
 /** A transport to a host of that cluster; throws when there is none, which the client takes for a failed attempt. */

@@ -134,6 +134,8 @@ export class FakeAdsServer {
   /** Streams answer nothing by themselves, not even a head. */
   isRaw = false;
   connections = 0;
+  pings = 0;
+  private pingWaiter: (() => void) | null = null;
   private readonly server: Http2Server;
   private readonly streams: FakeStream[] = [];
   private waiting: ((stream: FakeStream) => void) | null = null;
@@ -146,6 +148,10 @@ export class FakeAdsServer {
     server.on('session', (session) => {
       this.sessions.push(session);
       session.on('error', () => {});
+      session.on('ping', () => {
+        this.pings++;
+        this.pingWaiter?.();
+      });
     });
     server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
       const seen = new FakeStream(stream, headers, this.isRaw);
@@ -179,6 +185,11 @@ export class FakeAdsServer {
     return new Promise((resolve) => {
       this.waiting = resolve;
     });
+  }
+
+  /** Calls back at the next PING. */
+  onPing(callback: () => void): void {
+    this.pingWaiter = callback;
   }
 
   /** Cuts every connection without a word. */

@@ -74,6 +74,8 @@ export class ResourceChannel {
   lastRefusal: Refusal | null = null;
   /** A response was accepted, or none came in time. */
   isInitialized = false;
+  /** Names of static resources. */
+  reserved: ReadonlySet<string> = new Set();
   onInitialized: (() => void) | null = null;
   /** After each accepted update. */
   onAccepted: (() => void) | null = null;
@@ -187,6 +189,13 @@ export class ResourceChannel {
     }
     if (!this.noteName(name, pending)) return;
     const path = `${spec.kind}["${name}"]`;
+    if (this.reserved.has(name))
+      reportOn(
+        pending.issues,
+        'WEFT0145',
+        path,
+        'has the name of a static resource of the bootstrap; rename one of them',
+      );
     if (received.ttlMs > 0)
       reportOn(
         pending.issues,
@@ -273,6 +282,7 @@ export class ResourceChannel {
   ): void {
     prepared?.commit();
     const wallMs = this.clock.wallMs();
+    if (update.isFull) this.refused.clear();
     for (const [name, received] of pending.received) {
       const isChanged = pending.messages.has(name);
       const before = this.accepted.get(name);

@@ -26,13 +26,16 @@ export interface GrpcCallOptions {
   readonly pingTimeoutMs: number;
 }
 
+/** How it ended: the server said in good order that it goes away, it finds that PINGs come too often, or anything else. */
+export type EndManner = 'asked' | 'too-many-pings' | 'failed';
+
 export interface GrpcCallEvents {
   /** The connection stands and requests have gone out. */
   onOpen(): void;
   /** A whole message; its memory belongs to the receiver. */
   onMessage(message: Buffer): void;
-  /** Called once, whatever happens. `wasAsked`: the server said in good order that it goes away. */
-  onEnd(status: GrpcStatus, wasAsked: boolean): void;
+  /** Called once, whatever happens. */
+  onEnd(status: GrpcStatus, manner: EndManner): void;
 }
 
 // A server that does not read must not make us queue without bound; requests are small and few.
@@ -50,7 +53,7 @@ export class GrpcCall {
   private pingTimer: Timer | null = null;
   private pingDeadline: Timer | null = null;
   private isEnded = false;
-  private isAskedToGo = false;
+  private manner: EndManner = 'failed';
 
   constructor(options: GrpcCallOptions, events: GrpcCallEvents) {
     this.options = options;
@@ -150,8 +153,12 @@ export class GrpcCall {
   }
 
   private onGoaway(code: number): void {
-    this.isAskedToGo = code === constants.NGHTTP2_NO_ERROR;
-    this.fail(this.isAskedToGo ? 'the server goes away' : `the server ended the connection (HTTP/2 error ${code})`);
+    if (code === constants.NGHTTP2_NO_ERROR) this.manner = 'asked';
+    // gRPC servers say so with ENHANCE_YOUR_CALM and the text "too_many_pings".
+    else if (code === constants.NGHTTP2_ENHANCE_YOUR_CALM) this.manner = 'too-many-pings';
+    this.fail(
+      this.manner === 'asked' ? 'the server goes away' : `the server ended the connection (HTTP/2 error ${code})`,
+    );
   }
 
   private schedulePing(): void {
@@ -179,7 +186,7 @@ export class GrpcCall {
   private end(status: GrpcStatus): void {
     if (this.isEnded) return;
     this.release();
-    this.events.onEnd(status, this.isAskedToGo || status.code === grpcOk);
+    this.events.onEnd(status, status.code === grpcOk ? 'asked' : this.manner);
   }
 
   private release(): void {
