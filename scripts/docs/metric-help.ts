@@ -72,15 +72,19 @@ export const metricHelp: Readonly<Record<string, string>> = {
   upstream_rq_retry_backoff_exponential: 'Retries made after a growing pause.',
   original_dst_host_invalid: 'Requests whose original destination was no address.',
 
+  upstream_rq_drop_overload: 'Requests dropped as the endpoints’ drop_overloads ask.',
+
   // hosts
   membership_change: 'Changes of the hosts.',
   membership_total: 'Hosts there are.',
   membership_healthy: 'Hosts that may be picked.',
   membership_degraded: 'Hosts that are picked only if others are missing.',
-  update_attempt: 'Name resolutions begun.',
-  update_success: 'Name resolutions and endpoint updates that succeeded.',
-  update_failure: 'Name resolutions that failed.',
-  update_no_rebuild: 'Name resolutions that changed nothing.',
+  update_attempt: 'Updates begun: name resolutions, or responses of the control plane.',
+  update_success: 'Updates that took effect.',
+  update_failure: 'Updates that failed: a name did not resolve, or the stream broke.',
+  update_rejected: 'Responses of the control plane that were refused.',
+  update_no_rebuild: 'Updates that changed nothing.',
+  connected_state: '1 while the control plane is connected.',
   init_fetch_timeout: 'Clusters that stopped waiting for their first endpoints.',
   'outlier_detection.ejections_active': 'Hosts ejected now.',
   'outlier_detection.ejections_enforced_total': 'Hosts ejected.',
@@ -117,6 +121,10 @@ export const metricHelp: Readonly<Record<string, string>> = {
   max_downstream_connection_duration: 'Connections closed after max_downstream_connection_duration.',
 
   // policy and TLS
+  'fault.aborts_injected': 'Requests aborted by fault injection.',
+  'fault.delays_injected': 'Requests delayed by fault injection.',
+  'fault.active_faults': 'Requests under fault injection now.',
+  'fault.faults_overflow': 'Faults left out because max_active_faults was reached.',
   'capture_auth.allowed': 'Requests with the credential of the workload.',
   'capture_auth.denied': 'Requests without it, answered 407.',
   'rbac.*allowed': 'Requests and connections that the policies allow.',

@@ -23,7 +23,8 @@ const scopes: readonly (readonly [prefix: string, scope: string])[] = [
   ['proxy/src/route/', 'http.STAT_PREFIX.rds.NAME'],
   ['proxy/src/security/tls-stats.ts', 'listener.ADDRESS, cluster.NAME'],
   ['proxy/src/security/rbac.ts', 'http.STAT_PREFIX, listener.ADDRESS'],
-  ['proxy/src/xds/', 'control_plane'],
+  ['proxy/src/xds/ads-client.ts', 'control_plane'],
+  ['proxy/src/xds/resource-channel.ts', 'listener_manager.lds, cluster_manager.cds, cluster_manager.eds, rds, sds'],
 ];
 
 /** Names that a file makes relative to a prefix of its own. */

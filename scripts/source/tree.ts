@@ -61,6 +61,8 @@ export function readSources(): SourceFile[] {
     .map((path) => readSourceFile(repositoryRoot, path));
 }
 
+/** Tests, and by their names the files that only tests use. */
 export function isTest(path: string): boolean {
-  return path.endsWith('.test.ts') || path.startsWith('test/') || path.startsWith('bench/');
+  if (path.startsWith('test/') || path.startsWith('bench/')) return true;
+  return /(?:\.test|-kit|-cases)\.ts$|\/(?:fake|test|sample)-[a-z0-9-]+\.ts$/.test(path);
 }

@@ -93,12 +93,18 @@ export const nameExceptions: Readonly<Record<string, string>> = {
 };
 
 export const fileLineLimit = 600;
+export const testLineLimit = 900;
 export const functionLineLimit = 70;
 export const parameterLimit = 5;
 export const folderFileLimit = 20;
 
-/** Functions that may be longer, by `file:name`, and why. */
-export const functionExceptions: Readonly<Record<string, string>> = {};
+/** Functions that may be longer or take more parameters, by `file:name`, and why. */
+export const functionExceptions: Readonly<Record<string, string>> = {
+  'proxy/src/protocol/http1/encode.ts:encodeRequestHead':
+    'once per message: an options object would cost an allocation',
+  'proxy/src/protocol/http1/encode.ts:encodeResponseHead':
+    'once per message: an options object would cost an allocation',
+};
 
 /** Folders that may hold more files, and why. */
 export const folderExceptions: Readonly<Record<string, string>> = {};
