@@ -35,6 +35,8 @@ export async function runUp(options: MeshOptions, output: Output): Promise<numbe
 async function bringUp(mesh: Mesh, note: (text: string) => void, startedMs: number): Promise<void> {
   await mesh.start();
   const ready = await mesh.whenReady(readyTimeoutMs);
+  // Ready replicas are of use once the others know of them.
+  if (ready) await mesh.client.request('/weft/v1/wait?timeout=10s').catch(() => {});
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
   if (!ready) {
     note(

@@ -22,12 +22,20 @@ export class Registration {
   private actual: Wish = 'absent';
   private work: Promise<void> | null = null;
   private closed = false;
+  /** Told whenever the mesh API has what it should. */
+  private readonly onCarriedOut: () => void;
   /** Why the wish is not carried out at the moment, or null. */
   problem: string | null = null;
 
-  constructor(client: MeshApiClient, workload: Workload) {
+  constructor(client: MeshApiClient, workload: Workload, onCarriedOut: () => void = () => {}) {
+    this.onCarriedOut = onCarriedOut;
     this.client = client;
     this.workload = workload;
+  }
+
+  /** Whether the mesh knows that the replica can be called. */
+  get isHealthy(): boolean {
+    return this.actual === 'healthy' && this.wish === 'healthy';
   }
 
   setReady(ready: boolean): void {
@@ -69,6 +77,7 @@ export class Registration {
         await this.make(wish);
         this.actual = wish;
         this.problem = null;
+        this.onCarriedOut();
       } catch (error) {
         this.problem = messageOf(error);
         await new Promise((resolve) => setTimeout(resolve, this.backoff.next(0)));

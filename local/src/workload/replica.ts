@@ -53,7 +53,7 @@ export class Replica {
     this.spec = spec;
     this.events = events;
     this.log = logPath(settings.logsFolder, workload, false);
-    this.registration = new Registration(settings.client, workload);
+    this.registration = new Registration(settings.client, workload, () => this.settle());
     this.isProxyReady = !workload.hasProxy;
     this.state = workload.hasProxy ? 'waiting for sidecar' : 'starting';
     this.sidecar = workload.hasProxy ? this.makeSidecar(settings) : null;
@@ -156,9 +156,10 @@ export class Replica {
     if (this.state === 'stopping') return;
     const ready = this.isProxyReady && this.isAppReady;
     // A process without ports offers nothing that others could call.
-    if (this.spec.workload.ports.length > 0) this.registration.setReady(ready);
-    if (ready) this.setState('ready');
-    else if (this.state === 'ready') this.setState('not ready');
+    const isCallable = this.spec.workload.ports.length > 0;
+    if (isCallable) this.registration.setReady(ready);
+    if (ready && (!isCallable || this.registration.isHealthy)) this.setState('ready');
+    else if (!ready && this.state === 'ready') this.setState('not ready');
   }
 
   private setState(state: ReplicaState): void {

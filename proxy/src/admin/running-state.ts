@@ -9,6 +9,7 @@ import type { RunningProxy } from '../proxy.ts';
 import type { DecisionLog } from '../telemetry/decisions.ts';
 import { reportCertificates } from './certificate-report.ts';
 import { reportClusters } from './cluster-report.ts';
+import { dumpIdentity } from './identity-dump.ts';
 import type {
   AdminState,
   CertificatesReport,
@@ -58,7 +59,8 @@ export class RunningState implements AdminState {
   }
 
   resources(kind: ResourceKind): readonly ResourceDump[] {
-    return [...this.staticResources(kind), ...(this.proxy.dynamic?.resources(kind) ?? [])];
+    const own = kind === 'secret' ? dumpIdentity(this.proxy.secrets.all()) : [];
+    return [...this.staticResources(kind), ...own, ...(this.proxy.dynamic?.resources(kind) ?? [])];
   }
 
   private staticResources(kind: ResourceKind): ResourceDump[] {
