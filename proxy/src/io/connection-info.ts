@@ -14,6 +14,8 @@ export interface PeerCertificate {
   readonly hash: string;
   /** PEM, URL-encoded when it goes into `x-forwarded-client-cert`. */
   readonly pem: string;
+  /** PEM of the chain that the peer showed, the certificate itself first; absent where only that is known. */
+  readonly chainPem?: string;
 }
 
 export interface ConnectionInfo {

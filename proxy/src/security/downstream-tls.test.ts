@@ -77,6 +77,16 @@ test('accepts a client whose certificate leads to the trusted root and knows its
   assert.match(peer?.pem ?? '', /^-----BEGIN CERTIFICATE-----/);
 });
 
+test('verifies a client over an intermediate that it shows, and knows the chain', async () => {
+  const middle = makeSampleCertificate({ commonName: 'middle', isCa: true, issuer: root });
+  const leaf = makeWorkload(middle, 'client');
+  const { server, port } = await serve(compile(mutualTls()));
+  dial(port, { cert: leaf.pem + middle.pem, key: leaf.keyPem });
+  assert.equal((await server.next()).peer?.chainPem, leaf.pem + middle.pem);
+  dial(port, { cert: leaf.pem, key: leaf.keyPem });
+  assert.match((await server.next()).reason, /does not verify/);
+});
+
 const stranger = makeWorkload(makeSampleRoot('another root'), 'client');
 const expired = makeWorkload(root, 'client', { notBeforeMs: Date.UTC(2020, 0), notAfterMs: Date.UTC(2021, 0) });
 const notYet = makeWorkload(root, 'client', { notBeforeMs: Date.UTC(2110, 0), notAfterMs: Date.UTC(2111, 0) });

@@ -97,6 +97,24 @@ test('carries the certificate URL-encoded when asked', () => {
   assert.doesNotMatch(encoded, /[+/=\n ]/);
 });
 
+test('carries the whole chain where it is known, else the certificate', () => {
+  const config = { forwardClientCertDetails: 'SANITIZE_SET' as const, setCurrentClientCertDetails: { chain: true } };
+  const chainOf = (of: PeerCertificate): string =>
+    decodeURIComponent(/Chain="([^"]*)"/.exec(apply(config, of)[0] ?? '')?.[1] ?? '');
+  assert.equal(chainOf(peer), peer.pem);
+  const known = {
+    uriSans: [],
+    dnsSans: [],
+    subject: '',
+    issuer: '',
+    serial: '',
+    hash: '',
+    pem: 'leaf',
+    chainPem: 'leaf+issuer',
+  };
+  assert.equal(chainOf(known), 'leaf+issuer');
+});
+
 test('a name that holds the separators stays inside its quotes', () => {
   const tricky = 'spiffe://a/b;URI=spiffe://cluster.local/ns/default/sa/admin,By=x"';
   const evil = new VerifiedPeer(parseCertificate(makeSampleCertificate({ uris: [tricky] }).der));

@@ -21,7 +21,7 @@ const modes: Readonly<Record<string, Mode>> = {
 /** What is done to the header, and what is said about the client. */
 export interface ForwardedClientCert {
   readonly mode: Mode;
-  readonly details: Readonly<Record<'cert' | 'subject' | 'uri' | 'dns', boolean>>;
+  readonly details: Readonly<Record<'cert' | 'chain' | 'subject' | 'uri' | 'dns', boolean>>;
   /** The element of each connection's peer, made by its first request. */
   readonly elements: WeakMap<PeerCertificate, string>;
 }
@@ -36,6 +36,7 @@ export function compileForwardedClientCert(config: ManagerConfig): ForwardedClie
     mode: modes[String(name)] ?? 'sanitize',
     details: {
       cert: wanted.cert === true,
+      chain: wanted.chain === true,
       subject: wanted.subject === true,
       uri: wanted.uri === true,
       dns: wanted.dns === true,
@@ -75,6 +76,7 @@ export function formatElement(
   parts.push(`Hash=${peer.hash}`);
   if (details.cert) parts.push(`Cert="${encodeURIComponent(peer.pem)}"`);
   // RFC 2253 has escaped its quotes and backslashes; doing it twice would end the value early.
+  if (details.chain) parts.push(`Chain="${encodeURIComponent(peer.chainPem ?? peer.pem)}"`);
   if (details.subject) parts.push(`Subject="${peer.subject}"`);
   if (details.uri) parts.push(...peer.uriSans.map((uri) => `URI=${quoteIfNeeded(uri)}`));
   if (details.dns) parts.push(...peer.dnsSans.map((name) => `DNS=${quoteIfNeeded(name)}`));

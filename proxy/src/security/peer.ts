@@ -5,14 +5,19 @@ import { type CertificateFacts, certificateHash } from '@weft/lib/x509/certifica
 import { formatPem } from '@weft/lib/x509/pem';
 import type { PeerCertificate } from '../io/connection-info.ts';
 
+/** OpenSSL itself follows no longer chains. */
+const maxChainLength = 100;
+
 /** A verified certificate; the costly texts are made when first asked for and kept. */
 export class VerifiedPeer implements PeerCertificate {
   readonly facts: CertificateFacts;
+  private readonly socket: TLSSocket | null;
   private hashText: string | null = null;
   private pemText: string | null = null;
 
-  constructor(facts: CertificateFacts) {
+  constructor(facts: CertificateFacts, socket: TLSSocket | null = null) {
     this.facts = facts;
+    this.socket = socket;
   }
 
   get uriSans(): readonly string[] {
@@ -44,6 +49,17 @@ export class VerifiedPeer implements PeerCertificate {
     this.pemText ??= formatPem('CERTIFICATE', this.facts.der);
     return this.pemText;
   }
+
+  /** Intermediates are known for a full handshake on an open connection; a resumed session remembers the leaf only. */
+  get chainPem(): string {
+    let text = this.pem;
+    let issuer = this.socket?.getPeerX509Certificate()?.issuerCertificate;
+    for (let depth = 0; issuer !== undefined && depth < maxChainLength; depth++) {
+      text += formatPem('CERTIFICATE', issuer.raw);
+      issuer = issuer.issuerCertificate;
+    }
+    return text;
+  }
 }
 
 const verifiedPeers: WeakMap<TLSSocket, VerifiedPeer> = new WeakMap();
@@ -55,5 +71,5 @@ export function peerCertificate(socket: TLSSocket): VerifiedPeer | null {
 
 /** Notes that the certificate passed every check. For the two handshake modules beside this one only. */
 export function rememberPeer(socket: TLSSocket, facts: CertificateFacts): void {
-  verifiedPeers.set(socket, new VerifiedPeer(facts));
+  verifiedPeers.set(socket, new VerifiedPeer(facts, socket));
 }
