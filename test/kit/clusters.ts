@@ -41,10 +41,12 @@ export class SampleClusters {
   readonly metrics: MetricsRegistry = new MetricsRegistry();
   readonly resolver: ScriptedResolver = new ScriptedResolver();
   readonly set: ClusterSet;
+  readonly secrets: SecretSet;
 
   constructor(seed = 1) {
     const { clock, metrics, resolver } = this;
-    this.set = new ClusterSet({ clock, metrics, resolver, random: seededRandom(seed), secrets: new SecretSet(clock) });
+    this.secrets = new SecretSet(clock);
+    this.set = new ClusterSet({ clock, metrics, resolver, random: seededRandom(seed), secrets: this.secrets });
   }
 
   /** Checks clusters given as Envoy's JSON. */
@@ -65,6 +67,16 @@ export class SampleClusters {
     const message = messageFromJson('envoy.config.endpoint.v3.ClusterLoadAssignment', config, issues);
     assert.deepEqual(issues, []);
     const change = this.set.prepareEndpoints(new Map([[name, message]]), [], 'v1');
+    assert.deepEqual(change.issues, []);
+    change.commit();
+  }
+
+  /** Puts a secret in place. */
+  putSecret(name: string, config: object): void {
+    const issues: Issue[] = [];
+    const message = messageFromJson('envoy.extensions.transport_sockets.tls.v3.Secret', { name, ...config }, issues);
+    assert.deepEqual(issues, []);
+    const change = this.secrets.prepare(new Map([[name, message]]), [], 'v1');
     assert.deepEqual(change.issues, []);
     change.commit();
   }

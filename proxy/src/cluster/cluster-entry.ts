@@ -1,6 +1,7 @@
 // One name among the clusters: the version that serves and, while it warms, the newer one that will.
 
 import type { Clock, Timer } from '@weft/lib/clock';
+import type { SecretSet } from '../security/secret-set.ts';
 import { Cluster } from './cluster.ts';
 import type { ClusterConfig } from './cluster-config.ts';
 import type { Discovery } from './discovery.ts';
@@ -10,8 +11,16 @@ import { type AssignmentSpec, emptyAssignment } from './endpoint-spec.ts';
 
 export interface EntryHooks {
   readonly onWarm: (name: string) => void;
-  readonly runtime: { readonly clock: Clock; readonly random: () => number; readonly resolver: DnsResolver };
+  readonly runtime: {
+    readonly clock: Clock;
+    readonly random: () => number;
+    readonly resolver: DnsResolver;
+    readonly secrets: Pick<SecretSet, 'onChange'>;
+  };
 }
+
+/** As long as for endpoints. */
+const maxSecretWaitMs = 15_000;
 
 /** A cluster with what feeds it. */
 class Version {
@@ -19,6 +28,11 @@ class Version {
   readonly versionInfo: string;
   discovery: Discovery | null = null;
   timeout: Timer | null = null;
+  hasEndpoints = false;
+  /** End the watch over secrets that are not there yet. */
+  secretWatches: readonly (() => void)[] = [];
+  /** Waited for secrets for as long as is allowed. */
+  isOutOfPatience = false;
   isWarm = false;
   readonly entry: ClusterEntry;
 
@@ -28,9 +42,16 @@ class Version {
     this.versionInfo = versionInfo;
   }
 
+  stopWaiting(): void {
+    this.timeout?.stop();
+    this.timeout = null;
+    for (const end of this.secretWatches) end();
+    this.secretWatches = [];
+  }
+
   stop(): void {
     this.discovery?.stop();
-    this.timeout?.stop();
+    this.stopWaiting();
     this.cluster.dispose();
   }
 }
@@ -63,6 +84,11 @@ export class ClusterEntry {
     return this.warming === null && this.active.isWarm;
   }
 
+  /** Whether some version is warm and serves. */
+  get isServing(): boolean {
+    return this.active.isWarm;
+  }
+
   /** xDS version of what serves, for `/config_dump`. */
   get versionInfo(): string {
     return this.active.versionInfo;
@@ -93,7 +119,7 @@ export class ClusterEntry {
       const context = { clock, random, resolver, scope: config.scope };
       const events = {
         onAssignment: (spec: AssignmentSpec): void => cluster.setAssignment(spec),
-        onWarm: (): void => this.onVersionWarm(version),
+        onWarm: (): void => this.onEndpointsKnown(version),
       };
       version.discovery = new DnsDiscovery(
         config.assignment,
@@ -107,7 +133,7 @@ export class ClusterEntry {
     }
     if (config.eds === null || assignment !== null) {
       cluster.setAssignment(assignment ?? config.assignment);
-      this.onVersionWarm(version);
+      this.onEndpointsKnown(version);
       return;
     }
     const { initialFetchTimeoutMs } = config.eds;
@@ -121,16 +147,32 @@ export class ClusterEntry {
       if (version?.cluster.config.eds?.serviceName !== name) continue;
       version.cluster.scope.counter('update_success').inc();
       version.cluster.setAssignment(assignment);
-      this.onVersionWarm(version);
+      this.onEndpointsKnown(version);
     }
   }
 
-  /** The version has its endpoints, or has waited long enough. */
-  onVersionWarm(version: Version): void {
-    if (version.isWarm) return;
+  /** The version has its endpoints, or has waited long enough for them. */
+  onEndpointsKnown(version: Version): void {
+    if (version.hasEndpoints) return;
+    version.hasEndpoints = true;
+    version.stopWaiting();
+    if (!version.cluster.config.transport.isReady) this.waitForSecrets(version);
+    this.warmIfReady(version);
+  }
+
+  private waitForSecrets(version: Version): void {
+    const { clock, secrets } = this.hooks.runtime;
+    const names = version.cluster.config.transport.secretNames;
+    version.secretWatches = names.map((name) => secrets.onChange(name, () => this.warmIfReady(version)));
+    version.timeout = clock.start(maxSecretWaitMs, onSecretTimeout, version);
+  }
+
+  /** A secret came, or the patience for it is over. */
+  warmIfReady(version: Version): void {
+    if (version.isWarm || !version.hasEndpoints) return;
+    if (!version.isOutOfPatience && !version.cluster.config.transport.isReady) return;
     version.isWarm = true;
-    version.timeout?.stop();
-    version.timeout = null;
+    version.stopWaiting();
     if (version === this.warming) {
       const old = this.active;
       this.active = version;
@@ -158,5 +200,11 @@ function onFetchTimeout(version: Version): void {
   version.cluster.scope.counter('init_fetch_timeout').inc();
   version.timeout = null;
   if (version.cluster.hosts.length === 0) version.cluster.setAssignment(emptyAssignment);
-  version.entry.onVersionWarm(version);
+  version.entry.onEndpointsKnown(version);
+}
+
+function onSecretTimeout(version: Version): void {
+  version.timeout = null;
+  version.isOutOfPatience = true;
+  version.entry.warmIfReady(version);
 }

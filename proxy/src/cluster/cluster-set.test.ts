@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { makeSampleRoot } from '@weft/lib/x509/sample-certificate';
 import { anyRequest, assignment, endpoint, hostOf, SampleClusters, staticCluster } from '../../../test/kit/clusters.ts';
 
 const eds = (more: object = {}): object => ({
@@ -182,4 +183,52 @@ test('an endpoint that changes its encryption becomes another host', () => {
   assert.equal(encrypted.removed, true);
   assert.equal(hostOf(web, '10.0.0.1:80').tls, null);
   assert.equal(hostOf(web, '10.0.0.2:80'), plain);
+});
+
+test('a cluster waits for the secrets of its encryption, for a bounded time', () => {
+  const secret = { name: 'ROOTCA', sds_config: { ads: {} } };
+  const context = {
+    '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
+    common_tls_context: { validation_context_sds_secret_config: secret },
+  };
+  const encrypted = (name: string): object =>
+    staticCluster(name, ['10.0.0.1:80'], { transport_socket: { name: 'tls', typed_config: context } });
+  const clusters = new SampleClusters();
+  clusters.put(staticCluster('web', ['10.0.0.9:80']));
+  clusters.put(encrypted('web'), encrypted('first'));
+  assert.deepEqual(
+    [clusters.set.isWarm('web'), clusters.set.isServing('web'), clusters.set.isServing('first')],
+    [false, true, false],
+  );
+  assert.equal(clusters.get('web').pick(anyRequest)?.key, '10.0.0.9:80');
+  clusters.putSecret('ROOTCA', {
+    validation_context: { trusted_ca: { inline_string: makeSampleRoot().pem } },
+  });
+  assert.deepEqual([clusters.set.isWarm('web'), clusters.set.isWarm('first')], [true, true]);
+  assert.equal(clusters.get('web').pick(anyRequest)?.key, '10.0.0.1:80');
+});
+
+test('a cluster whose secrets do not come is used as it is in the end', () => {
+  const secret = { name: 'missing', sds_config: { ads: {} } };
+  const context = {
+    '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
+    common_tls_context: { validation_context_sds_secret_config: secret },
+  };
+  const clusters = new SampleClusters();
+  clusters.put(staticCluster('web', ['10.0.0.1:80'], { transport_socket: { name: 'tls', typed_config: context } }));
+  clusters.clock.advance(14_900);
+  assert.equal(clusters.set.isWarm('web'), false);
+  clusters.clock.advance(200);
+  assert.equal(clusters.set.isWarm('web'), true);
+});
+
+test('issues say which resource of the mesh they come from', () => {
+  const origin = { kind: 'ServiceEntry', namespace: 'default', name: 'api' };
+  const { issues } = new SampleClusters().prepare(
+    staticCluster('web', ['nonsense:80'], { metadata: { filter_metadata: { 'weft.dev': { origin } } } }),
+  );
+  assert.deepEqual(
+    issues.map((issue) => issue.origin),
+    [origin],
+  );
 });

@@ -13,6 +13,7 @@ import { type ClusterConfig, type ClusterMessage, compileCluster } from './clust
 import { ClusterEntry } from './cluster-entry.ts';
 import type { DnsResolver } from './dns/resolver.ts';
 import { type AssignmentSpec, compileAssignment } from './endpoint-spec.ts';
+import { tagIssues } from './origin.ts';
 
 type ClusterLoadAssignment = envoy.config.endpoint.v3.ClusterLoadAssignment;
 
@@ -75,6 +76,11 @@ export class ClusterSet {
     return this.entries.get(name)?.isWarm === true;
   }
 
+  /** Whether requests can be sent there: some version of it is warm. */
+  isServing(name: string): boolean {
+    return this.entries.get(name)?.isServing === true;
+  }
+
   /** Calls back each time a cluster has become warm; the result ends it. */
   onWarm(callback: (name: string) => void): () => void {
     this.warmCallbacks.add(callback);
@@ -106,6 +112,7 @@ export class ClusterSet {
   private compile(name: string, message: ClusterMessage, sink: { issues: Issue[]; path: string }): ClusterConfig {
     const before = sink.issues.length;
     const config = compileCluster(message, this.options, sink);
+    tagIssues(sink.issues, before, config.origin);
     // A refused newcomer leaves no statistics behind.
     const isRefused = sink.issues.slice(before).some((issue) => issue.level === 'error');
     if (isRefused && !this.entries.has(name)) this.options.metrics.remove(config.scope);

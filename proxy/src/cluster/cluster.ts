@@ -4,7 +4,7 @@
 import type { Clock } from '@weft/lib/clock';
 import type { Headers } from '@weft/lib/header';
 import type { Origin } from '@weft/lib/issue';
-import type { Scope } from '@weft/lib/metrics';
+import type { Counter, Scope } from '@weft/lib/metrics';
 import type { UpstreamNames, UpstreamTls } from '../security/upstream-tls.ts';
 import { Balancer } from './balancer/balancer.ts';
 import type { Random } from './balancer/picker.ts';
@@ -64,6 +64,7 @@ export class Cluster {
   internalListener: string | null = null;
   private dropChance = 0;
   private readonly random: Random;
+  private readonly healthyPanic: Counter;
   private readonly balancer: Balancer;
   private readonly directory: HostDirectory;
   private readonly detector: OutlierDetector | null;
@@ -88,6 +89,7 @@ export class Cluster {
     this.breakers = new Breakers(config.breakers.normal, config.scope, 'default');
     this.highBreakers = new Breakers(config.breakers.high, config.scope, 'high');
     this.random = runtime.random;
+    this.healthyPanic = config.scope.counter('lb_healthy_panic');
     this.balancer = new Balancer(config.balancer, runtime.random);
     this.directory = new HostDirectory(this);
     const onHealthChanged = (): void => this.onHealthChanged();
@@ -107,6 +109,8 @@ export class Cluster {
       return null;
     }
     const host = this.balancer.pick(context.hash);
+    if (this.balancer.isPanicking) this.healthyPanic.value++;
+    if (host === null) this.stats.upstreamCxNoneHealthy.value++;
     const { attempted } = context;
     if (attempted === null || attempted.length === 0 || host === null || !attempted.includes(host)) return host;
     return this.pickAnother(host, attempted, context.hostAttempts ?? 1);
@@ -121,7 +125,7 @@ export class Cluster {
 
   /** Whether requests are spread over unhealthy hosts too. */
   get isPanicking(): boolean {
-    return this.balancer.panicking.includes(true);
+    return this.balancer.isPanicking;
   }
 
   /** Every host there is now, also those made on demand. */
@@ -174,6 +178,11 @@ export class Cluster {
   }
 
   private showMembership(): void {
+    // Destinations come one by one: counting them all each time would be for nothing, as only ejection makes one unhealthy.
+    if (this.originalDst !== null && this.detector === null) {
+      this.scope.gauge('membership_healthy').set(this.originalDst.size);
+      return;
+    }
     let healthy = 0;
     let degraded = 0;
     for (const host of this.allHosts()) {

@@ -1,7 +1,7 @@
 // Where a route or cluster came from, as the control plane wrote it into the metadata.
 
 import type { envoy, JsonObject, JsonValue } from '@weft/api/xds/types';
-import type { Origin } from '@weft/lib/issue';
+import type { Issue, Origin } from '@weft/lib/issue';
 
 /** The `origin` under `weft.dev`, or null when there is none. */
 export function originOf(metadata: envoy.config.core.v3.Metadata | undefined): Origin | null {
@@ -17,6 +17,12 @@ export function originOf(metadata: envoy.config.core.v3.Metadata | undefined): O
     ...(typeof file === 'string' ? { file } : {}),
     ...(typeof line === 'number' ? { line } : {}),
   };
+}
+
+/** Says of the issues from that index on where their resource came from. */
+export function tagIssues(issues: Issue[], from: number, origin: Origin | null): void {
+  if (origin === null) return;
+  for (let i = from; i < issues.length; i++) issues[i] = { origin, ...(issues[i] as Issue) };
 }
 
 function objectOf(value: JsonValue | undefined): JsonObject | null {

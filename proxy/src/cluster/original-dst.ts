@@ -31,6 +31,10 @@ export class OriginalDstHosts {
     this.clock = clock;
   }
 
+  get size(): number {
+    return this.hosts.size;
+  }
+
   all(): Host[] {
     return [...this.hosts.values()];
   }

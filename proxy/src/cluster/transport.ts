@@ -28,6 +28,21 @@ export class Transport {
     this.rules = rules;
   }
 
+  /** Every way to encrypt that an endpoint may get. */
+  private get all(): UpstreamTls[] {
+    return [this.tls, ...this.rules.map((rule) => rule.tls)].filter((tls) => tls !== null);
+  }
+
+  /** Whether the secrets for all of them are there: until then every connection would fail. */
+  get isReady(): boolean {
+    return this.all.every((tls) => tls.isReady);
+  }
+
+  /** Names of the secrets that come from elsewhere. */
+  get secretNames(): readonly string[] {
+    return [...new Set(this.all.flatMap((tls) => [...tls.secretNames]))];
+  }
+
   /** By the endpoint's `envoy.transport_socket_match` metadata. */
   choose(metadata: JsonObject | null): UpstreamTls | null {
     if (this.rules.length === 0) return this.tls;

@@ -34,8 +34,8 @@ export function compileOverrides(
 }
 
 function compileOne(name: string, config: Any, compile: CompileOverride, sink: IssueSink): unknown {
-  if (typeNameOf(config) !== wrapper) return compile(name, config, sink);
   try {
+    if (typeNameOf(config) !== wrapper) return compile(name, config, sink);
     const { config: inner, disabled } = unpackAny(config, wrapper);
     if (disabled === true) return filterDisabled;
     return inner === undefined ? null : compile(name, inner, sinkAt(sink, 'config'));

@@ -2,7 +2,7 @@
 
 import type { envoy, google } from '@weft/api/xds/types';
 import { durationMs } from '@weft/lib/protobuf/duration';
-import { originOf } from '../cluster/origin.ts';
+import { originOf, tagIssues } from '../cluster/origin.ts';
 import { type IssueSink, reportError, sinkAt } from '../security/data-source.ts';
 import { compileDirectResponse } from './action/direct-response.ts';
 import { compileHashPolicy } from './action/hash-policy.ts';
@@ -35,6 +35,7 @@ export function compileRoute(message: RouteMessage, context: HostContext, sink: 
   const levels = [compileMutations(message, sink), ...context.levels];
   const overrides = compileOverrides(message.typedPerFilterConfig, context.overrides, context.compileOverride, sink);
   const entry = matcher === null ? null : compileAction(message, { matcher, levels, overrides, context }, sink);
+  tagIssues(sink.issues, before, originOf(message.metadata));
   return hasErrorsSince(sink, before) ? null : entry;
 }
 

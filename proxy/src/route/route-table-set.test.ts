@@ -13,7 +13,7 @@ class FakeClusters {
     return true;
   }
 
-  isWarm(name: string): boolean {
+  isServing(name: string): boolean {
     return this.warm.has(name);
   }
 

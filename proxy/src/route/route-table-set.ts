@@ -12,7 +12,7 @@ import { compileRouteTable, type RouteConfiguration } from './table-config.ts';
 /** What the set asks of the clusters. */
 export interface ClusterWarmth {
   has(name: string): boolean;
-  isWarm(name: string): boolean;
+  isServing(name: string): boolean;
   onWarm(callback: (name: string) => void): () => void;
 }
 
@@ -180,7 +180,7 @@ export class RouteTableSet {
   private isWarm(table: RouteTable, serving: RouteTable | null): boolean {
     const { clusters } = this.options;
     for (const name of table.clusters) {
-      if (clusters.isWarm(name)) continue;
+      if (clusters.isServing(name)) continue;
       const isKnownGap = serving !== null && serving !== table && serving.clusters.has(name);
       if (!isKnownGap) return false;
     }

@@ -21,8 +21,8 @@ export class Balancer {
   private isStale = true;
   private choices: readonly Choice[] = [];
   private only: Picker | null = null;
-  /** Levels in panic now. */
-  panicking: readonly boolean[] = [];
+  /** Whether some level uses its unhealthy hosts too. */
+  isPanicking = false;
 
   constructor(settings: BalancerSettings, random: Random) {
     this.settings = settings;
@@ -59,7 +59,7 @@ export class Balancer {
   private rebuild(): void {
     this.isStale = false;
     const { loads, panicking } = spreadLoad(this.levels, this.health, this.settings.panicPercent);
-    this.panicking = panicking;
+    this.isPanicking = panicking.includes(true);
     const choices: Choice[] = [];
     let upTo = 0;
     for (const load of loads) {
