@@ -166,6 +166,15 @@ test('writes a response with the connection option of this hop', () => {
   );
 });
 
+test('leaves the length out of a response that may not have one', () => {
+  for (const status of [103, 204]) {
+    const headers = new Headers(decodeResponse('HTTP/1.1 304 Not Modified\r\nContent-Length: 3\r\nX: y\r\n\r\n').block);
+    headers.add('content-length', '4');
+    const text = written((out) => encodeResponseHead(out, status, 'Fine', headers, FRAMING_NONE, ''));
+    assert.equal(text, `HTTP/1.1 ${status} Fine\r\nX: y\r\n\r\n`);
+  }
+});
+
 test('writes a reason of its own without mixing it up with the usual one', () => {
   const write = (reason: string) =>
     written((out) => encodeResponseHead(out, 404, reason, Headers.of(), FRAMING_NONE, ''));

@@ -20,9 +20,9 @@ export type Framing = typeof FRAMING_NONE | typeof FRAMING_LENGTH | typeof FRAMI
 // Names that somebody may have set on a message but only the encoder says. `connection` and `upgrade` that were set are written:
 // that is how an upgrade is passed on.
 const responseOwn: ReadonlySet<string> = new Set(['transfer-encoding', 'keep-alive', 'proxy-connection']);
-const responseOwnChunked: ReadonlySet<string> = new Set([...responseOwn, 'content-length']);
+const responseOwnWithoutLength: ReadonlySet<string> = new Set([...responseOwn, 'content-length']);
 const requestOwn: ReadonlySet<string> = new Set([...responseOwn, 'host']);
-const requestOwnChunked: ReadonlySet<string> = new Set([...responseOwnChunked, 'host']);
+const requestOwnWithoutLength: ReadonlySet<string> = new Set([...responseOwnWithoutLength, 'host']);
 
 const chunkedLine = 'transfer-encoding: chunked\r\n';
 
@@ -48,7 +48,8 @@ export function encodeRequestHead(
   }
   head += blockText(headers, facts, skip);
   if (facts.teTrailers && headers.has('te')) head += 'te: trailers\r\n';
-  if (headers.slots > headers.base.names.length) head += addedText(headers, isChunked ? requestOwnChunked : requestOwn);
+  if (headers.slots > headers.base.names.length)
+    head += addedText(headers, isChunked ? requestOwnWithoutLength : requestOwn);
   out.latin1(isChunked ? `${head + chunkedLine}\r\n` : `${head}\r\n`);
 }
 
@@ -87,9 +88,11 @@ export function encodeResponseHead(
   connectionOption: '' | 'close' | 'keep-alive',
 ): void {
   const isChunked = framing === FRAMING_CHUNKED;
-  let head = statusLine(status, reason) + blockText(headers, baseFacts(headers), isChunked ? SKIP_LENGTH : 0);
+  // RFC 9110 §8.6: neither 1xx nor 204 may have a length; a client that believed it would wait for a body.
+  const dropsLength = isChunked || status < 200 || status === 204;
+  let head = statusLine(status, reason) + blockText(headers, baseFacts(headers), dropsLength ? SKIP_LENGTH : 0);
   if (headers.slots > headers.base.names.length)
-    head += addedText(headers, isChunked ? responseOwnChunked : responseOwn);
+    head += addedText(headers, dropsLength ? responseOwnWithoutLength : responseOwn);
   if (isChunked) head += chunkedLine;
   if (connectionOption !== '') head += `connection: ${connectionOption}\r\n`;
   out.latin1(`${head}\r\n`);

@@ -46,7 +46,7 @@ export function encodeMessage(message: Message): Buffer {
 /** The header lines that survive forwarding, as `name: value`, Host apart: it says the authority. */
 export function forwardedLines(head: RequestHead | ResponseHead): string[] {
   const { block, facts } = head;
-  const dropsLength = 'isCloseDelimited' in head && head.isCloseDelimited;
+  const dropsLength = 'status' in head && (head.isCloseDelimited || head.status === 204);
   const lines: string[] = [];
   for (let slot = 0; slot < block.names.length; slot++) {
     const name = block.names[slot] as string;
