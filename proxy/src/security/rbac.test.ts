@@ -172,7 +172,9 @@ test('remote_ip believes the client address where the proxy does, direct_remote_
   const forwarded = request({ clientAddress: '192.0.2.1' });
   assert.equal(allows(any, { remoteIp: range }, connection(), forwarded), true);
   assert.equal(allows(any, { directRemoteIp: range }, connection(), forwarded), false);
-  assert.equal(allows(any, { remoteIp: { addressPrefix: '10.1.2.3', prefixLen: 32 } }), true);
+  const direct = { remoteIp: { addressPrefix: '10.1.2.3', prefixLen: 32 } };
+  assert.equal(allows(any, direct), true);
+  assert.equal(allows(any, direct, connection(), request({ clientAddress: 'unknown' })), true);
 });
 
 test('the destination is the one before redirection', () => {

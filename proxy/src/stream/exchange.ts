@@ -29,6 +29,8 @@ export interface ExchangeHead {
   readonly headers: Headers;
   /** Upgrade token or `CONNECT`, else null. */
   readonly upgrade: string | null;
+  /** The client's own address, by `x-forwarded-for` where that is trusted. */
+  readonly clientAddress?: string;
 }
 
 /** Request phases: head filters → router; a filter that stopped is resumed at `requestAt`. */
@@ -57,6 +59,8 @@ export class Exchange implements Stream {
   extraFlags = '';
   decisionId = '';
   requestId = '';
+  /** The client's own address, by `x-forwarded-for` where that is trusted; empty when only the connection's is known. */
+  readonly clientAddress: string;
   readonly filterState: unknown[];
   readonly startWallMs: number;
   readonly startMs: number;
@@ -101,6 +105,7 @@ export class Exchange implements Stream {
     this.originalPath = head.path;
     this.upgrade = head.upgrade;
     this.requestHeaders = head.headers;
+    this.clientAddress = head.clientAddress ?? '';
     this.filterState = config.filters.length === 0 ? noState : new Array(config.filters.length).fill(undefined);
     this.startWallMs = config.clock.wallMs();
     this.startMs = config.clock.now();

@@ -5,7 +5,7 @@ import type { Headers } from '@weft/lib/header';
 import type { ConnectionInfo } from '../../io/connection-info.ts';
 import { type IssueSink, refuseFields, reportError, reportWarning, sinkAt } from '../data-source.ts';
 import { compileStringMatcher } from '../string-matcher.ts';
-import { compileCidr } from './cidr.ts';
+import { compileCidr, parseAddress } from './cidr.ts';
 import { compileRbacHeader } from './header.ts';
 
 type Permission = envoy.config.rbac.v3.Permission;
@@ -22,7 +22,7 @@ export interface RbacRequest {
   readonly authority: string;
   readonly scheme: string;
   readonly requestHeaders: Headers;
-  /** By `x-forwarded-for` where that is trusted. */
+  /** By `x-forwarded-for` where that is trusted; the connection's counts where this is no address. */
   readonly clientAddress?: string;
 }
 
@@ -96,7 +96,10 @@ export function compilePrincipal(config: Principal, place: RulePlace): Rule | nu
   if (config.remoteIp !== undefined) {
     const matches = compileCidr(config.remoteIp, sinkAt(place.sink, 'remote_ip'));
     if (matches === null) return null;
-    return (connection, request) => matches(request?.clientAddress ?? connection.remoteAddress);
+    return (connection, request) => {
+      const client = request?.clientAddress ?? '';
+      return matches(parseAddress(client) === null ? connection.remoteAddress : client);
+    };
   }
   return reportUnset(place, 'principal');
 }
