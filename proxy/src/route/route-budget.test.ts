@@ -58,7 +58,7 @@ test('choosing among weighted clusters allocates next to nothing', () => {
   const sent = request();
   const bytes = bytesPerCall(() => table.match(sent)?.pickCluster(sent));
   // The draw may be boxed.
-  assert.ok(bytes < 20, `${bytes} bytes per request`);
+  assert.ok(bytes < 40, `${bytes} bytes per request`);
 });
 
 for (const policy of ['ROUND_ROBIN', 'LEAST_REQUEST', 'RANDOM', 'RING_HASH', 'MAGLEV']) {
