@@ -27,17 +27,21 @@ export interface EffectiveRule {
 }
 
 export class DestinationRules {
-  private readonly items: readonly DestinationRuleItem[];
+  private readonly exact: ReadonlyMap<string, readonly DestinationRuleItem[]>;
+  private readonly wild: readonly DestinationRuleItem[];
   private readonly roots: readonly string[];
 
   constructor(items: readonly DestinationRuleItem[], settings: MeshSettings) {
-    this.items = [...items].sort(byAge);
+    const sorted = [...items].sort(byAge);
+    this.exact = Map.groupBy(sorted, ({ host }) => host);
+    this.wild = sorted.filter(({ host }) => host.startsWith('*'));
     this.roots = settings.rootNamespaces;
   }
 
   /** The rule for calls of `caller` to `host`, whose service lives in `serviceNamespace`; null when there is none. */
   find(host: string, serviceNamespace: string, caller: WorkloadIdentityView): EffectiveRule | null {
-    const seen = this.items.filter((item) => this.concerns(item, host, caller));
+    const exact = host.startsWith('*') ? [] : (this.exact.get(host) ?? []);
+    const seen = [...exact, ...this.wild].filter((item) => this.concerns(item, host, caller));
     const own = seen.filter(({ namespace }) => namespace === caller.namespace);
     const ofService = seen.filter(({ namespace }) => namespace === serviceNamespace);
     const ofRoot = seen.filter(({ namespace }) => this.roots.includes(namespace));

@@ -2,6 +2,7 @@
 // hence they are built by themselves.
 
 import { isIP } from 'node:net';
+import { isDeepStrictEqual } from 'node:util';
 import type { StoredResource, World } from '../store/world.ts';
 import { labelsFit } from './host.ts';
 import type { PeerAuthentications } from './peer-authentication.ts';
@@ -50,10 +51,10 @@ export function buildEndpoints(
   authentications: PeerAuthentications,
   settings: MeshSettings,
 ): EndpointTable {
-  const byNamespace = workloadsByNamespace(world);
+  const index = new WorkloadIndex(world);
   const table = new Map<string, readonly Endpoint[]>();
   for (const service of services) {
-    const workloads = workloadsOf(service, byNamespace);
+    const workloads = workloadsOf(service, index);
     for (const port of service.ports) {
       const endpoints = workloads.map((workload) => endpointOf(service, port, workload, authentications, settings));
       table.set(endpointKey(service, port), endpoints.filter((endpoint) => endpoint !== null).sort(byAddress));
@@ -67,15 +68,34 @@ function byAddress(a: Endpoint, b: Endpoint): number {
   return a.port - b.port;
 }
 
-function workloadsByNamespace(world: World): ReadonlyMap<string, readonly Workload[]> {
-  const byNamespace = new Map<string, Workload[]>();
-  for (const resource of world.list('WorkloadEntry')) {
-    const workload = registeredWorkload(resource, world);
-    const list = byNamespace.get(workload.namespace);
-    if (list === undefined) byNamespace.set(workload.namespace, [workload]);
+/** Registered workloads by one label each way: a selector looks only where its first label is. */
+class WorkloadIndex {
+  private readonly byLabel: Map<string, Workload[]> = new Map();
+
+  constructor(world: World) {
+    for (const resource of world.list('WorkloadEntry')) {
+      const workload = registeredWorkload(resource, world);
+      for (const [key, value] of Object.entries(workload.labels))
+        this.add(labelKey(workload.namespace, key, value), workload);
+    }
+  }
+
+  private add(key: string, workload: Workload): void {
+    const list = this.byLabel.get(key);
+    if (list === undefined) this.byLabel.set(key, [workload]);
     else list.push(workload);
   }
-  return byNamespace;
+
+  selected(namespace: string, selector: Readonly<Record<string, string>>): readonly Workload[] {
+    const [first] = Object.entries(selector);
+    if (first === undefined) return [];
+    const candidates = this.byLabel.get(labelKey(namespace, ...first)) ?? [];
+    return candidates.filter((workload) => labelsFit(selector, workload.labels));
+  }
+}
+
+function labelKey(namespace: string, key: string, value: string): string {
+  return `${namespace}\0${key}\0${value}`;
 }
 
 function registeredWorkload(resource: StoredResource<'WorkloadEntry'>, world: World): Workload {
@@ -115,11 +135,9 @@ function isMarkedUnhealthy(status: unknown): boolean {
   );
 }
 
-function workloadsOf(service: MeshService, byNamespace: ReadonlyMap<string, readonly Workload[]>): readonly Workload[] {
+function workloadsOf(service: MeshService, index: WorkloadIndex): readonly Workload[] {
   if (service.inline.length > 0) return service.inline.map((spec) => inlineWorkload(service, spec));
-  const { selector } = service;
-  if (selector === null) return [];
-  return (byNamespace.get(service.namespace) ?? []).filter((workload) => labelsFit(selector, workload.labels));
+  return service.selector === null ? [] : index.selected(service.namespace, service.selector);
 }
 
 function inlineWorkload(service: MeshService, spec: InlineEndpoint): Workload {
@@ -173,17 +191,26 @@ function workloadPort(
   return typeof port.targetPort === 'number' ? port.targetPort : port.number;
 }
 
-/**
- * What clusters are made from: the kinds of endpoints there are, not how many. While it stays the same, a change of endpoints
- * changes no cluster.
- */
-export function endpointTraits(table: EndpointTable): string {
-  const parts: string[] = [];
-  for (const [key, endpoints] of table) {
-    const traits = new Set<string>();
-    for (const { identity, mutualTls, labels } of endpoints)
-      traits.add(`${identity} ${mutualTls} ${JSON.stringify(labels)}`);
-    parts.push(`${key} ${[...traits].sort().join(' ')}`);
+/** The new table, with the old lists where nothing changed; `isSame` when no cluster changes either. */
+export function keepEndpoints(
+  built: EndpointTable,
+  previous: EndpointTable,
+): { readonly endpoints: EndpointTable; readonly isSame: boolean } {
+  const endpoints = new Map<string, readonly Endpoint[]>();
+  let isSame = true;
+  for (const [key, list] of built) {
+    const before = previous.get(key) ?? [];
+    const hasChanged = !isDeepStrictEqual(list, before);
+    endpoints.set(key, hasChanged ? list : before);
+    if (hasChanged && traitsOf(list) !== traitsOf(before)) isSame = false;
   }
-  return parts.join('\n');
+  return { endpoints, isSame };
+}
+
+/** What clusters are made from: the kinds of endpoints there are, not how many. */
+function traitsOf(endpoints: readonly Endpoint[]): string {
+  const traits = endpoints.map(
+    ({ identity, mutualTls, labels }) => `${identity} ${mutualTls} ${JSON.stringify(labels)}`,
+  );
+  return [...new Set(traits)].sort().join('\n');
 }

@@ -4,7 +4,7 @@ import type { KindName } from '@weft/api/resource/kind';
 import type { StoredResource, World } from '../store/world.ts';
 import { type Authorizations, buildAuthorizations } from './authorization.ts';
 import { buildDestinationRules, type DestinationRules } from './destination-rule.ts';
-import { buildEndpoints, type EndpointTable, endpointTraits } from './endpoint.ts';
+import { buildEndpoints, type EndpointTable, keepEndpoints } from './endpoint.ts';
 import { buildGateways, type GatewayItem } from './gateway.ts';
 import { isVisible } from './host.ts';
 import { buildPeerAuthentications, type PeerAuthentications } from './peer-authentication.ts';
@@ -25,6 +25,8 @@ export interface MeshModel {
   readonly peerAuthentications: PeerAuthentications;
   readonly authorizations: Authorizations;
   readonly secrets: readonly StoredResource<'Secret'>[];
+  /** Whether routes or rules ask for labels of the caller; otherwise its namespace says all. */
+  readonly asksForCallerLabels: boolean;
   /** What it was built from, to find out what a later world changes. */
   readonly world: World;
 }
@@ -50,8 +52,8 @@ export function buildMesh(
   if (previous === null || previous.settings !== settings || hasConfigChanged(previous.world, world)) {
     return buildAll(world, settings);
   }
-  const endpoints = buildEndpoints(world, previous.services, previous.peerAuthentications, settings);
-  const isSame = endpointTraits(endpoints) === endpointTraits(previous.endpoints);
+  const built = buildEndpoints(world, previous.services, previous.peerAuthentications, settings);
+  const { endpoints, isSame } = keepEndpoints(built, previous.endpoints);
   const configRevision = isSame ? previous.configRevision : world.revision;
   return { ...previous, revision: world.revision, configRevision, endpoints, world };
 }
@@ -71,8 +73,18 @@ function buildAll(world: World, settings: MeshSettings): MeshModel {
     peerAuthentications,
     authorizations: buildAuthorizations(world, settings),
     secrets: world.list('Secret'),
+    asksForCallerLabels: asksForCallerLabels(world),
     world,
   };
+}
+
+function asksForCallerLabels(world: World): boolean {
+  const isAsked = (match: { readonly sourceLabels?: object | undefined }) => match.sourceLabels !== undefined;
+  const byRoute = world.list('VirtualService').some(({ object: { spec } }) => {
+    const { http = [], tls = [], tcp = [] } = spec;
+    return [...http, ...tls, ...tcp].some(({ match = [] }) => match.some(isAsked));
+  });
+  return byRoute || world.list('DestinationRule').some(({ object }) => object.spec.workloadSelector !== undefined);
 }
 
 function hasConfigChanged(before: World, after: World): boolean {

@@ -40,18 +40,41 @@ export function findVirtualService(
   host: string,
   viewer: string,
 ): VirtualServiceItem | null {
-  let best: VirtualServiceItem | null = null;
-  let bestLength = -1;
-  for (const item of items) {
-    if (!item.gateways.includes(meshGateway) || !isVisible(item.spec.exportTo, item.namespace, viewer)) continue;
-    for (const pattern of item.hosts) {
-      if (!hostCovers(pattern, host)) continue;
-      const length = pattern === host ? Number.MAX_SAFE_INTEGER : pattern.length;
-      if (length > bestLength) {
-        best = item;
-        bestLength = length;
-      }
-    }
-  }
-  return best;
+  const index = meshIndexOf(items);
+  const isSeen = ({ item }: HostItem) => isVisible(item.spec.exportTo, item.namespace, viewer);
+  const exact = index.exact.get(host)?.find(isSeen);
+  if (exact !== undefined) return exact.item;
+  const wild = index.wild.filter((entry) => hostCovers(entry.host, host) && isSeen(entry));
+  // Of equally long wildcards the first is the oldest.
+  const [first, ...more] = wild;
+  return (
+    more.reduce((best, entry) => (best !== undefined && entry.host.length <= best.host.length ? best : entry), first)
+      ?.item ?? null
+  );
+}
+
+interface HostItem {
+  readonly host: string;
+  readonly item: VirtualServiceItem;
+}
+
+interface HostIndex {
+  readonly exact: ReadonlyMap<string, readonly HostItem[]>;
+  readonly wild: readonly HostItem[];
+}
+
+const indexes: WeakMap<readonly VirtualServiceItem[], HostIndex> = new WeakMap();
+
+/** Hosts of sidecars' VirtualServices, made once per list. */
+function meshIndexOf(items: readonly VirtualServiceItem[]): HostIndex {
+  const known = indexes.get(items);
+  if (known !== undefined) return known;
+  const ofMesh = items.filter(({ gateways }) => gateways.includes(meshGateway));
+  const hosts = ofMesh.flatMap((item) => item.hosts.map((host) => ({ host, item })));
+  const index = {
+    exact: Map.groupBy(hosts, ({ host }) => host),
+    wild: hosts.filter(({ host }) => host.startsWith('*')),
+  };
+  indexes.set(items, index);
+  return index;
 }

@@ -5,9 +5,9 @@ import type { EffectiveRule } from '../model/destination-rule.ts';
 import { type Endpoint, endpointKey } from '../model/endpoint.ts';
 import { labelsFit, resolveHost } from '../model/host.ts';
 import { type MeshModel, visibleServices } from '../model/mesh.ts';
+import type { WorkloadIdentityView } from '../model/peer-authentication.ts';
 import type { MeshPort, MeshService } from '../model/service.ts';
 import { outboundCluster } from './cluster-name.ts';
-import type { ProxyNode } from './proxy-node.ts';
 
 /** A destination that exists. */
 export interface Target {
@@ -22,17 +22,43 @@ export interface MissingTarget {
   readonly missing: string;
 }
 
+/** The reach of every kind of caller, per mesh: proxies of one namespace mostly have the same. */
+const reaches: WeakMap<MeshModel, Map<string, Reach>> = new WeakMap();
+
+/** The reach of a proxy, shared with all proxies for which it is the same. */
+export function reachOf(mesh: MeshModel, { namespace, labels }: WorkloadIdentityView): Reach {
+  const ofMesh = reaches.get(mesh) ?? new Map<string, Reach>();
+  reaches.set(mesh, ofMesh);
+  const key = mesh.asksForCallerLabels ? `${namespace} ${JSON.stringify(Object.entries(labels).sort())}` : namespace;
+  const known = ofMesh.get(key);
+  if (known !== undefined) return known;
+  const reach = new Reach(mesh, { namespace, labels });
+  ofMesh.set(key, reach);
+  return reach;
+}
+
 export class Reach {
   readonly mesh: MeshModel;
-  readonly caller: ProxyNode;
+  /** A proxy with this reach; labels of others may differ where nothing asks for them. */
+  readonly caller: WorkloadIdentityView;
   /** By host, sorted by host. */
   readonly services: ReadonlyMap<string, MeshService>;
   private readonly rules: Map<string, EffectiveRule | null> = new Map();
+  private readonly made: Map<string, unknown> = new Map();
 
-  constructor(mesh: MeshModel, caller: ProxyNode) {
+  constructor(mesh: MeshModel, caller: WorkloadIdentityView) {
     this.mesh = mesh;
     this.caller = caller;
     this.services = new Map(visibleServices(mesh, caller.namespace).map((service) => [service.host, service]));
+  }
+
+  /** What depends on the reach alone is made once. The key names what `make` makes. */
+  once<T>(key: string, make: () => T): T {
+    // The same key always comes with the same maker.
+    if (this.made.has(key)) return this.made.get(key) as T;
+    const value = make();
+    this.made.set(key, value);
+    return value;
   }
 
   /** The DestinationRule for calls to a service. */

@@ -4,7 +4,7 @@ import type { MeshModel } from '../model/mesh.ts';
 import { endpointAssignments } from './cluster/endpoints.ts';
 import { gatewaySnapshot } from './gateway/gateway.ts';
 import type { ProxyNode } from './proxy-node.ts';
-import { Reach } from './reach.ts';
+import { reachOf } from './reach.ts';
 import { referencedSecrets } from './referenced-cluster.ts';
 import { namedSecrets } from './secrets.ts';
 import { sidecarSnapshot } from './sidecar/sidecar.ts';
@@ -12,19 +12,19 @@ import { byName, type ClusterLoadAssignment, type ConfigSnapshot, type EndpointS
 
 /** Listeners, routes, clusters and secrets of a proxy. */
 export function translateConfig(mesh: MeshModel, node: ProxyNode): ConfigSnapshot {
-  const reach = new Reach(mesh, node);
-  const made = node.type === 'router' ? gatewaySnapshot(reach) : sidecarSnapshot(reach);
+  const reach = reachOf(mesh, node);
+  const made = node.type === 'router' ? gatewaySnapshot(reach, node) : sidecarSnapshot(reach, node);
   const names = referencedSecrets(made.listeners.values(), made.clusters.values());
   return { ...made, secrets: byName(namedSecrets(names, reach)) };
 }
 
 /** Endpoints of the proxy's EDS clusters, which `config` names. All that is done again when only endpoints changed. */
 export function translateEndpoints(mesh: MeshModel, node: ProxyNode, config: ConfigSnapshot): EndpointSnapshot {
-  const assignments = endpointAssignments(new Reach(mesh, node), new Set(config.clusters.keys()));
+  const assignments = endpointAssignments(reachOf(mesh, node));
   const map = new Map<string, ClusterLoadAssignment>();
   for (const assignment of assignments) {
     const name = assignment.clusterName ?? '';
-    // A cluster that asks the caller's own destination has no endpoints to be told.
+    // A gateway has fewer clusters, and one that asks the caller's own destination has no endpoints to be told.
     if (config.clusters.get(name)?.type === 'EDS') map.set(name, assignment);
   }
   return map;

@@ -37,6 +37,8 @@ const messageNames: Readonly<Record<ResourceType, MessageName>> = {
 export class ResourceEncoder {
   private current: Map<string, EncodedResource> = new Map();
   private previous: Map<string, EncodedResource> = new Map();
+  /** Messages that several proxies share are encoded once, without a look at their content. */
+  private readonly byMessage: WeakMap<object, EncodedResource> = new WeakMap();
 
   /** Forgets what nobody asked for since the last but one call; called when a new mesh comes. */
   turn(): void {
@@ -64,12 +66,15 @@ export class ResourceEncoder {
   }
 
   private encode(type: ResourceType, name: string, message: object): EncodedResource {
+    const encoded = this.byMessage.get(message);
+    if (encoded !== undefined) return encoded;
     const value = encodeMessage(messageNames[type], message);
     const version = hash('sha1', value, 'hex').slice(0, 16);
     const key = `${type}\0${name}\0${version}`;
     const known = this.current.get(key) ?? this.previous.get(key);
     const resource = known ?? { name, version, any: { typeUrl: typeUrls[type], value } };
     this.current.set(key, resource);
+    this.byMessage.set(message, resource);
     return resource;
   }
 }

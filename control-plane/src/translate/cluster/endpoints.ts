@@ -2,6 +2,7 @@
 
 import type { envoy } from '@weft/api/xds/types';
 import type { Endpoint } from '../../model/endpoint.ts';
+import type { MeshPort, MeshService } from '../../model/service.ts';
 import { outboundCluster } from '../cluster-name.ts';
 import { socketAddress } from '../message.ts';
 import { weftMetadataKey } from '../origin-metadata.ts';
@@ -12,8 +13,15 @@ import { tlsModeKey } from './cluster-tls.ts';
 type LbEndpoint = envoy.config.endpoint.v3.LbEndpoint;
 type LocalityLbEndpoints = envoy.config.endpoint.v3.LocalityLbEndpoints;
 
-/** Load assignments of all EDS clusters in reach; `wanted` limits them to the named clusters. */
-export function endpointAssignments(reach: Reach, wanted: ReadonlySet<string> | null): ClusterLoadAssignment[] {
+/** Assignments that were made, by the endpoints they were made from: what did not change is the same message as before. */
+const made: WeakMap<readonly Endpoint[], Map<string, ClusterLoadAssignment>> = new WeakMap();
+
+/** Load assignments of all services in reach whose endpoints are known. */
+export function endpointAssignments(reach: Reach): readonly ClusterLoadAssignment[] {
+  return reach.once('endpoints', () => makeAssignments(reach));
+}
+
+function makeAssignments(reach: Reach): ClusterLoadAssignment[] {
   const assignments: ClusterLoadAssignment[] = [];
   for (const service of reach.services.values()) {
     if (service.resolution !== 'static') continue;
@@ -21,12 +29,30 @@ export function endpointAssignments(reach: Reach, wanted: ReadonlySet<string> | 
     for (const port of service.ports) {
       for (const subset of ['', ...subsets]) {
         const name = outboundCluster(port.number, subset, service.host);
-        if (wanted !== null && !wanted.has(name)) continue;
-        assignments.push(loadAssignment(name, reach.endpointsOf(service, port, subset)));
+        assignments.push(assignment(name, service, port, subset, reach));
       }
     }
   }
   return assignments;
+}
+
+function assignment(
+  name: string,
+  service: MeshService,
+  port: MeshPort,
+  subset: string,
+  reach: Reach,
+): ClusterLoadAssignment {
+  const all = reach.endpointsOf(service, port, '');
+  const labels = reach.ruleOf(service)?.subsets.find((item) => item.subset.name === subset)?.subset.labels;
+  const key = `${name} ${labels === undefined ? '' : JSON.stringify(labels)}`;
+  const ofEndpoints = made.get(all) ?? new Map<string, ClusterLoadAssignment>();
+  made.set(all, ofEndpoints);
+  const known = ofEndpoints.get(key);
+  if (known !== undefined) return known;
+  const fresh = loadAssignment(name, reach.endpointsOf(service, port, subset));
+  ofEndpoints.set(key, fresh);
+  return fresh;
 }
 
 /** One cluster's endpoints. */

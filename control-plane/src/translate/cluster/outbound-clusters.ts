@@ -17,7 +17,11 @@ import { loadAssignment } from './endpoints.ts';
 import { upstreamProtocolOptions, usesHttp2 } from './upstream-protocol.ts';
 
 /** Clusters of all services in reach, and the two for what is no service. */
-export function outboundClusters(reach: Reach): Cluster[] {
+export function outboundClusters(reach: Reach): readonly Cluster[] {
+  return reach.once('clusters', () => makeClusters(reach));
+}
+
+function makeClusters(reach: Reach): Cluster[] {
   const clusters: Cluster[] = [];
   for (const service of reach.services.values()) {
     for (const port of service.ports) clusters.push(...portClusters(service, port, reach));

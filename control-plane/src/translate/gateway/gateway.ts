@@ -1,8 +1,10 @@
 // All that a gateway proxy gets: listeners for the servers of the Gateways it serves, routes of the VirtualServices bound to them.
 
 import { gatewaysOf, parseOfferedHost } from '../../model/gateway.ts';
+import type { MeshModel } from '../../model/mesh.ts';
 import { originOf } from '../../model/sourced.ts';
 import { catchAllClusters, outboundClusters } from '../cluster/outbound-clusters.ts';
+import type { ProxyNode } from '../proxy-node.ts';
 import type { Reach } from '../reach.ts';
 import { referencedClusters } from '../referenced-cluster.ts';
 import { byName, type ConfigSnapshot, type Listener, type RouteConfiguration } from '../snapshot.ts';
@@ -10,9 +12,9 @@ import { gatewayListener } from './gateway-listener.ts';
 import { gatewayRouteTable } from './gateway-route.ts';
 import { type OfferedServer, routeTableName, serverKind } from './offered-server.ts';
 
-export function gatewaySnapshot(reach: Reach): Omit<ConfigSnapshot, 'secrets'> {
+export function gatewaySnapshot(reach: Reach, node: ProxyNode): Omit<ConfigSnapshot, 'secrets'> {
   const byPort = new Map<string, OfferedServer[]>();
-  for (const server of offeredServers(reach)) {
+  for (const server of offeredServers(reach.mesh, node)) {
     const key = `${server.bindAddress}_${server.bindPort}`;
     const list = byPort.get(key);
     if (list === undefined) byPort.set(key, [server]);
@@ -36,17 +38,16 @@ export function gatewaySnapshot(reach: Reach): Omit<ConfigSnapshot, 'secrets'> {
 }
 
 /** Every server that this proxy serves, with the port it really binds. */
-function offeredServers(reach: Reach): OfferedServer[] {
-  const { caller, mesh } = reach;
-  const mapping = caller.local?.gateway;
-  return gatewaysOf(mesh.gateways, caller.labels).flatMap((gateway) =>
+function offeredServers(mesh: MeshModel, node: ProxyNode): OfferedServer[] {
+  const mapping = node.local?.gateway;
+  return gatewaysOf(mesh.gateways, node.labels).flatMap((gateway) =>
     (gateway.spec.servers ?? []).map((server, index) => ({
       gateway,
       gatewayName: `${gateway.namespace}/${gateway.name}`,
       server,
       hosts: server.hosts.map((entry) => parseOfferedHost(entry, gateway.namespace, mesh.settings)),
       origin: originOf(gateway, `spec.servers[${index}]`),
-      bindAddress: server.bind ?? (caller.local === null ? '0.0.0.0' : '127.0.0.1'),
+      bindAddress: server.bind ?? (node.local === null ? '0.0.0.0' : '127.0.0.1'),
       bindPort: mapping?.[String(server.port.number)] ?? server.port.number,
     })),
   );

@@ -55,7 +55,7 @@ export function captureResources(reach: Reach, port: number, credentialSha256: s
   });
   return {
     listeners: [captureListener(port, credentialSha256), tunnelListener(tunnelName, blackHole), ...tunnels],
-    routes: [captureRouteTable(reach)],
+    routes: [reach.once('capture-routes', () => captureRouteTable(reach))],
     clusters: [
       tunnelCluster(tunnelName),
       ...undeclared.map((entry) => tunnelCluster(tunnelOf(entry.service, entry.port))),

@@ -16,7 +16,7 @@ import {
 } from '../filters.ts';
 import { socketAddress } from '../message.ts';
 import { originMetadata } from '../origin-metadata.ts';
-import type { WeftLocal } from '../proxy-node.ts';
+import type { ProxyNode, WeftLocal } from '../proxy-node.ts';
 import type { Reach } from '../reach.ts';
 import { serviceTarget, type TcpTarget } from '../route/tcp-target.ts';
 import { effectivePolicy } from '../route/traffic-policy.ts';
@@ -34,13 +34,12 @@ import { byName, type ConfigSnapshot, type Listener, type RouteConfiguration } f
 import { type CaptureResources, captureResources } from './capture.ts';
 import { type InboundResources, localInbound, virtualInbound } from './inbound.ts';
 
-export function sidecarSnapshot(reach: Reach): Omit<ConfigSnapshot, 'secrets'> {
-  const { local } = reach.caller;
-  return local === null ? redirectedSidecar(reach) : localSidecar(reach, local);
+export function sidecarSnapshot(reach: Reach, node: ProxyNode): Omit<ConfigSnapshot, 'secrets'> {
+  return node.local === null ? redirectedSidecar(reach, node) : localSidecar(reach, node, node.local);
 }
 
-function localSidecar(reach: Reach, local: WeftLocal): Omit<ConfigSnapshot, 'secrets'> {
-  const inbound = localInbound(reach.mesh, reach.caller, local.inbound ?? []);
+function localSidecar(reach: Reach, node: ProxyNode, local: WeftLocal): Omit<ConfigSnapshot, 'secrets'> {
+  const inbound = localInbound(reach.mesh, node, local.inbound ?? []);
   const capture: CaptureResources =
     local.capture === undefined
       ? { listeners: [], routes: [], clusters: [] }
@@ -90,12 +89,11 @@ const virtualOutboundPort = 15_001;
  * Istio's shape: a listener per port, `virtualOutbound` and `virtualInbound`. Where nothing redirects, the port listeners are
  * bound on the loopback address, so that an application reaches `reviews:9080` at `127.0.0.1:9080`.
  */
-function redirectedSidecar(reach: Reach): Omit<ConfigSnapshot, 'secrets'> {
-  const isRedirected = reach.caller.interception === 'redirect';
-  const hasVirtual = reach.caller.interception !== 'none';
-  const inbound: InboundResources = hasVirtual
-    ? virtualInbound(reach.mesh, reach.caller)
-    : { listeners: [], clusters: [] };
+function redirectedSidecar(reach: Reach, node: ProxyNode): Omit<ConfigSnapshot, 'secrets'> {
+  const { interception } = node;
+  const isRedirected = interception === 'redirect';
+  const hasVirtual = interception !== 'none';
+  const inbound: InboundResources = hasVirtual ? virtualInbound(reach.mesh, node) : { listeners: [], clusters: [] };
   const httpPorts = portsOf(reach, (port) => isHttp(port.protocol) || port.protocol === 'auto');
   const listeners = new Map(inbound.listeners.map((listener) => [listener.name ?? '', listener]));
   for (const port of httpPorts.keys())
@@ -106,7 +104,9 @@ function redirectedSidecar(reach: Reach): Omit<ConfigSnapshot, 'secrets'> {
   if (hasVirtual) add(listeners, virtualOutbound());
   return {
     listeners,
-    routes: byName([...httpPorts].map(([port, services]) => portRoutes(port, services, reach))),
+    routes: reach.once('port-routes', () =>
+      byName([...httpPorts].map(([port, services]) => portRoutes(port, services, reach))),
+    ),
     clusters: byName([...outboundClusters(reach), ...catchAllClusters(), ...inbound.clusters]),
   };
 }
@@ -147,7 +147,7 @@ function httpListener(port: number, services: readonly MeshService[], isRedirect
   if (undeclared === undefined || declared)
     return { ...bindFields(port, isRedirected), filterChains: [{ filters: [manager] }] };
   const target = { clusters: [{ name: passthroughCluster, weight: 1 }] };
-  const otherwise = reach.caller.interception === 'redirect' ? target : undeclaredTarget(undeclared, port, reach);
+  const otherwise = isRedirected ? target : undeclaredTarget(undeclared, port, reach);
   return {
     ...bindFields(port, isRedirected),
     listenerFilters: [tlsInspector, httpInspector],
