@@ -8,6 +8,8 @@ export const metricHelp: Readonly<Record<string, string>> = {
   memory_allocated: 'Heap in use, in bytes.',
   total_connections: 'Client connections open now.',
   uptime: 'Seconds since the start.',
+  lines_written: 'Lines written to access logs.',
+  lines_dropped: 'Lines of access logs lost because a file took them too slowly or not at all.',
 
   // cluster_manager, listener_manager
   active_clusters: 'Clusters there are.',

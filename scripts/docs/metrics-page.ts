@@ -12,7 +12,7 @@ export interface FoundMetric {
 
 /** Which scope the files of a folder record in; the longest prefix counts. */
 const scopes: readonly (readonly [prefix: string, scope: string])[] = [
-  ['proxy/src/admin/', 'server'],
+  ['proxy/src/admin/', 'server, access_log'],
   ['proxy/src/cluster/', 'cluster.NAME'],
   ['proxy/src/cluster/cluster-set.ts', 'cluster_manager'],
   ['proxy/src/http-filter/', 'http.STAT_PREFIX'],

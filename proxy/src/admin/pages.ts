@@ -41,7 +41,7 @@ export const pages: readonly PageEntry[] = [
     path: '/drain_listeners',
     methods: ['POST'],
     page: drainListenersPage,
-    about: 'stop listening (?graceful, ?inboundonly)',
+    about: 'stop listening (?graceful)',
   },
   { path: '/healthcheck/fail', methods: ['POST'], page: failHealthCheckPage, about: 'make /ready say 503' },
   { path: '/healthcheck/ok', methods: ['POST'], page: passHealthCheckPage, about: 'take that back' },

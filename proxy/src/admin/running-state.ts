@@ -119,6 +119,9 @@ export class RunningState implements AdminState {
     server.gauge('total_connections').set(this.proxy.listeners.connections);
     server.gauge('memory_allocated').set(process.memoryUsage().heapUsed);
     server.gauge('concurrency').set(1);
+    const accessLog = this.metrics.scope({ prefix: 'access_log' });
+    accessLog.counter('lines_written').value = this.proxy.sinks.writtenLines;
+    accessLog.counter('lines_dropped').value = this.proxy.sinks.droppedLines;
   }
 
   drainListeners(options: DrainOptions): void {

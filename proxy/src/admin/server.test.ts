@@ -200,16 +200,12 @@ describe('admin server', () => {
       assert.equal((await ask('GET', path)).status, 405, path);
     }
     assert.deepEqual(state.calls, []);
-    assert.equal((await ask('POST', '/drain_listeners?graceful&inboundonly')).body, 'OK\n');
+    assert.equal((await ask('POST', '/drain_listeners?graceful')).body, 'OK\n');
+    assert.equal((await ask('POST', '/drain_listeners?inboundonly')).status, 400);
     await ask('POST', '/quitquitquit');
     await ask('POST', '/healthcheck/fail');
     await ask('POST', '/healthcheck/ok', {}, 'an ignored body');
-    assert.deepEqual(state.calls, [
-      ['drain', { isGraceful: true, isInboundOnly: true }],
-      ['quit'],
-      ['failed', true],
-      ['failed', false],
-    ]);
+    assert.deepEqual(state.calls, [['drain', { isGraceful: true }], ['quit'], ['failed', true], ['failed', false]]);
     assert.equal((await ask('POST', '/ready')).status, 405);
     assert.equal((await ask('DELETE', '/stats')).status, 405);
     assert.equal((await ask('HEAD', '/stats')).status, 200);

@@ -85,7 +85,7 @@ export interface ClusterReport {
 
 export interface ListenerReport {
   readonly name: string;
-  /** Empty for a listener without a socket of its own. */
+  /** Empty for a listener without a socket of its own; a path for a Unix socket. */
   readonly address: string;
   readonly port: number;
 }
@@ -116,8 +116,6 @@ export interface UnreadyReport {
 export interface DrainOptions {
   /** Let exchanges finish before the listeners close. */
   readonly isGraceful: boolean;
-  /** Only listeners whose traffic direction is inbound. */
-  readonly isInboundOnly: boolean;
 }
 
 /** The running proxy, as far as the admin pages need it. */

@@ -17,6 +17,7 @@ export class AccessLogSinks {
   private readonly sinks: Map<string, Sink> = new Map();
   private timer: Timer | null = null;
   private closedDropped = 0;
+  private closedWritten = 0;
 
   constructor(clock: Clock) {
     this.clock = clock;
@@ -49,6 +50,7 @@ export class AccessLogSinks {
     this.sinks.delete(path);
     void sink.writer.close().then(() => {
       this.closedDropped += sink.writer.droppedLines;
+      this.closedWritten += sink.writer.writtenLines;
     });
   }
 
@@ -78,7 +80,7 @@ export class AccessLogSinks {
   }
 
   get writtenLines(): number {
-    let total = 0;
+    let total = this.closedWritten;
     for (const sink of this.sinks.values()) total += sink.writer.writtenLines;
     return total;
   }
