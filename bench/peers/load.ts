@@ -17,8 +17,8 @@ export interface LoadResult {
 }
 
 /** Throws when a program that a case's load needs is not there. */
-export function needLoadProgram(name: CaseName): void {
-  if (speaksHttp2(name)) needProgram('h2load', 'nghttp2-client');
+export function needLoadProgram(name: CaseName, rate: number): void {
+  if (speaksHttp2(name) || rate > 0) needProgram('h2load', 'nghttp2-client');
   else needProgram('wrk', 'wrk');
 }
 
@@ -35,15 +35,26 @@ function run(core: number, command: readonly string[]): Promise<string> {
   });
 }
 
-/** Loads the task's port for that long. `direct` loads the backend itself, in plain text. */
-export function runLoad(task: Task, port: number, direct: boolean, core: number, seconds: number): Promise<LoadResult> {
-  if (speaksHttp2(task.name)) return runH2load(task, port, core, seconds);
-  return runWrk(`${acceptsTls(task) && !direct ? 'https' : 'http'}://127.0.0.1:${port}${loadPath}`, core, seconds);
+/** How to load. */
+export interface LoadPlan {
+  /** Core of the client. */
+  readonly core: number;
+  readonly seconds: number;
+  /** Requests per second to keep to; 0 for as many as are answered. */
+  readonly rate: number;
+}
+
+/** Loads the port. `direct` loads the backend itself, in plain text. */
+export function runLoad(task: Task, port: number, direct: boolean, plan: LoadPlan): Promise<LoadResult> {
+  const scheme = acceptsTls(task) && !direct ? 'https' : 'http';
+  const url = `${scheme}://127.0.0.1:${port}${loadPath}`;
+  // wrk cannot keep to a rate.
+  return speaksHttp2(task.name) || plan.rate > 0 ? runH2load(task, url, plan) : runWrk(url, plan);
 }
 
 const unitMs: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000, m: 60000 };
 
-async function runWrk(url: string, core: number, seconds: number): Promise<LoadResult> {
+async function runWrk(url: string, { core, seconds }: LoadPlan): Promise<LoadResult> {
   const program = needProgram('wrk', 'wrk');
   const text = await run(core, [program, '-t', '1', '-c', '64', '-d', `${seconds}s`, '--latency', url]);
   const percentile = (name: string): number => {
@@ -62,13 +73,12 @@ async function runWrk(url: string, core: number, seconds: number): Promise<LoadR
 }
 
 // Its summary has no percentiles; the log has a line for each request: start, status, duration, in microseconds.
-async function runH2load(task: Task, port: number, core: number, seconds: number): Promise<LoadResult> {
+async function runH2load(task: Task, url: string, plan: LoadPlan): Promise<LoadResult> {
   const program = needProgram('h2load', 'nghttp2-client');
   const log = join(task.folder, 'h2load.log');
   rmSync(log, { force: true });
-  const shape = ['-t', '1', '-c', '16', '-m', '32', '-D', String(seconds), '--log-file', log];
-  const url = `http://127.0.0.1:${port}${loadPath}`;
-  const text = await run(core, [program, ...shape, ...grpcWords(task), url]);
+  const words = ['-t', '1', '-D', String(plan.seconds), '--log-file', log, ...shapeWords(task, plan.rate)];
+  const text = await run(plan.core, [program, ...words, ...grpcWords(task), url]);
   const counts =
     /requests: \d+ total, \d+ started, \d+ done, (\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout/.exec(
       text,
@@ -84,6 +94,14 @@ async function runH2load(task: Task, port: number, core: number, seconds: number
     p50Ms: percentileOf(times, 0.5),
     p99Ms: percentileOf(times, 0.99),
   };
+}
+
+// A rate is given per client.
+function shapeWords(task: Task, rate: number): string[] {
+  const isHttp2 = speaksHttp2(task.name);
+  const clients = isHttp2 ? 16 : 64;
+  const shape = isHttp2 ? ['-c', '16', '-m', '32'] : ['--h1', '-c', '64', '-m', '1'];
+  return rate === 0 ? shape : [...shape, '--rps', String(rate / clients)];
 }
 
 function grpcWords(task: Task): string[] {

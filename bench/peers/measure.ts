@@ -21,6 +21,8 @@ export interface Stage {
   readonly loadCore: number;
   readonly seconds: number;
   readonly warmupSeconds: number;
+  /** Requests per second; 0 for as many as are answered. */
+  readonly rate: number;
   /** How long to wait at most, before each measurement, until nothing else uses the two cores. */
   readonly waitIdleSeconds: number;
 }
@@ -122,14 +124,14 @@ async function measureLoad(
   direct: boolean,
   pids: readonly number[],
 ): Promise<Omit<Measurement, 'startMs' | 'remarks'>> {
-  const { proxyCore, loadCore, seconds, warmupSeconds } = stage;
-  if (warmupSeconds > 0) await runLoad(task, port, direct, loadCore, warmupSeconds);
+  const { proxyCore, loadCore, seconds, warmupSeconds, rate } = stage;
+  if (warmupSeconds > 0) await runLoad(task, port, direct, { core: loadCore, seconds: warmupSeconds, rate });
   // What the warm-up left to do does not count.
   await delay(100);
   const busyBefore = busySecondsOf(proxyCore);
   const before = cpuTimeOf(pids);
   const started = performance.now();
-  const load = await runLoad(task, port, direct, loadCore, seconds);
+  const load = await runLoad(task, port, direct, { core: loadCore, seconds, rate });
   const elapsed = (performance.now() - started) / 1000;
   const after = cpuTimeOf(pids);
   const busy = busySecondsOf(proxyCore) - busyBefore;

@@ -27,6 +27,7 @@ const usage = `usage: npm run bench -- peers [options]
   --rounds N       each peer is measured so often, in turn (default 3)
   --seconds N      of load in each measurement (default 8)
   --warmup N       seconds of load before it (default 2)
+  --rate N         requests per second (default: as many as are answered); then h2load drives every case
   --wait-idle N    seconds to wait, at most, for a quiet machine before each measurement (default 0)
   --proxy-core N   core of the proxy (default 0)
   --load-core N    core of load and backend (default 1)
@@ -40,6 +41,7 @@ const flags = {
   rounds: { type: 'string', default: '3' },
   seconds: { type: 'string', default: '8' },
   warmup: { type: 'string', default: '2' },
+  rate: { type: 'string', default: '0' },
   'wait-idle': { type: 'string', default: '0' },
   'proxy-core': { type: 'string', default: '0' },
   'load-core': { type: 'string', default: '1' },
@@ -55,6 +57,7 @@ interface Plan {
   readonly rounds: number;
   readonly seconds: number;
   readonly warmupSeconds: number;
+  readonly rate: number;
   readonly waitIdleSeconds: number;
   readonly proxyCore: number;
   readonly loadCore: number;
@@ -89,6 +92,7 @@ function parsePlan(): Plan | null {
     rounds: numberOf('rounds', values.rounds, 1),
     seconds: numberOf('seconds', values.seconds, 1),
     warmupSeconds: numberOf('warmup', values.warmup, 0),
+    rate: numberOf('rate', values.rate, 0),
     waitIdleSeconds: numberOf('wait-idle', values['wait-idle'], 0),
     proxyCore: numberOf('proxy-core', values['proxy-core'], 0),
     loadCore: numberOf('load-core', values['load-core'], 0),
@@ -137,26 +141,32 @@ async function measureRow(row: Row, round: number, stage: Stage, present: readon
 
 async function runPlan(plan: Plan, folder: string): Promise<void> {
   needProgram('taskset', 'util-linux');
-  for (const name of plan.cases) needLoadProgram(name);
+  for (const name of plan.cases) needLoadProgram(name, plan.rate);
   const [backendPort = 0] = await freePorts(1);
   const command = [buildBackend(folder), String(backendPort)];
   const backend = new Child(plan.loadCore, command, join(folder, 'backend.log'), {});
   const rows: Row[] = [];
   try {
     await backend.listening(backendPort, 5000);
-    const { seconds, warmupSeconds, waitIdleSeconds, proxyCore, loadCore } = plan;
+    const { seconds, warmupSeconds, rate, waitIdleSeconds, proxyCore, loadCore } = plan;
     const certificates = makeCertificates(folder);
     const own = { folder, certificates, backendPort, backendPid: backend.pid };
     await measureAll(
       plan,
-      { ...own, seconds, warmupSeconds, waitIdleSeconds, proxyCore, loadCore },
+      { ...own, seconds, warmupSeconds, rate, waitIdleSeconds, proxyCore, loadCore },
       rows,
       presentPeers(plan),
     );
   } finally {
     await backend.stop();
   }
-  const conditions = { seconds: plan.seconds, warmup: plan.warmupSeconds, cpu: cpus()[0]?.model, kernel: release() };
+  const conditions = {
+    seconds: plan.seconds,
+    warmup: plan.warmupSeconds,
+    rate: plan.rate,
+    cpu: cpus()[0]?.model,
+    kernel: release(),
+  };
   if (plan.json !== null) writeFileSync(plan.json, toJson(rows, conditions));
   if (rows.some(({ failure }) => failure !== null)) process.exitCode = 1;
 }
