@@ -6,9 +6,9 @@ import assert from 'node:assert/strict';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { ResponseHead } from './decode.ts';
-import { escapeText, type Recording, type RecordOptions, record } from './event-recorder.ts';
-import { encodeMessage, forwardedLines } from './round-trip.ts';
-import { readVectors, type Vector } from './vector-file.ts';
+import { escapeText, type Recording, type RecordOptions, record } from './testing/event-recorder.ts';
+import { encodeMessage, forwardedLines } from './testing/round-trip.ts';
+import { readVectors, type Vector } from './testing/vector-file.ts';
 
 /** What a run saw; a run that accepts nothing, or refuses nothing, tests nothing. */
 export interface FuzzResult {

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { record } from './event-recorder.ts';
-import { readVectors } from './vector-file.ts';
+import { record } from './testing/event-recorder.ts';
+import { readVectors } from './testing/vector-file.ts';
 
 // A long input is cut in two only where something begins or ends.
 function cutsToTry(length: number): number[] {

@@ -2,7 +2,7 @@
 
 import { ByteWriter } from '@weft/lib/bytes';
 import { type HeaderBlock, Headers } from '@weft/lib/header';
-import type { RequestHead, ResponseHead } from './decode.ts';
+import type { RequestHead, ResponseHead } from '../decode.ts';
 import {
   encodeChunkEnd,
   encodeChunkHead,
@@ -12,7 +12,7 @@ import {
   FRAMING_CHUNKED,
   FRAMING_LENGTH,
   FRAMING_NONE,
-} from './encode.ts';
+} from '../encode.ts';
 
 /** A whole message. */
 export interface Message {

@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { assert } from '@weft/lib/assert';
-import { defaultHttp1Limits, type Http1Limits } from './decode.ts';
+import { defaultHttp1Limits, type Http1Limits } from '../decode.ts';
 import type { RecordOptions } from './event-recorder.ts';
 
 /** One case. */
@@ -13,7 +13,7 @@ export interface Vector {
   readonly events: readonly string[];
 }
 
-const folder = new URL('./testdata/', import.meta.url);
+const folder = new URL('../testdata/', import.meta.url);
 
 /** Line ends of the file mean nothing; escapes and `{{text*count}}` say what the bytes are. */
 function parseBytes(text: string): Buffer {

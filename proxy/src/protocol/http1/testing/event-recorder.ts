@@ -1,7 +1,7 @@
 // Runs a decoder over bytes cut in any way and writes down what it told, one line per event: for the vectors, the fuzzer, the tests.
 
 import type { HeaderBlock } from '@weft/lib/header';
-import { type Http1Limits, RequestDecoder, type RequestHead, ResponseDecoder, type ResponseHead } from './decode.ts';
+import { type Http1Limits, RequestDecoder, type RequestHead, ResponseDecoder, type ResponseHead } from '../decode.ts';
 
 /** What decoding gave; body bytes are joined, so that the lines do not depend on how the input was cut. */
 export interface Recording {
