@@ -13,6 +13,20 @@ export interface ServerCertificate {
 const tlsHandshake = 0x16;
 const firstByteMs = 10_000;
 const maxConnections = 2000;
+/** How often the times of requests are looked at decides how exact they are. */
+const httpOptions = { maxHeaderSize: 32 * 1024, connectionsCheckingInterval: 1000 };
+
+/** How long a client may take. */
+export interface RequestTimes {
+  /** For the head of a request, from its first byte. */
+  readonly headersMs: number;
+  /** For the whole request. */
+  readonly requestMs: number;
+  /** Between requests. */
+  readonly keepAliveMs: number;
+}
+
+const defaultTimes: RequestTimes = { headersMs: 10_000, requestMs: 60_000, keepAliveMs: 60_000 };
 
 /** Listens once, serves both. */
 export class DualServer {
@@ -21,16 +35,23 @@ export class DualServer {
   private readonly door: net.Server;
   private readonly sockets: Set<Socket> = new Set();
 
-  constructor(handler: RequestListener, certificate: ServerCertificate | null) {
-    this.plain = configure(http.createServer({ maxHeaderSize: 32 * 1024 }, handler));
+  constructor(handler: RequestListener, certificate: ServerCertificate | null, times: RequestTimes = defaultTimes) {
+    this.plain = configure(http.createServer(httpOptions, handler), times);
     this.secure =
       certificate === null
         ? null
         : configure(
             https.createServer(
-              { maxHeaderSize: 32 * 1024, cert: certificate.certificate, key: certificate.key, minVersion: 'TLSv1.2' },
+              {
+                ...httpOptions,
+                handshakeTimeout: 10_000,
+                cert: certificate.certificate,
+                key: certificate.key,
+                minVersion: 'TLSv1.2',
+              },
               handler,
             ),
+            times,
           );
     this.door = net.createServer((socket) => this.admit(socket));
     this.door.maxConnections = maxConnections;
@@ -55,6 +76,9 @@ export class DualServer {
   /** Takes no more connections and cuts the open ones. */
   close(): Promise<void> {
     for (const socket of this.sockets) socket.destroy();
+    // Ends their looking after connections; that they were not listening is no news.
+    this.plain.close(() => {});
+    this.secure?.close(() => {});
     return new Promise((resolve) => this.door.close(() => resolve()));
   }
 
@@ -85,10 +109,11 @@ export class DualServer {
   }
 }
 
-function configure<S extends http.Server | https.Server>(server: S): S {
-  server.headersTimeout = 10_000;
-  server.requestTimeout = 60_000;
-  server.keepAliveTimeout = 60_000;
-  server.maxRequestsPerSocket = 0;
+function configure<S extends http.Server | https.Server>(server: S, times: RequestTimes): S {
+  server.headersTimeout = times.headersMs;
+  server.requestTimeout = times.requestMs;
+  server.keepAliveTimeout = times.keepAliveMs;
+  // These servers are handed their connections and never listen, but only from that moment on do they enforce the times above.
+  server.emit('listening');
   return server;
 }

@@ -108,7 +108,8 @@ export class ResourceStore {
   }
 
   get<K extends KindName>(kind: K, namespace: string, name: string): StoredResource<K> | null {
-    return this.world.get(kind, namespace, name);
+    // Each kind's map holds resources of that kind only. Not by way of the world, which is made anew after each change.
+    return (this.effective.get(kind)?.get(keyOf(namespace, name)) ?? null) as StoredResource<K> | null;
   }
 
   /** The file's resource below an API write of the same name; null when there is none. */
