@@ -1,5 +1,6 @@
 // Runs a decoder over bytes cut in any way and writes down what it told, one line per event: for the vectors, the fuzzer, the tests.
 
+import { assert } from '@weft/lib/assert';
 import type { HeaderBlock } from '@weft/lib/header';
 import { type Http1Limits, RequestDecoder, type RequestHead, ResponseDecoder, type ResponseHead } from '../decode.ts';
 
@@ -122,7 +123,7 @@ export function record(input: Buffer, cuts: readonly number[], options: RecordOp
       if (recorder.ended > started) startNext();
       started = recorder.ended;
       const used = decoder.decode(input, at, cut);
-      if (used < 0 || used > cut - at) throw new Error(`decode consumed ${used} of ${cut - at} bytes`);
+      assert(used >= 0 && used <= cut - at, `decode consumed ${used} of ${cut - at} bytes`);
       if (used === 0) break;
       at += used;
     }
