@@ -1,5 +1,5 @@
-// Envoy's `HeaderMatcher`. A header that occurs more than once is not joined: a condition holds when every value meets it, and an
-// inverted one when no value does. So an added second value can make neither a condition nor its opposite true.
+// Envoy's `HeaderMatcher`. The values of a header that occurs more than once are not joined: a condition holds when some value meets it,
+// an inverted one when none does, as in Envoy 1.40. So each is exactly the opposite of the other, and a value cannot hide behind another.
 // `cookie` is the exception, as RFC 9113 §8.2.3 splits it without changing its meaning: its parts are joined by `; `.
 
 import type { envoy } from '@weft/api/xds/types';
@@ -48,9 +48,9 @@ export class HeaderMatcher {
     if (second < 0) return predicate(headers.valueAt(slot)) !== inverted;
     if (name === 'cookie') return predicate(headers.getAll(name).join('; ')) !== inverted;
     for (let at = slot; at >= 0; at = headers.find(name, at + 1)) {
-      if (predicate(headers.valueAt(at)) === inverted) return false;
+      if (predicate(headers.valueAt(at))) return !inverted;
     }
-    return true;
+    return inverted;
   }
 
   private matchesMissing(): boolean {

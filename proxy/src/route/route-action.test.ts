@@ -134,7 +134,9 @@ test('rewrites the prefix that matched', () => {
   assert.equal(rewritten(action, { path: '/abc?q' }, { safe_regex: { regex: '/a.*' } })[0], '/new?q');
   assert.equal(rewritten({ prefix_rewrite: '/' }, { path: '/api' }, { path_separated_prefix: '/api' })[0], '/');
   assert.equal(rewritten({ prefix_rewrite: 'x' }, { path: '/api/y' }, { prefix: '/api' })[0], '/x/y');
-  assert.deepEqual(rewritten({ prefix_rewrite: '/old' }, { path: '/old' }, { prefix: '/old' })[2], []);
+  assert.deepEqual(rewritten({ prefix_rewrite: '/old' }, { path: '/old' }, { prefix: '/old' })[2], [
+    ['x-envoy-original-path', '/old'],
+  ]);
 });
 
 test('rewrites the path by an expression, never the query', () => {

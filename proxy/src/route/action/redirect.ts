@@ -54,6 +54,7 @@ export class Redirect {
   private newHost(request: RoutedRequest, scheme: string): string {
     const { host, port } = splitAuthority(this.host === '' ? request.authority : this.host);
     if (this.port > 0) return `${host}:${this.port}`;
+    if (this.host !== '') return this.host;
     // A port that said the old scheme's default would be wrong for the new one.
     const isOldDefault = (request.scheme === 'http' && port === '80') || (request.scheme === 'https' && port === '443');
     if (port === '' || (scheme !== request.scheme && isOldDefault)) return host;

@@ -32,10 +32,9 @@ export class Rewrite {
     if (this.prefix === null && this.pathRegex === null) return;
     const { path } = request;
     const end = pathEnd(path);
-    const rewritten = this.newPath(path, end, matcher);
-    if (rewritten === path) return;
+    // As Envoy, also where the path comes out as it was.
     request.headers.set('x-envoy-original-path', path);
-    request.path = rewritten;
+    request.path = this.newPath(path, end, matcher);
   }
 
   private newPath(path: string, end: number, matcher: PathMatcher): string {
