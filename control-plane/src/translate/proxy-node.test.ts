@@ -56,3 +56,11 @@ test('says what is wrong with an id or with metadata', () => {
     ],
   );
 });
+
+test("offers HTTP/2 to callers of a proxy that takes it: Weft's own says so", () => {
+  const http2 = (more: envoy.config.core.v3.Node) =>
+    parseProxyNode({ id: 'sidecar~10.0.0.1~a.b~c', ...more }, [])?.speaksHttp2;
+  assert.equal(http2({ userAgentName: 'envoy' }), true);
+  assert.equal(http2({ userAgentName: 'weft' }), false);
+  assert.equal(http2({ userAgentName: 'weft', clientFeatures: ['weft.http2'] }), true);
+});

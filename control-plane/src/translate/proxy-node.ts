@@ -45,6 +45,10 @@ const metadataSchema = z.object({
 export type WeftLocal = z.infer<typeof localSchema>;
 export type LocalInbound = NonNullable<WeftLocal['inbound']>[number];
 
+/** What Weft's proxy calls itself, and the feature by which one says that it takes HTTP/2 from its callers. */
+const weftAgent = 'weft';
+const http2Feature = 'weft.http2';
+
 /** How connections of the application reach its sidecar: redirected by the kernel, or to ports that the proxy binds. */
 export type Interception = 'redirect' | 'none' | 'unknown';
 
@@ -57,6 +61,8 @@ export interface ProxyNode {
   readonly serviceAccount: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly interception: Interception;
+  /** Whether callers may be offered HTTP/2. */
+  readonly speaksHttp2: boolean;
   readonly local: WeftLocal | null;
 }
 
@@ -84,6 +90,7 @@ export function parseProxyNode(node: envoy.config.core.v3.Node, issues: Issue[])
     serviceAccount: data.SERVICE_ACCOUNT ?? 'default',
     labels: data.LABELS ?? {},
     interception: interceptionOf(data.INTERCEPTION_MODE),
+    speaksHttp2: node.userAgentName !== weftAgent || (node.clientFeatures ?? []).includes(http2Feature),
     local: data.WEFT_LOCAL ?? null,
   };
 }

@@ -69,7 +69,7 @@ function serverChains(server: OfferedServer, reach: Reach): FilterChain[] {
   const kind = serverKind(server.server);
   if (kind === 'tcp') return tcpChains(server, reach);
   if (kind === 'tls') return isEnded(server) ? endedTlsChains(server, reach) : passthroughChains(server, reach);
-  const socket = serverSocket(server, ['h2', 'http/1.1'], reach);
+  const socket = serverSocket(server, server.alpnProtocols, reach);
   const isMutual = server.server.tls?.mode === 'MUTUAL' || server.server.tls?.mode === 'ISTIO_MUTUAL';
   return [{ ...nameMatch(hostNames(server)), filters: [manager(server, isMutual)], transportSocket: socket }];
 }

@@ -48,6 +48,7 @@ function offeredServers(mesh: MeshModel, node: ProxyNode): OfferedServer[] {
       hosts: server.hosts.map((entry) => parseOfferedHost(entry, gateway.namespace, mesh.settings)),
       origin: originOf(gateway, `spec.servers[${index}]`),
       bindAddress: server.bind ?? (node.local === null ? '0.0.0.0' : '127.0.0.1'),
+      alpnProtocols: node.speaksHttp2 ? ['h2', 'http/1.1'] : ['http/1.1'],
       bindPort: mapping?.[String(server.port.number)] ?? server.port.number,
     })),
   );

@@ -14,6 +14,8 @@ export interface OfferedServer {
   readonly origin: Origin;
   readonly bindAddress: string;
   readonly bindPort: number;
+  /** What is offered to clients of an HTTPS server. */
+  readonly alpnProtocols: readonly string[];
 }
 
 /** What kind of traffic a server takes. */

@@ -28,6 +28,8 @@ export interface InboundPort {
   readonly protocol: Protocol;
   readonly mode: SettledMutualTls;
   readonly authorization: PortAuthorization;
+  /** Whether the proxy takes HTTP/2. */
+  readonly speaksHttp2: boolean;
   /** Further conditions of every chain, such as a destination port. */
   readonly match: FilterChainMatch;
 }
@@ -38,7 +40,7 @@ export interface InboundChains {
 }
 
 /** Server's ALPN in front of HTTP. The last one is for callers that do not know what is spoken here. */
-const httpAlpn: readonly string[] = ['h2', 'http/1.1', 'istio'];
+const http1Alpn: readonly string[] = ['http/1.1', 'istio'];
 
 export function inboundChains(port: InboundPort): InboundChains {
   const chains = [
@@ -72,8 +74,12 @@ function tlsChain(port: InboundPort, match: FilterChainMatch, asHttp: boolean): 
   return {
     ...matchField({ ...port.match, ...match }),
     filters: asHttp ? httpFilters(port) : tcpFilters(port),
-    transportSocket: meshDownstreamSocket(asHttp ? httpAlpn : meshAlpn.tcp),
+    transportSocket: meshDownstreamSocket(asHttp ? httpAlpn(port) : meshAlpn.tcp),
   };
+}
+
+function httpAlpn({ speaksHttp2 }: InboundPort): readonly string[] {
+  return speaksHttp2 ? ['h2', ...http1Alpn] : http1Alpn;
 }
 
 /** Chains in the clear; another's TLS passes through as bytes. */

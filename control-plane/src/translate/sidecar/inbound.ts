@@ -36,6 +36,7 @@ function localListener(mesh: MeshModel, node: ProxyNode, port: LocalInbound): Li
     protocol: port.protocol,
     mode: mesh.peerAuthentications.modeOf(node, ports),
     authorization: authorizationOf(mesh, node, ports),
+    speaksHttp2: node.speaksHttp2,
     match: {},
   });
   return {
@@ -86,6 +87,7 @@ export function virtualInbound(mesh: MeshModel, node: ProxyNode): InboundResourc
       protocol: port.protocol,
       mode: mesh.peerAuthentications.modeOf(node, numbers),
       authorization: authorizationOf(mesh, node, [workloadPort]),
+      speaksHttp2: node.speaksHttp2,
       match: { destinationPort: workloadPort },
     });
     filterChains.push(...chains.filterChains);
