@@ -1,0 +1,59 @@
+// Counts what a peer may do for nothing and we pay for; halved by every tick, so that bursts pass and floods do not.
+
+import { type Http2Error, http2Error } from './error.ts';
+import type { Http2Limits } from './settings.ts';
+
+export class FloodGuard {
+  private readonly limits: Http2Limits;
+  private resets = 0;
+  private pings = 0;
+  private settings = 0;
+  private emptyFrames = 0;
+  private priorities = 0;
+  private windowUpdates = 0;
+  private sentData = 0;
+
+  constructor(limits: Http2Limits) {
+    this.limits = limits;
+  }
+
+  onReset(): Http2Error | null {
+    return ++this.resets > this.limits.maxResets ? http2Error.reset_flood : null;
+  }
+
+  onPing(): Http2Error | null {
+    return ++this.pings > this.limits.maxPings ? http2Error.ping_flood : null;
+  }
+
+  onSettings(): Http2Error | null {
+    return ++this.settings > this.limits.maxSettings ? http2Error.settings_flood : null;
+  }
+
+  onEmptyFrame(): Http2Error | null {
+    return ++this.emptyFrames > this.limits.maxEmptyFrames ? http2Error.empty_frame_flood : null;
+  }
+
+  onPriority(): Http2Error | null {
+    return ++this.priorities > this.limits.maxPriorities ? http2Error.priority_flood : null;
+  }
+
+  /** Ten for each DATA frame that we sent are what a cautious peer needs. */
+  onWindowUpdate(): Http2Error | null {
+    const allowed = this.limits.maxWindowUpdates + 10 * this.sentData;
+    return ++this.windowUpdates > allowed ? http2Error.window_update_flood : null;
+  }
+
+  onDataSent(): void {
+    this.sentData++;
+  }
+
+  tick(): void {
+    this.resets >>= 1;
+    this.pings >>= 1;
+    this.settings >>= 1;
+    this.emptyFrames >>= 1;
+    this.priorities >>= 1;
+    this.windowUpdates >>= 1;
+    this.sentData >>= 1;
+  }
+}

@@ -1,0 +1,74 @@
+// Header blocks → heads. A block whose bytes were seen before, while the table has not changed, is the same immutable head.
+
+import { latin1Text } from '@weft/lib/bytes';
+import type { HeaderBlock } from '@weft/lib/header';
+import { readRequest, readResponse, readTrailers } from './header-rules.ts';
+import { HpackDecoder, MALFORMED, TOO_LARGE } from './hpack/decoder.ts';
+import type { H2RequestHead, H2ResponseHead } from './message.ts';
+import type { Http2Limits } from './settings.ts';
+
+export const REQUEST = 0;
+export const RESPONSE = 1;
+export const TRAILERS = 2;
+export type BlockKind = typeof REQUEST | typeof RESPONSE | typeof TRAILERS;
+
+/** Why there is no head: the table is lost (ends the connection), the message is malformed, or there is too much of it. */
+export type NoHead = 'compression' | 'malformed' | 'too-large';
+
+const cachedBytesMax = 1024;
+const cachedMax = 128;
+
+type Head = H2RequestHead | H2ResponseHead | HeaderBlock;
+
+export class HeadReader {
+  private readonly decoder: HpackDecoder;
+  private readonly caches: readonly Map<string, Head>[] = [new Map(), new Map(), new Map()];
+  private generation = 0;
+
+  constructor(tableMax: number, limits: Http2Limits) {
+    this.decoder = new HpackDecoder(tableMax, limits.maxHeaderListBytes, limits.maxHeaderCount);
+  }
+
+  readRequest(buffer: Buffer, start: number, end: number): H2RequestHead | NoHead {
+    return this.read(REQUEST, buffer, start, end) as H2RequestHead | NoHead;
+  }
+
+  readResponse(buffer: Buffer, start: number, end: number): H2ResponseHead | NoHead {
+    return this.read(RESPONSE, buffer, start, end) as H2ResponseHead | NoHead;
+  }
+
+  readTrailers(buffer: Buffer, start: number, end: number): HeaderBlock | NoHead {
+    return this.read(TRAILERS, buffer, start, end) as HeaderBlock | NoHead;
+  }
+
+  private read(kind: BlockKind, buffer: Buffer, start: number, end: number): Head | NoHead {
+    if (end - start > cachedBytesMax) return this.decode(kind, buffer, start, end);
+    const cache = this.caches[kind] as Map<string, Head>;
+    const key = latin1Text(buffer, start, end);
+    const known = cache.get(key);
+    if (known !== undefined) return known;
+    const before = this.decoder.generation;
+    const head = this.decode(kind, buffer, start, end);
+    // A block that changes the table means something else the next time.
+    if (typeof head === 'string' || this.decoder.generation !== before) return head;
+    if (cache.size >= cachedMax) cache.clear();
+    cache.set(key, head);
+    return head;
+  }
+
+  private decode(kind: BlockKind, buffer: Buffer, start: number, end: number): Head | NoHead {
+    const { decoder } = this;
+    const result = decoder.decode(buffer, start, end);
+    if (decoder.generation !== this.generation) this.forget();
+    if (result === MALFORMED) return 'compression';
+    if (result === TOO_LARGE) return 'too-large';
+    const { names, values } = decoder;
+    if (kind === REQUEST) return readRequest(names, values) ?? 'malformed';
+    return (kind === RESPONSE ? readResponse(names, values) : readTrailers(names, values)) ?? 'malformed';
+  }
+
+  private forget(): void {
+    this.generation = this.decoder.generation;
+    for (const cache of this.caches) cache.clear();
+  }
+}

@@ -1,0 +1,175 @@
+// HPACK, receiving side (RFC 7541): header blocks → names and values, with the dynamic table that the peer's encoder drives.
+
+import { latin1Text } from '@weft/lib/bytes';
+import { decodeHuffman } from './huffman.ts';
+import { staticNames, staticSize, staticValues } from './static-table.ts';
+
+/** Each entry counts 32 bytes besides its text (RFC 7541 §4.1). */
+export const entryOverhead = 32;
+
+/** The result of a block: its fields, or why there is none. */
+export const OK = 0;
+export const MALFORMED = 1;
+/** Decoded to its end so that the table stays in step, but the fields are more than allowed. */
+export const TOO_LARGE = 2;
+export type BlockResult = typeof OK | typeof MALFORMED | typeof TOO_LARGE;
+
+export class HpackDecoder {
+  /** Fields of the last block. */
+  readonly names: string[] = [];
+  readonly values: string[] = [];
+  /** Rises with every change of the table: equal bytes mean equal fields only within one generation. */
+  generation = 0;
+  // A queue: entries enter at the end; `first` is the oldest that is still in force.
+  private tableNames: string[] = [];
+  private tableValues: string[] = [];
+  private first = 0;
+  private tableBytes = 0;
+  private tableMax: number;
+  private readonly allowedMax: number;
+  private readonly listBytesMax: number;
+  private readonly listCountMax: number;
+  private readonly text: Buffer;
+  private at = 0;
+  private isBroken = false;
+
+  /** `tableMax` as announced in SETTINGS; the list limits are those of one block. */
+  constructor(tableMax: number, listBytesMax: number, listCountMax: number) {
+    this.tableMax = tableMax;
+    this.allowedMax = tableMax;
+    this.listBytesMax = listBytesMax;
+    this.listCountMax = listCountMax;
+    this.text = Buffer.allocUnsafeSlow(Math.max(listBytesMax, 4096));
+  }
+
+  /** Decodes a whole block into `names` and `values`. */
+  decode(buffer: Buffer, start: number, end: number): BlockResult {
+    const { names, values } = this;
+    names.length = values.length = 0;
+    this.at = start;
+    this.isBroken = false;
+    let bytes = 0;
+    let result: BlockResult = OK;
+    let mayResize = true;
+    while (this.at < end) {
+      const byte = buffer[this.at] as number;
+      if ((byte & 0xe0) === 0x20) {
+        if (!mayResize || !this.resize(this.integer(buffer, end, 5))) return MALFORMED;
+        continue;
+      }
+      mayResize = false;
+      this.field(buffer, end, byte);
+      if (this.isBroken) return MALFORMED;
+      const last = names.length - 1;
+      bytes += (names[last] as string).length + (values[last] as string).length + entryOverhead;
+      if (bytes > this.listBytesMax || names.length > this.listCountMax) {
+        result = TOO_LARGE;
+        names.length = values.length = 0;
+      }
+    }
+    return result;
+  }
+
+  private field(buffer: Buffer, end: number, byte: number): void {
+    if ((byte & 0x80) !== 0) {
+      const index = this.integer(buffer, end, 7);
+      this.push(this.nameAt(index), this.valueAt(index));
+      return;
+    }
+    const isIndexed = (byte & 0x40) !== 0;
+    const index = this.integer(buffer, end, isIndexed ? 6 : 4);
+    const name = index === 0 ? this.string(buffer, end) : this.nameAt(index);
+    const value = this.string(buffer, end);
+    if (this.isBroken) return;
+    this.push(name, value);
+    if (isIndexed) this.insert(name, value);
+  }
+
+  private push(name: string, value: string): void {
+    this.names.push(name);
+    this.values.push(value);
+  }
+
+  private nameAt(index: number): string {
+    if (index > 0 && index <= staticSize) return staticNames[index] as string;
+    const at = this.tableNames.length - (index - staticSize);
+    if (index !== 0 && at >= this.first) return this.tableNames[at] as string;
+    this.isBroken = true;
+    return '';
+  }
+
+  private valueAt(index: number): string {
+    if (index <= staticSize) return staticValues[index] as string;
+    return this.tableValues[this.tableNames.length - (index - staticSize)] ?? '';
+  }
+
+  // RFC 7541 §5.1; anything above 2^28 is nonsense here.
+  private integer(buffer: Buffer, end: number, prefixBits: number): number {
+    const mask = (1 << prefixBits) - 1;
+    let value = (buffer[this.at++] as number) & mask;
+    if (value < mask) return value;
+    for (let shift = 0; shift <= 21; shift += 7) {
+      if (this.at >= end) break;
+      const byte = buffer[this.at++] as number;
+      value += (byte & 0x7f) << shift;
+      if (byte < 0x80) return value;
+    }
+    this.isBroken = true;
+    return 0;
+  }
+
+  private string(buffer: Buffer, end: number): string {
+    if (this.isBroken || this.at >= end) {
+      this.isBroken = true;
+      return '';
+    }
+    const isHuffman = ((buffer[this.at] as number) & 0x80) !== 0;
+    const length = this.integer(buffer, end, 7);
+    const start = this.at;
+    if (this.isBroken || length > end - start) {
+      this.isBroken = true;
+      return '';
+    }
+    this.at = start + length;
+    if (!isHuffman) return latin1Text(buffer, start, this.at);
+    const decoded = decodeHuffman(buffer, start, this.at, this.text);
+    if (decoded >= 0) return latin1Text(this.text, 0, decoded);
+    this.isBroken = true;
+    return '';
+  }
+
+  private insert(name: string, value: string): void {
+    const size = name.length + value.length + entryOverhead;
+    this.generation++;
+    this.evict(this.tableMax - size);
+    // An entry larger than the table empties it and is not kept (RFC 7541 §4.4).
+    if (size > this.tableMax) return;
+    this.tableNames.push(name);
+    this.tableValues.push(value);
+    this.tableBytes += size;
+    if (this.first > 256) this.compact();
+  }
+
+  private evict(limit: number): void {
+    while (this.tableBytes > limit && this.first < this.tableNames.length) {
+      const name = this.tableNames[this.first] as string;
+      const value = this.tableValues[this.first] as string;
+      this.tableBytes -= name.length + value.length + entryOverhead;
+      this.first++;
+    }
+  }
+
+  private compact(): void {
+    this.tableNames = this.tableNames.slice(this.first);
+    this.tableValues = this.tableValues.slice(this.first);
+    this.first = 0;
+  }
+
+  private resize(max: number): boolean {
+    if (this.isBroken || max > this.allowedMax) return false;
+    this.generation++;
+    this.tableMax = max;
+    this.evict(max);
+    return true;
+  }
+}

@@ -1,0 +1,32 @@
+// One stream of a connection: its state (RFC 9113 §5.1) and its two flow-control windows.
+//
+//   idle → open → half-closed (local: we ended; remote: the peer ended) → closed
+
+export class Http2Stream {
+  readonly id: number;
+  /** The codec user's own object for this exchange. */
+  user: unknown = null;
+  isLocalEnded = false;
+  isRemoteEnded = false;
+  isClosed = false;
+  /** The final head came (client) or went (server). */
+  hasHead = false;
+  /** Bytes we may still send. */
+  sendWindow: number;
+  /** Bytes the peer may still send. */
+  receiveWindow: number;
+  /** Passed on by the user and not yet given back to the peer. */
+  unannounced = 0;
+  /** Bytes that content-length promises and that have not come; -1 when it promises nothing. */
+  expectedBytes = -1;
+  /** `sendData` took less than it was given: the user waits for `onWritable`. */
+  isStarved = false;
+  /** The response to HEAD has no body whatever its content-length says. */
+  isHeadRequest = false;
+
+  constructor(id: number, sendWindow: number, receiveWindow: number) {
+    this.id = id;
+    this.sendWindow = sendWindow;
+    this.receiveWindow = receiveWindow;
+  }
+}
