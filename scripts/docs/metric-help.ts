@@ -80,6 +80,7 @@ export const metricHelp: Readonly<Record<string, string>> = {
   membership_change: 'Changes of the hosts.',
   membership_total: 'Hosts there are.',
   membership_healthy: 'Hosts that may be picked.',
+  lb_healthy_panic: 'Picks made among all hosts because too few are healthy.',
   membership_degraded: 'Hosts that are picked only if others are missing.',
   update_attempt: 'Updates begun: name resolutions, or responses of the control plane.',
   update_success: 'Updates that took effect.',
@@ -123,6 +124,8 @@ export const metricHelp: Readonly<Record<string, string>> = {
   max_downstream_connection_duration: 'Connections closed after max_downstream_connection_duration.',
 
   // policy and TLS
+  'cors.origin_valid': 'Requests of browsers from an allowed origin.',
+  'cors.origin_invalid': 'Requests of browsers from another origin.',
   'fault.aborts_injected': 'Requests aborted by fault injection.',
   'fault.delays_injected': 'Requests delayed by fault injection.',
   'fault.active_faults': 'Requests under fault injection now.',

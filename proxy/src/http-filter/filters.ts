@@ -6,6 +6,7 @@ import type { Issue } from '@weft/lib/issue';
 import type { Scope } from '@weft/lib/metrics';
 import { typeNameOf } from '@weft/lib/protobuf/codec';
 import { compileCaptureAuth } from './capture-auth/config.ts';
+import { compileCors, compileCorsPolicy, corsPolicyType } from './cors/config.ts';
 import { compileFault, compileFaultOverride } from './fault/config.ts';
 import type { HttpFilter } from './filter.ts';
 import { compileHttpRbac, compileHttpRbacOverride } from './rbac/config.ts';
@@ -47,6 +48,12 @@ export const httpFilterKinds: readonly HttpFilterKind[] = [
     type: 'envoy.extensions.filters.http.fault.v3.HTTPFault',
     compile: compileFault,
     compileOverride: compileFaultOverride,
+  },
+  {
+    type: 'envoy.extensions.filters.http.cors.v3.Cors',
+    overrideType: corsPolicyType,
+    compile: compileCors,
+    compileOverride: compileCorsPolicy,
   },
   // What Istio's control plane adds besides: they only add metadata of its own, nothing that a request would miss.
   { type: 'envoy.extensions.filters.http.grpc_stats.v3.FilterConfig', compile: nothing },

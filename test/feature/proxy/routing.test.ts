@@ -6,6 +6,8 @@ import { fetchOnce, openClient } from '../../kit/client.ts';
 import { closedPort, echo, reply, startUpstream } from '../../kit/upstream.ts';
 import { cluster, httpManager, httpManagerFor, listener, routeTo, startTestProxy } from './fixture.ts';
 
+const filterTypes = 'type.googleapis.com/envoy.extensions.filters.http';
+
 describe('routing', () => {
   it('chooses by path, header, query and method, first match first', async (context) => {
     const a = await startUpstream(context, [reply(200, { body: 'a' })]);
@@ -217,6 +219,33 @@ describe('routing', () => {
     assert.equal((await client.fetch('GET', '/nohost')).status, 503);
     assert.equal((await client.fetch('GET', '/dead')).status, 503);
     assert.deepEqual(await proxy.accessLog(), ['404 NR', '503 NC', '503 UH', '503 UF']);
+  });
+
+  it('answers preflights of allowed origins by the policy of the route', async (context) => {
+    const upstream = await startUpstream(context);
+    const cors = { name: 'envoy.filters.http.cors', typed_config: { '@type': `${filterTypes}.cors.v3.Cors` } };
+    const policy = {
+      '@type': `${filterTypes}.cors.v3.CorsPolicy`,
+      allow_origin_string_match: [{ exact: 'https://a.example' }],
+      allow_methods: 'GET',
+    };
+    const route = routeTo('a', {}, { typed_per_filter_config: { 'envoy.filters.http.cors': policy } });
+    const proxy = await startTestProxy(context, () => ({
+      listeners: [listener('main', httpManager([route], { filters: [cors] }))],
+      clusters: [cluster('a', [upstream.port])],
+    }));
+    const client = await openClient(context, proxy.port());
+    const preflight = { origin: 'https://a.example', 'access-control-request-method': 'GET' };
+    const answer = await client.fetch('OPTIONS', '/', preflight);
+    assert.equal(answer.headers['access-control-allow-origin'], 'https://a.example');
+    assert.equal(answer.headers['access-control-allow-methods'], 'GET');
+    assert.equal(upstream.requests.length, 0);
+    const response = await client.fetch('GET', '/', { origin: 'https://a.example' });
+    assert.equal(response.headers['access-control-allow-origin'], 'https://a.example');
+    assert.equal(
+      (await client.fetch('GET', '/', { origin: 'https://b' })).headers['access-control-allow-origin'],
+      undefined,
+    );
   });
 
   it('explains its own answers under the id they carry', async (context) => {

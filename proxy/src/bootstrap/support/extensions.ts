@@ -10,7 +10,11 @@ const manager = `${filters}.network.http_connection_manager.v3`;
 
 const perRoute = {
   role: 'override of an HTTP filter',
-  carried: [`${filters}.http.fault.v3.HTTPFault`, `${filters}.http.rbac.v3.RBACPerRoute`],
+  carried: [
+    `${filters}.http.fault.v3.HTTPFault`,
+    `${filters}.http.rbac.v3.RBACPerRoute`,
+    `${filters}.http.cors.v3.CorsPolicy`,
+  ],
   ignored: ['istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig'],
 };
 

@@ -165,6 +165,10 @@ export const httpSupport: SupportTable = {
   },
   [`${filter}.rbac.v3.RBACPerRoute`]: { carried: 'rbac' },
   'weft.extensions.filters.http.capture_auth.v1.CaptureAuth': { carried: 'credential_sha256' },
-  // Needed by no route that does not configure it; routes that do are refused at `typed_per_filter_config`.
   [`${filter}.cors.v3.Cors`]: { carried: '' },
+  [`${filter}.cors.v3.CorsPolicy`]: {
+    carried:
+      'allow_origin_string_match allow_methods allow_headers expose_headers max_age allow_credentials ' +
+      'filter_enabled shadow_enabled allow_private_network_access forward_not_matching_preflights',
+  },
 };

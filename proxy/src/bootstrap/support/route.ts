@@ -28,7 +28,7 @@ export const routeSupport: SupportTable = {
     },
     instead: {
       rate_limits: notYetLimits,
-      cors: 'CORS is not carried out yet',
+      cors: 'use typed_per_filter_config with a CorsPolicy',
       hedge_policy: 'hedging is not carried out yet; use a retry_policy with per_try_timeout',
       retry_policy_typed_config: 'use retry_policy',
       matcher: 'use routes',
@@ -70,7 +70,7 @@ export const routeSupport: SupportTable = {
     },
     instead: {
       rate_limits: notYetLimits,
-      cors: 'CORS is not carried out yet',
+      cors: 'use typed_per_filter_config with a CorsPolicy',
       hedge_policy: 'hedging is not carried out yet; use a retry_policy with per_try_timeout',
       request_mirror_policies: notYetMirror,
       retry_policy_typed_config: 'use retry_policy',
