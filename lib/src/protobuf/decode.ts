@@ -50,7 +50,6 @@ export function decodeLayout(layout: MessageLayout, bytes: Uint8Array): unknown 
 class Decoder {
   private readonly reader: WireReader;
   readonly place = new Place();
-  private depth = 0;
 
   constructor(bytes: Uint8Array) {
     this.reader = new WireReader(bytes);
@@ -63,26 +62,34 @@ class Decoder {
   /** Reads up to `end`; a second occurrence of a message field is merged into `target`. */
   readMessage(layout: MessageLayout, end: number, target: MessageObject | undefined): unknown {
     const reader = this.reader;
-    if (this.depth >= depthLimit)
+    if (this.place.depth >= depthLimit)
       throw new WireError(`messages are nested more than ${depthLimit} deep`, reader.position);
     const outerLimit = reader.limit;
     reader.limit = end;
-    this.depth++;
     const message: MessageObject = target ?? {};
+    // Bit per oneof of which a member has been seen; all of them when an earlier occurrence may have set some.
+    let seenOneofs = target === undefined ? 0 : -1;
     while (reader.position < end) {
       const start = reader.position;
+      this.place.set(null);
       const tag = reader.readTag();
       const field = layout.byNumber.get(tag >>> 3);
-      if (field === undefined) this.keepUnknown(message, start, tag);
-      else this.readField(layout, message, field, tag & 7);
+      if (field === undefined) {
+        this.keepUnknown(message, start, tag);
+        continue;
+      }
+      if (field.oneof >= 0) {
+        if ((seenOneofs & (1 << field.oneof)) !== 0) clearOneof(layout, message, field);
+        seenOneofs |= 1 << field.oneof;
+      }
+      this.readField(message, field, tag & 7);
     }
-    this.depth--;
     reader.limit = outerLimit;
     return foldForm(layout, message);
   }
 
   private keepUnknown(message: MessageObject, start: number, tag: number): void {
-    this.reader.skip(tag, depthLimit - this.depth);
+    this.reader.skip(tag, depthLimit - this.place.depth);
     // A copy, so that a few bytes do not keep a whole response in memory.
     const raw = new Uint8Array(this.reader.bytes.subarray(start, this.reader.position));
     const kept = message[unknownFields];
@@ -90,18 +97,16 @@ class Decoder {
     else kept.push(raw);
   }
 
-  private readField(layout: MessageLayout, message: MessageObject, field: FieldLayout, wireType: number): void {
-    this.place.enter(field);
+  private readField(message: MessageObject, field: FieldLayout, wireType: number): void {
+    this.place.set(field);
     if (field.mapKey !== null && field.mapValue !== null) this.readMapEntry(message, field, wireType);
     else if (field.isRepeated) this.readRepeated(message, field, wireType);
-    else this.readSingular(layout, message, field, wireType);
-    this.place.leave();
+    else this.readSingular(message, field, wireType);
   }
 
-  private readSingular(layout: MessageLayout, message: MessageObject, field: FieldLayout, wireType: number): void {
+  private readSingular(message: MessageObject, field: FieldLayout, wireType: number): void {
     this.expectWireType(field, wireType);
     const value = this.readValue(field, message[field.name]);
-    if (field.oneof >= 0) clearOneof(layout, message, field);
     // Implicit presence: the default is the same as unset, also where an earlier occurrence had set it.
     if (!field.hasPresence && isDefault(field, value)) {
       if (message[field.name] !== undefined) delete message[field.name];
@@ -153,7 +158,7 @@ class Decoder {
       } else if (tag >>> 3 === 2) {
         this.expectWireType(mapValue, tag & 7);
         value = this.readValue(mapValue, value);
-      } else reader.skip(tag, depthLimit - this.depth);
+      } else reader.skip(tag, depthLimit - this.place.depth);
     }
     reader.limit = outerLimit;
     const map = message[field.name] ?? {};
@@ -172,7 +177,10 @@ class Decoder {
     const layout = field.message;
     const length = this.reader.readLength();
     const target = layout.form === 'fields' && existing !== undefined ? (existing as MessageObject) : undefined;
-    return this.readMessage(layout, this.reader.position + length, target);
+    this.place.enter();
+    const value = this.readMessage(layout, this.reader.position + length, target);
+    this.place.leave();
+    return value;
   }
 
   private expectWireType(field: FieldLayout, wireType: number): void {

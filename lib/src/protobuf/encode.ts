@@ -24,7 +24,7 @@ import {
   T_UINT64,
   WIRE_BYTES,
 } from './schema.ts';
-import { unknownFieldsOf } from './unknown-fields.ts';
+import { type MessageObject, unknownFieldsOf } from './unknown-fields.ts';
 import { WireWriter } from './wire-writer.ts';
 
 /** Encodes one message. A value that does not fit its field is a ProtobufError with the field's path. */
@@ -47,14 +47,13 @@ class Encoder {
   writeMessage(layout: MessageLayout, value: unknown): void {
     if (this.place.depth >= depthLimit) throw new FormError(`messages are nested more than ${depthLimit} deep`);
     const message = unfoldForm(layout, value);
-    for (const raw of [...unknownFieldsOf(message)].reverse()) this.writer.raw(raw);
-    for (let i = layout.fields.length - 1; i >= 0; i--) {
-      const field = layout.fields[i] as FieldLayout;
-      const fieldValue = message[field.name];
-      if (fieldValue === undefined) continue;
-      this.place.enter(field);
-      this.writeField(field, fieldValue);
-      this.place.leave();
+    const unknown = unknownFieldsOf(message);
+    for (let i = unknown.length - 1; i >= 0; i--) this.writer.raw(unknown[i] as Uint8Array);
+    const fields = fieldsOf(layout, message);
+    for (let i = fields.length - 1; i >= 0; i--) {
+      const field = fields[i] as FieldLayout;
+      this.place.set(field);
+      this.writeField(field, message[field.name]);
     }
   }
 
@@ -78,7 +77,9 @@ class Encoder {
 
   private writeNested(layout: MessageLayout, value: unknown): void {
     const before = this.writer.length;
+    this.place.enter();
     this.writeMessage(layout, value);
+    this.place.leave();
     this.writer.varint32(this.writer.length - before);
   }
 
@@ -192,6 +193,22 @@ class Encoder {
     const sign = high >> 31;
     this.writer.varint64((low << 1) ^ sign, ((high << 1) | (low >>> 31)) ^ sign);
   }
+}
+
+/** The fields that are set, in order of number. Messages are sparse: a few names are looked up faster than all fields are tried. */
+function fieldsOf(layout: MessageLayout, message: MessageObject): FieldLayout[] {
+  const fields: FieldLayout[] = [];
+  for (const name of Object.keys(message)) {
+    if (message[name] === undefined) continue;
+    const field = layout.byJsonName.get(name);
+    if (field === undefined) throw new FormError(`${layout.name} has no field ${name}`);
+    let at = fields.length;
+    fields.push(field);
+    for (; at > 0 && (fields[at - 1] as FieldLayout).number > field.number; at--)
+      fields[at] = fields[at - 1] as FieldLayout;
+    fields[at] = field;
+  }
+  return fields;
 }
 
 function enumNumber(field: FieldLayout, value: unknown): number {

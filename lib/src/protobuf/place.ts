@@ -1,36 +1,41 @@
-// Where the interpreter is inside a message, kept cheaply so that an error can name its field.
+// Where the interpreter is inside a message, kept by plain stores so that an error can name its field.
 import { fieldPath, indexPath, keyPath } from './field-path.ts';
 import type { FieldLayout } from './schema.ts';
 
-/** A stack of fields, each with the index or map key being looked at. */
+/** At each depth of nesting the field being looked at, and its index or map key if it has one. */
 export class Place {
-  private readonly fields: FieldLayout[] = [];
-  private readonly keys: (number | string | null)[] = [];
+  depth = 0;
+  private readonly fields: (FieldLayout | null)[] = [null];
+  private readonly keys: (number | string | null)[] = [null];
 
-  get depth(): number {
-    return this.fields.length;
+  /** The field at this depth; null between fields. */
+  set(field: FieldLayout | null): void {
+    this.fields[this.depth] = field;
+    this.keys[this.depth] = null;
   }
 
-  enter(field: FieldLayout): void {
-    this.fields.push(field);
-    this.keys.push(null);
+  /** The index or key within the field. */
+  at(key: number | string): void {
+    this.keys[this.depth] = key;
+  }
+
+  /** Into the message that the field holds. */
+  enter(): void {
+    this.depth++;
+    this.set(null);
   }
 
   leave(): void {
-    this.fields.pop();
-    this.keys.pop();
-  }
-
-  /** Sets the index or key within the field entered last. */
-  at(key: number | string): void {
-    this.keys[this.keys.length - 1] = key;
+    this.depth--;
   }
 
   /** The dotted path, made of original names. */
   path(): string {
     let path = '';
-    for (let i = 0; i < this.fields.length; i++) {
-      path = fieldPath(path, this.fields[i]?.originalName ?? '');
+    for (let i = 0; i <= this.depth; i++) {
+      const field = this.fields[i] ?? null;
+      if (field === null) continue;
+      path = fieldPath(path, field.originalName);
       const key = this.keys[i] ?? null;
       if (key !== null) path = typeof key === 'number' ? indexPath(path, key) : keyPath(path, key);
     }

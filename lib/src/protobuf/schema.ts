@@ -173,6 +173,8 @@ export class MessageLayout {
   readonly form: MessageForm;
   readonly fields: readonly FieldLayout[];
   readonly byNumber: ReadonlyMap<number, FieldLayout>;
+  /** By the name in memory. */
+  readonly byJsonName: ReadonlyMap<string, FieldLayout>;
   /** By JSON name and by original name. */
   readonly byName: ReadonlyMap<string, FieldLayout>;
   /** JSON names of each oneof's members. */
@@ -189,6 +191,7 @@ export class MessageLayout {
     this.form = forms[this.name] ?? 'fields';
     this.fields = fields;
     this.byNumber = new Map(fields.map((field) => [field.number, field]));
+    this.byJsonName = new Map(fields.map((field) => [field.name, field]));
     this.byName = new Map(
       fields.flatMap((field) => [
         [field.name, field],
