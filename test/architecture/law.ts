@@ -81,7 +81,6 @@ export const hotExceptions: Readonly<Record<string, Readonly<Record<string, stri
     Promise: offPath,
     throw: offPath,
   },
-  'proxy/src/protocol/http1/event-recorder.ts': { throw: harness },
   'proxy/src/protocol/http1/fuzz.ts': { throw: harness, 'wall clock': harness },
 };
 
