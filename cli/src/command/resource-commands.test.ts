@@ -85,6 +85,19 @@ describe('weft apply', () => {
     assert.match((await bench.run('apply', '-f', 'a.yaml')).err, /a\.yaml:6: error WEFT0820 .*at a\.yaml:1 too/);
   });
 
+  it('writes routes after what they point at, whatever the order of the files', async (context) => {
+    const bench = await Bench.make(context);
+    const spec = '{ hosts: [a], http: [{ route: [{ destination: { host: a, subset: v1 } }] }] }';
+    const route = `apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: a }\nspec: ${spec}\n`;
+    const rules =
+      'apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: { name: a }\nspec: { host: a, subsets: [{ name: v1, labels: { v: v1 } }] }\n';
+    bench.write('a.yaml', `${route}---\n${rules}`);
+    assert.equal(
+      (await bench.run('apply', '-f', 'a.yaml')).out,
+      'destinationrule/a created\nvirtualservice/a created\n',
+    );
+  });
+
   it('only checks with --dry-run', async (context) => {
     const bench = await Bench.make(context);
     bench.write('a.yaml', service('a'));

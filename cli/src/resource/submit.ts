@@ -51,8 +51,9 @@ export async function submitResources(
   return written;
 }
 
+/** Routes last: they point at subsets and gateways of the same batch. */
 function rankOf(info: KindInfo): number {
-  return kinds.indexOf(info);
+  return info.id === 'VirtualService' ? kinds.length : kinds.indexOf(info);
 }
 
 async function submit(target: Target, resource: SourcedResource, isDryRun: boolean): Promise<Submitted> {

@@ -40,6 +40,14 @@ describe('the screen', () => {
     screen.close();
   });
 
+  it('takes a terminal that does not know its width for one of 80 columns', () => {
+    const output = { ...recorder(true), columns: 0 };
+    const screen = openScreen(output, { NO_COLOR: '1' });
+    screen.rows([row('a', 'ready')]);
+    screen.close();
+    assert.match(output.written.at(-1) ?? '', /RESTARTS\na +process +ready\n/);
+  });
+
   it('never draws a line that wraps', () => {
     const output = { ...recorder(true), columns: 20 };
     const screen = openScreen(output, { NO_COLOR: '1' });

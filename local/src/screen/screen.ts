@@ -102,7 +102,7 @@ class LiveScreen implements Screen {
       row.state,
       row.restarts === 0 ? '' : `${row.restarts}×`,
     ]);
-    const width = (this.output.columns ?? 80) - 1;
+    const width = (this.output.columns || 80) - 1;
     // Cut before colouring: a line that wraps would be counted wrong when it is erased.
     const [head = '', ...body] = formatTable([['WORKLOAD', 'KIND', 'STATE', 'RESTARTS'], ...cells]).map((line) =>
       line.slice(0, width),
