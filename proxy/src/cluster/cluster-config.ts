@@ -193,12 +193,20 @@ function compileDns(message: ClusterMessage, sink: IssueSink): DnsConfig {
     reportError(sinkAt(sink, 'dns_failure_refresh_rate'), 'WEFT0358', problem);
   }
   return {
-    family: (message.dnsLookupFamily ?? 'AUTO') as DnsFamily,
+    family: compileFamily(message.dnsLookupFamily, sinkAt(sink, 'dns_lookup_family')),
     refreshMs,
     isTtlRespected: message.respectDnsTtl === true,
     failureBaseMs,
     failureMaxMs,
   };
+}
+
+const families: readonly DnsFamily[] = ['AUTO', 'V4_ONLY', 'V6_ONLY', 'V4_PREFERRED', 'ALL'];
+
+function compileFamily(given: ClusterMessage['dnsLookupFamily'], sink: IssueSink): DnsFamily {
+  const family = families.find((one) => one === (given ?? 'AUTO'));
+  if (family === undefined) reportError(sink, 'WEFT0368', `${given} is no family; use one of ${families.join(', ')}`);
+  return family ?? 'AUTO';
 }
 
 function compileEds(message: ClusterMessage): EdsConfig {

@@ -13,6 +13,7 @@ export type UpstreamProtocol = 'http1' | 'http2' | 'use-downstream';
 
 export interface ProtocolOptions {
   readonly protocol: UpstreamProtocol;
+  readonly http2Options: envoy.config.core.v3.Http2ProtocolOptions | undefined;
   /** 0: never. Default one hour. */
   readonly idleTimeoutMs: number;
   /** 0: no limit. */
@@ -42,6 +43,10 @@ export function compileProtocolOptions(config: ClusterMessage, sink: IssueSink):
       typed === null
         ? olderProtocol(config)
         : typedProtocol(typed, sinkAt(sink, `typed_extension_protocol_options["${typedName}"]`)),
+    http2Options:
+      typed?.explicitHttpConfig?.http2ProtocolOptions ??
+      typed?.useDownstreamProtocolConfig?.http2ProtocolOptions ??
+      config.http2ProtocolOptions,
     idleTimeoutMs: common?.idleTimeout === undefined ? hourMs : durationMs(common.idleTimeout),
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? config.maxRequestsPerConnection ?? 0,
     maxConnectDurationMs: durationMs(common?.maxConnectionDuration),

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { findIssues, makeTable, routeName, to } from '../../../test/kit/routes.ts';
+import type { Issue } from '@weft/lib/issue';
+import { findIssues, makeTable, parseTable, routeName, sampleContext, to } from '../../../test/kit/routes.ts';
+import { compileRouteTable } from './table-config.ts';
 
 function hosts(domains: Readonly<Record<string, readonly string[]>>, more: object = {}): object {
   const virtualHosts = Object.entries(domains).map(([name, list]) => ({ name, domains: list, routes: [to(name)] }));
@@ -99,4 +101,17 @@ test('sends plain requests to https where TLS is required', () => {
   });
   assert.equal(routeName(table, { scheme: 'http' }), 'require_tls');
   assert.equal(routeName(table, { scheme: 'https' }), 'web');
+});
+
+test('refuses a TLS requirement it does not know instead of dropping it', () => {
+  const config = parseTable({ name: 'test', virtual_hosts: [{ name: 'a', domains: ['*'], routes: [to('web')] }] });
+  const [host] = config.virtualHosts ?? [];
+  const issues: Issue[] = [];
+  // An enum value from a later version arrives as a number.
+  const later = { ...config, virtualHosts: [{ ...host, requireTls: 7 as unknown as 'ALL' }] };
+  compileRouteTable(later, sampleContext, { issues, path: '' });
+  assert.deepEqual(
+    issues.map((issue) => `${issue.code} ${issue.path}`),
+    ['WEFT0346 virtual_hosts[0].require_tls'],
+  );
 });

@@ -70,6 +70,15 @@ function checkClusters(table: TableContext): void {
 
 const requirements: Readonly<Record<string, TlsRequirement>> = { NONE: 'none', EXTERNAL_ONLY: 'external', ALL: 'all' };
 
+function compileRequirement(message: VirtualHostMessage, sink: IssueSink): TlsRequirement {
+  const given = String(message.requireTls ?? 'NONE');
+  const requirement = Object.hasOwn(requirements, given) ? requirements[given] : undefined;
+  if (requirement === undefined) {
+    reportError(sink, 'WEFT0346', `${given} is no requirement; use one of ${Object.keys(requirements).join(', ')}`);
+  }
+  return requirement ?? 'all';
+}
+
 interface Above extends TableContext {
   readonly above: readonly MutationLevel[];
   readonly overrides: Overrides | null;
@@ -77,7 +86,7 @@ interface Above extends TableContext {
 
 function compileVirtualHost(message: VirtualHostMessage, table: Above, sink: IssueSink): VirtualHost {
   const { includeRequestAttemptCount, includeAttemptCountInResponse } = message;
-  const requirement = requirements[String(message.requireTls ?? 'NONE')] ?? 'none';
+  const requirement = compileRequirement(message, sinkAt(sink, 'require_tls'));
   const virtualHost = new VirtualHost(
     message.name ?? '',
     includeRequestAttemptCount === true,

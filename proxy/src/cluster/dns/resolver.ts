@@ -25,22 +25,64 @@ interface RecordWithTtl {
 
 const noAnswer: DnsAnswer = { addresses: [], ttlMs: null };
 
+export interface ResolverOptions {
+  readonly hostsFile?: string;
+  /** `ip:port` of name servers in place of the machine's. */
+  readonly servers?: readonly string[];
+  /** In place of the system's own look-up. */
+  readonly lookup?: SystemLookup;
+}
+
+/** Addresses of one family by whatever the system looks names up in; rejects as `dns.lookup` does. */
+export type SystemLookup = (name: string, version: 4 | 6) => Promise<readonly string[]>;
+
 /** The name servers of the machine. */
 export class SystemResolver implements DnsResolver {
   private readonly hostsFile: string;
+  private readonly servers: readonly string[] | null;
+  private readonly system: SystemLookup;
+  private queries: dns.Resolver;
   private hostsVersion = '';
   private hostsNames: ReadonlySet<string> = new Set();
 
-  constructor(hostsFile = '/etc/hosts') {
-    this.hostsFile = hostsFile;
+  constructor(options: ResolverOptions = {}) {
+    this.hostsFile = options.hostsFile ?? '/etc/hosts';
+    this.servers = options.servers ?? null;
+    this.system = options.lookup ?? systemLookup;
+    this.queries = this.makeQueries();
+  }
+
+  // A resolver reads the machine's list of servers once; a new one sees what has changed since.
+  private makeQueries(): dns.Resolver {
+    const resolver = new dns.Resolver({ timeout: 2500, tries: 2 });
+    if (this.servers !== null) resolver.setServers(this.servers);
+    return resolver;
   }
 
   async resolve(name: string, family: DnsFamily): Promise<DnsAnswer> {
     if (isIP(name) !== 0) return { addresses: [name], ttlMs: null };
     const plain = name.toLowerCase().replace(/\.$/, '');
-    if (plain === 'localhost' || plain.endsWith('.localhost') || this.isInHostsFile(plain))
-      return lookup(plain, family);
-    return byFamily(family, (version) => query(name, version));
+    // Programs on the machine itself mostly listen on IPv4.
+    if (plain === 'localhost' || plain.endsWith('.localhost'))
+      return this.lookup(plain, family === 'AUTO' ? 'V4_PREFERRED' : family);
+    // A name without a dot needs the search list, which only the system's look-up knows.
+    if (!plain.includes('.') || this.isInHostsFile(plain)) return this.lookup(plain, family);
+    try {
+      return await byFamily(family, (version) => query(this.queries, name, version));
+    } catch (error) {
+      this.queries = this.makeQueries();
+      throw error;
+    }
+  }
+
+  private lookup(name: string, family: DnsFamily): Promise<DnsAnswer> {
+    return byFamily(family, async (version) => {
+      try {
+        return { addresses: await this.system(name, version), ttlMs: null };
+      } catch (error) {
+        return whenUnanswered(error);
+      }
+    });
   }
 
   private isInHostsFile(name: string): boolean {
@@ -91,10 +133,10 @@ function join(answers: readonly PromiseSettledResult<DnsAnswer>[]): DnsAnswer {
   return { addresses, ttlMs: times.length === 0 ? null : Math.min(...times) };
 }
 
-async function query(name: string, version: 4 | 6): Promise<DnsAnswer> {
+async function query(resolver: dns.Resolver, name: string, version: 4 | 6): Promise<DnsAnswer> {
   try {
     const records: readonly RecordWithTtl[] =
-      version === 4 ? await dns.resolve4(name, { ttl: true }) : await dns.resolve6(name, { ttl: true });
+      version === 4 ? await resolver.resolve4(name, { ttl: true }) : await resolver.resolve6(name, { ttl: true });
     const ttlMs = records.length === 0 ? null : Math.min(...records.map((record) => record.ttl)) * 1000;
     return { addresses: records.map((record) => record.address), ttlMs };
   } catch (error) {
@@ -102,15 +144,9 @@ async function query(name: string, version: 4 | 6): Promise<DnsAnswer> {
   }
 }
 
-async function lookup(name: string, family: DnsFamily): Promise<DnsAnswer> {
-  return byFamily(family, async (version) => {
-    try {
-      const found = await dns.lookup(name, { family: version, all: true });
-      return { addresses: found.map((entry) => entry.address), ttlMs: null };
-    } catch (error) {
-      return whenUnanswered(error);
-    }
-  });
+async function systemLookup(name: string, version: 4 | 6): Promise<readonly string[]> {
+  const found = await dns.lookup(name, { family: version, all: true });
+  return found.map((entry) => entry.address);
 }
 
 // "There is no such name" and "it has no address of that family" are answers.
