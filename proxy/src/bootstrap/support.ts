@@ -16,6 +16,7 @@ import {
   T_ENUM,
   T_MESSAGE,
 } from '@weft/lib/protobuf/schema';
+import { extensionTypeOf } from '@weft/lib/protobuf/typed-struct';
 import type { MessageObject } from '@weft/lib/protobuf/unknown-fields';
 import { WireReader } from '@weft/lib/protobuf/wire-reader';
 import { bootstrapSupport } from './support/bootstrap.ts';
@@ -50,8 +51,6 @@ export function checkSupport(typeName: MessageName, message: unknown, path = '')
   return issues;
 }
 
-const typedStructs = new Set(['udpa.type.v1.TypedStruct', 'xds.type.v3.TypedStruct']);
-
 /**
  * Whether an extension is accepted without being carried out, so that whoever compiles the filters leaves it out: those that only
  * exchange or report facts, and optional ones that Weft does not have.
@@ -60,21 +59,8 @@ const typedStructs = new Set(['udpa.type.v1.TypedStruct', 'xds.type.v3.TypedStru
 export function isIgnoredExtension(place: string, any: google.protobuf.Any, isOptional = false): boolean {
   const support = extensionSupport[place];
   if (support === undefined) return false;
-  if (support.ignored?.includes(extensionName(any)) === true) return true;
+  if (support.ignored?.includes(extensionTypeOf(any)) === true) return true;
   return isOptional && !support.carried.includes(typeNameOf(any.typeUrl));
-}
-
-/** The type that an Any stands for: its own, or the one that a TypedStruct names. Empty when it cannot be read. */
-function extensionName(any: google.protobuf.Any): string {
-  const name = typeNameOf(any.typeUrl);
-  if (!typedStructs.has(name)) return name;
-  try {
-    const struct = decodeLayout(layoutOf(name), any.value);
-    return isMessageObject(struct) && typeof struct.typeUrl === 'string' ? typeNameOf(struct.typeUrl) : '';
-  } catch (thrown) {
-    if (thrown instanceof ProtobufError) return '';
-    throw thrown;
-  }
 }
 
 interface CompiledSupport {
@@ -140,7 +126,7 @@ class SupportWalker {
     const place = `${layout.name}.${field.originalName}`;
     if (!isIgnoredExtension(place, any, true)) return false;
     if (!isIgnoredExtension(place, any)) {
-      const name = extensionName(any) || 'something unreadable';
+      const name = extensionTypeOf(any) || 'something unreadable';
       this.report(
         'WEFT0121',
         'warning',
@@ -223,7 +209,7 @@ class SupportWalker {
   }
 
   private reportExtension(role: string, any: unknown, path: string, known: readonly string[]): void {
-    const name = isAny(any) ? extensionName(any) || 'something unreadable' : describe(any);
+    const name = isAny(any) ? extensionTypeOf(any) || 'something unreadable' : describe(any);
     const short = known.map((type) => type.slice(type.lastIndexOf('.') + 1)).join(', ');
     const advice = short === '' ? 'remove it' : `remove it, or use one of ${short}`;
     this.report('WEFT0123', 'error', path, `${name} is not carried out by Weft as ${role}; ${advice}`);
@@ -235,7 +221,7 @@ class SupportWalker {
       return;
     }
     const name = typeNameOf(any.typeUrl);
-    if (extension.ignored?.includes(extensionName(any)) === true) return;
+    if (extension.ignored?.includes(extensionTypeOf(any)) === true) return;
     const inner = findLayout(name);
     if (inner === null || !extension.carried.includes(name)) {
       this.reportExtension(extension.role, any, path, extension.carried);
