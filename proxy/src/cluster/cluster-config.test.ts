@@ -58,13 +58,14 @@ test('reads protocol options from their extension', () => {
         max_requests_per_connection: 10,
         max_connection_duration: '60s',
       },
-      explicit_http_config: { http2_protocol_options: {} },
+      explicit_http_config: { http2_protocol_options: { max_concurrent_streams: 7 } },
     }),
   );
   assert.deepEqual(
     [web.protocol, web.idleTimeoutMs, web.maxRequestsPerConnection, web.maxConnectDurationMs],
     ['http2', 5000, 10, 60_000],
   );
+  assert.equal(web.config.protocol.http2Options?.maxConcurrentStreams, 7);
   assert.equal(compile(options({ use_downstream_protocol_config: {} })).protocol, 'use-downstream');
   assert.deepEqual(codes(staticCluster('web', [], options({}))).length, 1);
 });
