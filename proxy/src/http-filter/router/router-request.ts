@@ -192,7 +192,14 @@ export class RouterRequest implements UpstreamEvents {
     this.state = WAITING;
     const perTryMs = route.retry?.perTryTimeoutMs ?? 0;
     if (perTryMs > 0) this.tryTimeout = this.clock.start(perTryMs, onTryTimeout, this as RouterRequest);
-    this.pool = poolOf(host, exchange.upgrade === 'CONNECT' && route.terminatesConnect, this.clock);
+    this.pool = poolOf(
+      host,
+      {
+        endsTunnel: exchange.upgrade === 'CONNECT' && route.terminatesConnect,
+        isHttp2Client: exchange.protocol === 'HTTP/2',
+      },
+      this.clock,
+    );
     const bodyReady = this.replay === null ? 0 : this.replay.length;
     this.pool.start(exchange, this.isRequestEnded && bodyReady === 0 && this.requestTrailers === null, this);
   }

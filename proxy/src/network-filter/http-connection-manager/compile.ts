@@ -11,6 +11,7 @@ import { compileHeaderMatcher } from '../../route/header-matcher.ts';
 import { compileForwardedClientCert } from '../../security/forwarded-client-cert.ts';
 import type { RouteSource } from '../../stream/stream-config.ts';
 import { compileAccessLog } from '../../telemetry/access-log.ts';
+import { compileHttp2Limits, compileHttp2Settings } from '../../upstream/http2-options.ts';
 import type { CompilePlace, NetworkContext } from '../network-context.ts';
 import { ManagerCounters } from './counters.ts';
 import { HttpConnectionManager } from './http-connection-manager.ts';
@@ -56,8 +57,8 @@ export function compileHttpConnectionManager(
     compileHeaderMatcher,
   });
   const forwardedClientCert = compileForwardedClientCert(config);
-  if (config.codecType === 'HTTP2' || config.codecType === 'HTTP3') {
-    const message = `codec_type ${config.codecType} is not carried out; use AUTO or HTTP1`;
+  if (config.codecType === 'HTTP3') {
+    const message = 'codec_type HTTP3 is not carried out; use AUTO, HTTP1 or HTTP2';
     report(place.issues, 'WEFT0351', `${place.path}.codec_type`, message);
   }
   if (routes === null || errorCount(place.issues) > before) {
@@ -72,6 +73,12 @@ export function compileHttpConnectionManager(
     clusters: context.clusters,
     clock,
     random,
+    codec: codecOf(config),
+    http2Settings: compileHttp2Settings(config.http2ProtocolOptions),
+    http2Limits: compileHttp2Limits(config.http2ProtocolOptions, {
+      maxHeaderListBytes: (config.maxRequestHeadersKb ?? defaults.maxHeaderKib) * 1024,
+      maxHeaderCount: common?.maxHeadersCount ?? defaults.maxHeaderCount,
+    }),
     limits: {
       maxHeaderBytes: (config.maxRequestHeadersKb ?? defaults.maxHeaderKib) * 1024,
       maxHeaderCount: common?.maxHeadersCount ?? defaults.maxHeaderCount,
@@ -110,6 +117,11 @@ function errorCount(issues: readonly Issue[]): number {
 
 function report(issues: Issue[], code: string, path: string, message: string): void {
   issues.push({ code, level: 'error', path, message });
+}
+
+function codecOf(config: Config): 'auto' | 'http1' | 'http2' {
+  if (config.codecType === 'HTTP1') return 'http1';
+  return config.codecType === 'HTTP2' ? 'http2' : 'auto';
 }
 
 /** Absent is the default; an explicit zero means none. */

@@ -3,10 +3,11 @@
 import type { Clock } from '@weft/lib/clock';
 import { emptyHeaderBlock, Headers } from '@weft/lib/header';
 import type { HttpFilter } from '../../http-filter/filter.ts';
-import type { Connection } from '../../io/connection.ts';
+import type { Connection, ConnectionOwner } from '../../io/connection.ts';
 import type { ConnectionInfo } from '../../io/connection-info.ts';
 import { TunnelInfo } from '../../io/socket-info.ts';
 import type { Http1Limits } from '../../protocol/http1/decode.ts';
+import type { Http2Limits, Http2Settings } from '../../protocol/http2/settings.ts';
 import type { ForwardedClientCert } from '../../security/forwarded-client-cert.ts';
 import type { Exchange } from '../../stream/exchange.ts';
 import type { ClusterSource, RouteSource, StreamConfig } from '../../stream/stream-config.ts';
@@ -14,9 +15,11 @@ import type { AccessLogger } from '../../telemetry/access-log.ts';
 import type { DecisionLog } from '../../telemetry/decisions.ts';
 import type { InternalListeners } from '../network-context.ts';
 import type { TerminalFilter } from '../network-filter.ts';
+import { CodecDetection } from './codec-detection.ts';
 import type { ManagerCounters } from './counters.ts';
 import { dateText } from './date.ts';
 import { Http1Server } from './http1-server.ts';
+import { Http2Server } from './http2-server.ts';
 import type { PathPolicy } from './path.ts';
 import type { PreparedHead, StripPort } from './request-head.ts';
 
@@ -27,6 +30,10 @@ export interface ManagerOptions {
   readonly clusters: ClusterSource;
   readonly clock: Clock;
   readonly random: () => number;
+  /** Fixed by configuration, or found out from the first bytes. */
+  readonly codec: 'auto' | 'http1' | 'http2';
+  readonly http2Settings: Http2Settings;
+  readonly http2Limits: Http2Limits;
   readonly limits: Http1Limits;
   readonly bufferLimitBytes: number;
   readonly idleTimeoutMs: number;
@@ -59,6 +66,9 @@ function withHook<K extends keyof HttpFilter>(filters: readonly HttpFilter[], ho
   return found.length === 0 ? null : found;
 }
 
+/** A connection of either protocol. */
+type HttpServer = Http1Server | Http2Server;
+
 export class HttpConnectionManager implements TerminalFilter, StreamConfig {
   readonly name = 'envoy.filters.network.http_connection_manager';
   readonly filters: readonly HttpFilter[];
@@ -72,6 +82,10 @@ export class HttpConnectionManager implements TerminalFilter, StreamConfig {
   readonly clusters: ClusterSource;
   readonly clock: Clock;
   readonly random: () => number;
+  /** Fixed by configuration, or found out from the first bytes. */
+  readonly codec: 'auto' | 'http1' | 'http2';
+  readonly http2Settings: Http2Settings;
+  readonly http2Limits: Http2Limits;
   readonly limits: Http1Limits;
   readonly bufferLimitBytes: number;
   readonly idleTimeoutMs: number;
@@ -97,7 +111,7 @@ export class HttpConnectionManager implements TerminalFilter, StreamConfig {
   readonly stats: ManagerCounters;
   isDraining = false;
   private readonly options: ManagerOptions;
-  private readonly servers: Set<Http1Server> = new Set();
+  private readonly servers: Set<HttpServer> = new Set();
 
   constructor(options: ManagerOptions) {
     this.options = options;
@@ -114,6 +128,9 @@ export class HttpConnectionManager implements TerminalFilter, StreamConfig {
     this.clusters = options.clusters;
     this.clock = options.clock;
     this.random = options.random;
+    this.codec = options.codec;
+    this.http2Settings = options.http2Settings;
+    this.http2Limits = options.http2Limits;
     this.limits = options.limits;
     this.bufferLimitBytes = options.bufferLimitBytes;
     this.idleTimeoutMs = options.idleTimeoutMs;
@@ -153,14 +170,28 @@ export class HttpConnectionManager implements TerminalFilter, StreamConfig {
   }
 
   take(connection: Connection, info: ConnectionInfo): void {
-    this.servers.add(new Http1Server(this, connection, info));
+    if (info.alpn === 'h2' || this.codec === 'http2') this.serveHttp2(connection, info);
+    else if (info.transportProtocol === 'tls' || this.codec === 'http1') this.serveHttp1(connection, info);
+    else connection.owner = new CodecDetection(this, connection, info);
+  }
+
+  serveHttp1(connection: Connection, info: ConnectionInfo): ConnectionOwner {
+    const server = new Http1Server(this, connection, info);
+    this.servers.add(server);
+    return server;
+  }
+
+  serveHttp2(connection: Connection, info: ConnectionInfo): ConnectionOwner {
+    const server = new Http2Server(this, connection, info);
+    this.servers.add(server);
+    return server;
   }
 
   onConnectionOpen(): void {
     this.counters.onConnectionOpen();
   }
 
-  onConnectionClose(server: Http1Server): void {
+  onConnectionClose(server: HttpServer): void {
     if (this.servers.delete(server)) this.counters.onConnectionClose();
   }
 

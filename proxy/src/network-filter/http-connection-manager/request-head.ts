@@ -5,9 +5,9 @@ import { isIP } from 'node:net';
 import type { Headers } from '@weft/lib/header';
 import { type Fault, fault } from '../../fault/fault.ts';
 import type { ConnectionInfo } from '../../io/connection-info.ts';
-import type { RequestHead } from '../../protocol/http1/request-decoder.ts';
 import { applyForwardedClientCert } from '../../security/forwarded-client-cert.ts';
 import type { ExchangeHead } from '../../stream/exchange.ts';
+import type { StreamProtocol } from '../../stream/stream.ts';
 import type { HttpConnectionManager } from './http-connection-manager.ts';
 import { normalizePath } from './path.ts';
 
@@ -19,11 +19,23 @@ export interface PreparedHead extends ExchangeHead {
   readonly clientAddress: string;
 }
 
+/** What either codec says of a request. */
+export interface IncomingHead {
+  readonly method: string;
+  readonly path: string;
+  readonly authority: string;
+  readonly scheme: string | null;
+  /** Minor version of HTTP/1, or 2. */
+  readonly minor: 0 | 1 | 2;
+}
+
+const protocols: readonly StreamProtocol[] = ['HTTP/1.0', 'HTTP/1.1', 'HTTP/2'];
+
 /** Applies the connection manager's rules. `headers` is changed in place. */
 export function prepareHead(
   manager: HttpConnectionManager,
   info: ConnectionInfo,
-  head: RequestHead,
+  head: IncomingHead,
   headers: Headers,
   upgrade: string | null,
 ): PreparedHead {
@@ -49,7 +61,7 @@ export function prepareHead(
     path,
     authority,
     scheme,
-    protocol: head.minor === 0 ? 'HTTP/1.0' : 'HTTP/1.1',
+    protocol: protocols[head.minor] as StreamProtocol,
     headers,
     upgrade,
     refusal,
@@ -80,7 +92,9 @@ function removeInternalHeaders(headers: Headers): void {
 
 // Envoy: use_remote_address. The client is the address that the trusted hops behind us saw.
 function appendForwardedFor(manager: HttpConnectionManager, info: ConnectionInfo, headers: Headers): string {
-  const before = headers.get('x-forwarded-for');
+  // Lines of one name are one list; whoever reads only the first can be lied to by a second.
+  const lines = headers.getAll('x-forwarded-for');
+  const before = lines.length === 0 ? undefined : lines.join(',');
   if (!manager.skipsForwardedFor && isIP(info.remoteAddress) !== 0) {
     headers.set('x-forwarded-for', before === undefined ? info.remoteAddress : `${before},${info.remoteAddress}`);
   }
@@ -92,7 +106,7 @@ function appendForwardedFor(manager: HttpConnectionManager, info: ConnectionInfo
 function forwardedScheme(
   manager: HttpConnectionManager,
   info: ConnectionInfo,
-  head: RequestHead,
+  head: IncomingHead,
   headers: Headers,
 ): string {
   const own = info.transportProtocol === 'tls' ? 'https' : 'http';

@@ -65,6 +65,7 @@ const tooLargeHead: Omit<H2RequestHead, 'block'> = {
   protocol: null,
   contentLength: -1,
   tooLarge: true,
+  minor: 2,
 };
 const priorityBytes = 5;
 /** Streams that we reset: frames that were on their way are not held against the peer. */
@@ -185,7 +186,6 @@ export class Http2Connection implements FrameSink {
     stream.receiveWindow -= length;
     if (stream.receiveWindow < 0) {
       this.resetWith(stream, http2Error.window_exceeded);
-      this.giveBack(length);
       return null;
     }
     this.isLastData = (flags & END_STREAM) !== 0;
@@ -238,7 +238,6 @@ export class Http2Connection implements FrameSink {
     if (stream.expectedBytes >= 0) {
       stream.expectedBytes -= length;
       if (stream.expectedBytes < 0 || (ends && stream.expectedBytes > 0)) {
-        this.giveBack(length);
         this.resetWith(stream, http2Error.length_mismatch);
         return null;
       }
@@ -620,18 +619,16 @@ export class Http2Connection implements FrameSink {
   private drop(stream: Http2Stream): void {
     stream.isClosed = true;
     this.streams.remove(stream);
-    // What its user has not passed on counts against the connection no longer.
-    const held = this.settings.initialWindowBytes - stream.receiveWindow - stream.unannounced;
-    if (held > 0 && !stream.isRemoteEnded) this.giveBack(held);
+    // What its user has not passed on, and now never will, counts against the connection no longer.
+    this.giveBack(this.settings.initialWindowBytes - stream.receiveWindow - stream.unannounced);
   }
 
   /** The user has passed on that many received bytes: the peer may send as many again. */
   consume(stream: Http2Stream, bytes: number): void {
-    if (bytes <= 0) return;
+    if (bytes <= 0 || stream.isClosed) return;
     this.giveBack(bytes);
-    if (stream.isClosed || stream.isRemoteEnded) return;
     stream.unannounced += bytes;
-    if (stream.unannounced * 2 < this.settings.initialWindowBytes) return;
+    if (stream.isRemoteEnded || stream.unannounced * 2 < this.settings.initialWindowBytes) return;
     stream.receiveWindow += stream.unannounced;
     if (this.error === null) writeWindowUpdate(this.out(), stream.id, stream.unannounced);
     stream.unannounced = 0;

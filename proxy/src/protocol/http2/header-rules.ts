@@ -100,6 +100,7 @@ export function readRequest(names: Fields, values: Fields): H2RequestHead | null
     block,
     contentLength,
     tooLarge: false,
+    minor: 2,
   };
 }
 

@@ -5,6 +5,8 @@ import type { HeaderBlock, Headers } from '@weft/lib/header';
 /** A decoded, validated request head. Shared between equal requests, so it never changes. */
 export interface H2RequestHead {
   readonly method: string;
+  /** HTTP/2, where HTTP/1 heads have their minor version. */
+  readonly minor: 2;
   /** Empty for a plain CONNECT. */
   readonly path: string;
   readonly authority: string;

@@ -1,0 +1,67 @@
+// Tells HTTP/2 with prior knowledge from HTTP/1 by the first bytes of a connection (RFC 9113 §3.3).
+
+import type { Timer } from '@weft/lib/clock';
+import type { Connection, ConnectionOwner } from '../../io/connection.ts';
+import type { ConnectionInfo } from '../../io/connection-info.ts';
+import type { HttpConnectionManager } from './http-connection-manager.ts';
+
+const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
+
+/** Owns a connection until enough has come to tell: nearly always its first read. */
+export class CodecDetection implements ConnectionOwner {
+  private readonly manager: HttpConnectionManager;
+  private readonly connection: Connection;
+  private readonly info: ConnectionInfo;
+  private seen: Buffer | null = null;
+  private timer: Timer | null;
+
+  constructor(manager: HttpConnectionManager, connection: Connection, info: ConnectionInfo) {
+    this.manager = manager;
+    this.connection = connection;
+    this.info = info;
+    const waitMs = manager.idleTimeoutMs;
+    this.timer = waitMs === 0 ? null : manager.clock.start(waitMs, onSilence, this as CodecDetection);
+  }
+
+  onBytes(buffer: Buffer, offset: number, length: number): void {
+    const { seen } = this;
+    const bytes = seen === null ? buffer : Buffer.concat([seen, buffer.subarray(offset, offset + length)]);
+    const start = seen === null ? offset : 0;
+    const size = seen === null ? length : bytes.length;
+    const compared = Math.min(size, preface.length);
+    const isPrefix = preface.compare(bytes, start, start + compared, 0, compared) === 0;
+    if (isPrefix && size < preface.length) {
+      this.seen = Buffer.from(bytes.subarray(start, start + size));
+      return;
+    }
+    this.stop();
+    const { manager, connection, info } = this;
+    const owner = isPrefix ? manager.serveHttp2(connection, info) : manager.serveHttp1(connection, info);
+    owner.onBytes(bytes, start, size);
+  }
+
+  private stop(): void {
+    this.timer?.stop();
+    this.timer = null;
+  }
+
+  onFin(): void {
+    this.stop();
+    this.connection.finish();
+  }
+
+  onClose(): void {
+    this.stop();
+  }
+
+  onDrain(): void {}
+
+  /** Nothing came in the time that an idle connection has. */
+  onSilent(): void {
+    this.connection.destroy();
+  }
+}
+
+function onSilence(detection: CodecDetection): void {
+  detection.onSilent();
+}

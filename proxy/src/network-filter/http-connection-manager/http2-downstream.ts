@@ -1,0 +1,160 @@
+// One HTTP/2 stream as its exchange sees it: flow control both ways, head, data, trailers, reset.
+
+import { BodyBuffer } from '@weft/lib/body-buffer';
+import type { Headers } from '@weft/lib/header';
+import { fault } from '../../fault/fault.ts';
+import type { ConnectionInfo } from '../../io/connection-info.ts';
+import type { Http2Connection, Http2Stream } from '../../protocol/http2/connection.ts';
+import { ErrorCode } from '../../protocol/http2/error.ts';
+import type { Downstream } from '../../stream/downstream.ts';
+import type { Exchange } from '../../stream/exchange.ts';
+import type { HttpConnectionManager } from './http-connection-manager.ts';
+import type { Http2Server } from './http2-server.ts';
+
+export class Http2Downstream implements Downstream {
+  exchange: Exchange | null = null;
+  private readonly server: Http2Server;
+  private readonly http2: Http2Connection;
+  private readonly stream: Http2Stream;
+  private isRequestEnded: boolean;
+  private isPaused = false;
+  /** Received while the request was paused: the peer may send on only when it is consumed. */
+  private owedBytes = 0;
+  private pending: BodyBuffer | null = null;
+  private endsAfterPending = false;
+  private trailersAfterPending: Headers | null = null;
+
+  constructor(server: Http2Server, stream: Http2Stream, endStream: boolean) {
+    this.server = server;
+    this.http2 = server.http2;
+    this.stream = stream;
+    this.isRequestEnded = endStream;
+  }
+
+  get info(): ConnectionInfo {
+    return this.server.info;
+  }
+
+  get isCongested(): boolean {
+    return this.pending !== null || this.server.connection.isCongested;
+  }
+
+  // ---- request
+
+  onData(buffer: Buffer, offset: number, length: number, endStream: boolean): void {
+    if (endStream) this.isRequestEnded = true;
+    if (this.isPaused) this.owedBytes += length;
+    else this.http2.consume(this.stream, length);
+    this.exchange?.onRequestData(buffer, offset, length, endStream);
+  }
+
+  onTrailers(trailers: Headers): void {
+    this.isRequestEnded = true;
+    this.exchange?.onRequestTrailers(trailers);
+  }
+
+  onReset(details: string, isRemote: boolean): void {
+    const { exchange } = this;
+    this.exchange = null;
+    this.server.forget(this);
+    exchange?.onDownstreamReset(isRemote ? fault.downstream_reset : fault.downstream_protocol_error, details);
+  }
+
+  pauseRequest(): void {
+    this.isPaused = true;
+  }
+
+  resumeRequest(): void {
+    if (!this.isPaused) return;
+    this.isPaused = false;
+    const owed = this.owedBytes;
+    this.owedBytes = 0;
+    if (owed > 0) this.http2.consume(this.stream, owed);
+  }
+
+  wantBody(): void {}
+
+  // ---- response
+
+  sendInformational(status: number, headers: Headers): void {
+    this.http2.sendResponseHead(this.stream, status, headers, false);
+  }
+
+  sendHead(exchange: Exchange, endStream: boolean): void {
+    let { status } = exchange;
+    // RFC 8441 §5: what HTTP/1 accepts by 101 an extended CONNECT accepts by 200.
+    if (status === 101 && exchange.upgrade !== null) status = 200;
+    if (exchange.responseHeaders !== null)
+      this.http2.sendResponseHead(this.stream, status, exchange.responseHeaders, endStream);
+  }
+
+  sendData(buffer: Buffer, offset: number, length: number, endStream: boolean): void {
+    let taken = 0;
+    if (this.pending === null) taken = this.http2.sendData(this.stream, buffer, offset, length, endStream);
+    if (taken === length && this.pending === null) return;
+    this.pending ??= new BodyBuffer();
+    this.pending.append(buffer, offset + taken, length - taken);
+    if (endStream) this.endsAfterPending = true;
+  }
+
+  sendTrailers(trailers: Headers): void {
+    if (this.pending === null) this.http2.sendTrailers(this.stream, trailers);
+    else this.trailersAfterPending = trailers;
+  }
+
+  /** The peer takes bytes again. */
+  onWritable(): void {
+    const { pending } = this;
+    if (pending !== null && !this.flushPending(pending)) return;
+    this.exchange?.onDownstreamDrain();
+  }
+
+  private flushPending(pending: BodyBuffer): boolean {
+    const taken = this.http2.sendData(this.stream, pending.buffer, 0, pending.length, this.endsAfterPending);
+    if (taken < pending.length) {
+      const rest = new BodyBuffer();
+      rest.append(pending.buffer, taken, pending.length - taken);
+      this.pending = rest;
+      return false;
+    }
+    this.pending = null;
+    if (this.trailersAfterPending !== null) this.http2.sendTrailers(this.stream, this.trailersAfterPending);
+    if (this.endsAfterPending || this.trailersAfterPending !== null) this.finish();
+    return true;
+  }
+
+  cut(): void {
+    this.pending = null;
+    this.http2.resetStream(this.stream, ErrorCode.INTERNAL_ERROR);
+  }
+
+  onExchangeComplete(exchange: Exchange): void {
+    this.exchange = null;
+    if (!exchange.responseEnded) this.http2.resetStream(this.stream, ErrorCode.INTERNAL_ERROR);
+    // The last bytes may still wait for the peer's window.
+    if (this.pending === null) this.finish();
+  }
+
+  private finish(): void {
+    // RFC 9113 §8.1: a response that needs no more of the request asks for the rest to be kept.
+    if (!this.isRequestEnded) this.http2.resetStream(this.stream, ErrorCode.NO_ERROR);
+    this.server.forget(this);
+  }
+
+  handOver(): boolean {
+    return false;
+  }
+
+  checkTimeouts(nowMs: number, manager: HttpConnectionManager): void {
+    const { exchange } = this;
+    if (exchange === null) return;
+    const ofRoute = exchange.route?.idleTimeoutMs ?? -1;
+    const idleMs = ofRoute < 0 ? manager.streamIdleTimeoutMs : ofRoute;
+    if (manager.requestTimeoutMs > 0 && !this.isRequestEnded && nowMs >= exchange.startMs + manager.requestTimeoutMs) {
+      exchange.fail(fault.request_body_timeout, 'request_overall_timeout');
+    } else if (idleMs > 0 && nowMs >= exchange.activeMs + idleMs) {
+      manager.counters.streamIdleTimeout.inc();
+      exchange.fail(fault.stream_idle, 'stream_idle_timeout');
+    }
+  }
+}

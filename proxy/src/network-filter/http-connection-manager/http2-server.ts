@@ -1,0 +1,187 @@
+// One HTTP/2 connection from a client: each of its streams is an exchange of its own.
+
+import type { Timer } from '@weft/lib/clock';
+import { type HeaderBlock, Headers } from '@weft/lib/header';
+import { fault } from '../../fault/fault.ts';
+import type { Connection, ConnectionOwner } from '../../io/connection.ts';
+import type { ConnectionInfo } from '../../io/connection-info.ts';
+import { Http2Connection, type Http2Sink, type Http2Stream } from '../../protocol/http2/connection.ts';
+import { ErrorCode } from '../../protocol/http2/error.ts';
+import type { H2RequestHead } from '../../protocol/http2/message.ts';
+import { Exchange } from '../../stream/exchange.ts';
+import type { HttpConnectionManager } from './http-connection-manager.ts';
+import { Http2Downstream } from './http2-downstream.ts';
+import { prepareHead } from './request-head.ts';
+
+/** Between the two GOAWAYs of a graceful end: time for requests that are already on their way (RFC 9113 §6.8). */
+const drainNoticeMs = 1000;
+/** How long a peer may take to read what is left and close. */
+const lingerMs = 1000;
+/** The codec counts floods per interval. */
+const tickMs = 1000;
+
+export class Http2Server implements ConnectionOwner, Http2Sink {
+  readonly info: ConnectionInfo;
+  readonly http2: Http2Connection;
+  readonly connection: Connection;
+  private readonly manager: HttpConnectionManager;
+  /** Streams whose exchange is not over. */
+  private readonly active: Set<Http2Downstream> = new Set();
+  private watch: Timer | null = null;
+  private drainTimer: Timer | null = null;
+  private activeMs: number;
+  private isDraining = false;
+  private isEnding = false;
+
+  constructor(manager: HttpConnectionManager, connection: Connection, info: ConnectionInfo) {
+    this.manager = manager;
+    this.connection = connection;
+    this.info = info;
+    this.activeMs = manager.clock.now();
+    this.http2 = new Http2Connection('server', manager.http2Settings, manager.http2Limits, this, () => connection.out);
+    connection.owner = this;
+    manager.onConnectionOpen();
+    this.http2.start();
+    this.watch = manager.clock.start(tickMs, onWatch, this as Http2Server);
+  }
+
+  onBytes(buffer: Buffer, offset: number, length: number): void {
+    if (this.isEnding) return;
+    this.activeMs = this.manager.clock.now();
+    this.http2.decode(buffer, offset, offset + length);
+    // A peer that sends without reading must not make us write without end.
+    if (this.connection.isCongested && !this.connection.paused) this.connection.pause();
+  }
+
+  // ---- events of the codec
+
+  onRequest(stream: Http2Stream, head: H2RequestHead, endStream: boolean): void {
+    const { manager } = this;
+    const upgrade = head.method === 'CONNECT' ? (head.protocol ?? 'CONNECT') : null;
+    const prepared = prepareHead(manager, this.info, head, new Headers(head.block), upgrade);
+    const downstream = new Http2Downstream(this, stream, endStream);
+    stream.user = downstream;
+    this.active.add(downstream);
+    const exchange = new Exchange(manager, downstream, prepared);
+    downstream.exchange = exchange;
+    manager.onRequest(exchange);
+    if (head.tooLarge) exchange.fail(fault.request_headers_too_large);
+    else if (prepared.refusal !== null) exchange.fail(prepared.refusal, prepared.refusalDetails);
+    else exchange.start(endStream);
+  }
+
+  onData(stream: Http2Stream, buffer: Buffer, offset: number, length: number, endStream: boolean): void {
+    const { user } = stream;
+    if (user instanceof Http2Downstream) user.onData(buffer, offset, length, endStream);
+    else this.http2.consume(stream, length);
+  }
+
+  onTrailers(stream: Http2Stream, block: HeaderBlock): void {
+    if (stream.user instanceof Http2Downstream) stream.user.onTrailers(new Headers(block));
+  }
+
+  onReset(stream: Http2Stream, code: number, isRemote: boolean): void {
+    if (!(stream.user instanceof Http2Downstream)) return;
+    stream.user.onReset(isRemote ? `http2_reset_${code}` : `http2_stream_error_${code}`, isRemote);
+  }
+
+  onWritable(stream: Http2Stream): void {
+    if (stream.user instanceof Http2Downstream) stream.user.onWritable();
+  }
+
+  onGoAway(): void {
+    this.isDraining = true;
+    this.endWhenIdle();
+  }
+
+  onConnectionError(): void {
+    this.manager.counters.protocolError.inc();
+    for (const downstream of [...this.active]) downstream.onReset('http2_connection_error', false);
+    this.end();
+  }
+
+  // ---- connection
+
+  onFin(): void {
+    for (const downstream of [...this.active]) downstream.onReset('downstream_remote_disconnect', true);
+    this.connection.end();
+  }
+
+  onClose(): void {
+    this.watch?.stop();
+    this.drainTimer?.stop();
+    this.watch = this.drainTimer = null;
+    for (const downstream of [...this.active]) downstream.onReset('downstream_remote_disconnect', true);
+    this.active.clear();
+    this.manager.onConnectionClose(this);
+  }
+
+  onDrain(): void {
+    this.connection.resume();
+    for (const downstream of [...this.active]) downstream.onWritable();
+  }
+
+  /** The exchange on that stream is over. */
+  forget(downstream: Http2Downstream): void {
+    this.active.delete(downstream);
+    this.activeMs = this.manager.clock.now();
+    if (this.active.size === 0) this.endWhenIdle();
+  }
+
+  private endWhenIdle(): void {
+    if (this.isDraining && this.drainTimer === null && this.active.size === 0) this.end();
+  }
+
+  private end(): void {
+    if (this.isEnding) return;
+    this.isEnding = true;
+    this.connection.end();
+    this.watch?.stop();
+    this.watch = this.manager.clock.start(lingerMs, onLingerOver, this as Http2Server);
+  }
+
+  /** First the notice that streams are to go elsewhere, a moment later the last word on which were taken. */
+  drain(): void {
+    if (this.isDraining || this.connection.isClosed) return;
+    this.isDraining = true;
+    this.http2.shutdownNotice();
+    this.drainTimer = this.manager.clock.start(drainNoticeMs, onNoticeOver, this as Http2Server);
+  }
+
+  onNoticeOver(): void {
+    this.drainTimer = null;
+    this.http2.goAway(ErrorCode.NO_ERROR);
+    this.endWhenIdle();
+  }
+
+  destroy(): void {
+    this.connection.destroy();
+  }
+
+  onWatchTick(): void {
+    const { manager } = this;
+    const nowMs = manager.clock.now();
+    this.http2.tick();
+    if (manager.isDraining) this.drain();
+    for (const downstream of [...this.active]) downstream.checkTimeouts(nowMs, manager);
+    const idleMs = manager.idleTimeoutMs;
+    if (this.active.size === 0 && idleMs > 0 && nowMs >= this.activeMs + idleMs) {
+      manager.counters.idleTimeout.inc();
+      this.drain();
+    }
+    if (!this.isEnding && !this.connection.isClosed)
+      this.watch = manager.clock.start(tickMs, onWatch, this as Http2Server);
+  }
+}
+
+function onWatch(server: Http2Server): void {
+  server.onWatchTick();
+}
+
+function onNoticeOver(server: Http2Server): void {
+  server.onNoticeOver();
+}
+
+function onLingerOver(server: Http2Server): void {
+  server.destroy();
+}

@@ -1,0 +1,219 @@
+// One HTTP/2 connection to a host: many exchanges at once, within the peer's limit.
+
+import type { Clock, Timer } from '@weft/lib/clock';
+import { type HeaderBlock, Headers } from '@weft/lib/header';
+import { type Fault, fault } from '../fault/fault.ts';
+import type { Connection, ConnectionOwner } from '../io/connection.ts';
+import {
+  Http2Connection,
+  type Http2Limits,
+  type Http2Settings,
+  type Http2Sink,
+  type Http2Stream,
+} from '../protocol/http2/connection.ts';
+import { ErrorCode } from '../protocol/http2/error.ts';
+import { Http2UpstreamStream } from './http2-upstream-stream.ts';
+import type { UpstreamEvents, UpstreamHead } from './upstream-stream.ts';
+
+/** What the pool wants to know of its connections. */
+export interface Http2ClientOwner {
+  /** The client can take more streams than a moment ago. */
+  onClientRoom(client: Http2Client): void;
+  onClientClosed(client: Http2Client): void;
+}
+
+export interface Http2ClientOptions {
+  readonly settings: Http2Settings;
+  readonly limits: Http2Limits;
+  readonly idleTimeoutMs: number;
+  readonly requestsMax: number;
+  readonly maxDurationMs: number;
+}
+
+/** A peer that resets streams at its very limit is not driven up to it. */
+const headroomStreams = 1;
+const tickMs = 1000;
+
+/** States: open → retiring (no new streams) → closed. */
+export class Http2Client implements ConnectionOwner, Http2Sink {
+  readonly http2: Http2Connection;
+  readonly connection: Connection;
+  private readonly owner: Http2ClientOwner;
+  private readonly clock: Clock;
+  private readonly options: Http2ClientOptions;
+  private readonly active: Set<Http2UpstreamStream> = new Set();
+  private readonly expiresMs: number;
+  private watch: Timer | null = null;
+  private idleSinceMs: number;
+  private isRetiring = false;
+  requests = 0;
+  isClosed = false;
+
+  constructor(connection: Connection, owner: Http2ClientOwner, clock: Clock, options: Http2ClientOptions) {
+    this.connection = connection;
+    this.owner = owner;
+    this.clock = clock;
+    this.options = options;
+    this.idleSinceMs = clock.now();
+    this.expiresMs = options.maxDurationMs === 0 ? Number.POSITIVE_INFINITY : clock.now() + options.maxDurationMs;
+    this.http2 = new Http2Connection('client', options.settings, options.limits, this, () => connection.out);
+    connection.owner = this;
+    this.http2.start();
+    this.watch = clock.start(tickMs, onWatch, this as Http2Client);
+  }
+
+  /** Whether another stream may start now. */
+  get hasRoom(): boolean {
+    if (this.isClosed || this.isRetiring || this.http2.isGoingAway) return false;
+    return this.active.size < Math.max(1, this.http2.peerMaxStreams - headroomStreams);
+  }
+
+  get load(): number {
+    return this.active.size;
+  }
+
+  /** Sends the head; the client must have room. */
+  start(head: UpstreamHead, endStream: boolean, events: UpstreamEvents): void {
+    const upgrade = head.upgrade;
+    const stream = this.http2.openStream(
+      {
+        method: upgrade === null ? head.method : 'CONNECT',
+        path: upgrade === 'CONNECT' ? '' : head.path,
+        authority: head.authority,
+        scheme: head.scheme,
+        protocol: upgrade === null || upgrade === 'CONNECT' ? null : upgrade,
+        headers: head.requestHeaders,
+      },
+      endStream && upgrade === null,
+    );
+    if (stream === null) {
+      events.onUpstreamFailed(fault.upstream_refused, 'the connection takes no more streams');
+      return;
+    }
+    this.requests++;
+    if (this.requests >= this.options.requestsMax || this.clock.now() > this.expiresMs) this.isRetiring = true;
+    const carrier = new Http2UpstreamStream(this, stream, events, endStream && upgrade === null, upgrade);
+    stream.user = carrier;
+    this.active.add(carrier);
+    events.onUpstreamReady(carrier);
+  }
+
+  // ---- events of the codec
+
+  onInformational(stream: Http2Stream, status: number, block: HeaderBlock): void {
+    carrierOf(stream)?.events?.onInformational(status, new Headers(block));
+  }
+
+  onResponse(stream: Http2Stream, status: number, block: HeaderBlock, endStream: boolean): void {
+    carrierOf(stream)?.onResponse(status, new Headers(block), endStream);
+  }
+
+  onData(stream: Http2Stream, buffer: Buffer, offset: number, length: number, endStream: boolean): void {
+    const carrier = carrierOf(stream);
+    if (carrier === null) this.http2.consume(stream, length);
+    else carrier.onData(buffer, offset, length, endStream);
+  }
+
+  onTrailers(stream: Http2Stream, block: HeaderBlock): void {
+    carrierOf(stream)?.onTrailers(new Headers(block));
+  }
+
+  onReset(stream: Http2Stream, code: number, isRemote: boolean): void {
+    const carrier = carrierOf(stream);
+    if (carrier === null) return;
+    carrier.onFailed(resetFault(code, isRemote), `http2_${isRemote ? 'reset' : 'stream_error'}_${code}`);
+  }
+
+  onWritable(stream: Http2Stream): void {
+    carrierOf(stream)?.onWritable();
+  }
+
+  /** Streams above the last id come as resets with REFUSED_STREAM; what is below goes on. */
+  onGoAway(): void {
+    this.isRetiring = true;
+    if (this.active.size === 0) this.close();
+  }
+
+  onSettings(): void {
+    if (this.hasRoom) this.owner.onClientRoom(this);
+  }
+
+  onConnectionError(): void {
+    this.failAll(fault.upstream_protocol_error, 'http2_connection_error');
+    this.connection.end();
+    this.close();
+  }
+
+  // ---- connection
+
+  onBytes(buffer: Buffer, offset: number, length: number): void {
+    this.http2.decode(buffer, offset, offset + length);
+  }
+
+  onFin(): void {
+    this.failAll(fault.upstream_closed, 'the endpoint closed the connection');
+    this.close();
+  }
+
+  onClose(error: Error | null): void {
+    this.failAll(fault.upstream_closed, error === null ? 'the connection was closed' : error.message);
+    this.close();
+  }
+
+  onDrain(): void {
+    for (const carrier of [...this.active]) carrier.onWritable();
+  }
+
+  private failAll(reason: Fault, details: string): void {
+    for (const carrier of [...this.active]) carrier.onFailed(reason, details);
+  }
+
+  /** That exchange is over. */
+  forget(carrier: Http2UpstreamStream): void {
+    if (!this.active.delete(carrier)) return;
+    this.idleSinceMs = this.clock.now();
+    if (this.isRetiring && this.active.size === 0) this.close();
+    else if (this.hasRoom) this.owner.onClientRoom(this);
+  }
+
+  /** Lets what runs finish, then closes. */
+  retire(): void {
+    this.isRetiring = true;
+    if (this.active.size === 0) this.close();
+  }
+
+  private close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.watch?.stop();
+    if (!this.connection.isClosed) {
+      if (!this.http2.isGoingAway) this.http2.goAway(ErrorCode.NO_ERROR);
+      this.connection.release();
+      this.connection.finish();
+    }
+    this.owner.onClientClosed(this);
+  }
+
+  onWatchTick(): void {
+    this.http2.tick();
+    const { idleTimeoutMs } = this.options;
+    if (this.active.size === 0 && idleTimeoutMs > 0 && this.clock.now() >= this.idleSinceMs + idleTimeoutMs) {
+      this.close();
+      return;
+    }
+    if (!this.isClosed) this.watch = this.clock.start(tickMs, onWatch, this as Http2Client);
+  }
+}
+
+function carrierOf(stream: Http2Stream): Http2UpstreamStream | null {
+  return stream.user instanceof Http2UpstreamStream ? stream.user : null;
+}
+
+function resetFault(code: number, isRemote: boolean): Fault {
+  if (!isRemote) return fault.upstream_protocol_error;
+  return code === ErrorCode.REFUSED_STREAM ? fault.upstream_refused : fault.upstream_reset;
+}
+
+function onWatch(client: Http2Client): void {
+  client.onWatchTick();
+}

@@ -1,0 +1,145 @@
+// One attempt on an HTTP/2 connection: flow control both ways, head, data, trailers, reset.
+
+import { BodyBuffer } from '@weft/lib/body-buffer';
+import type { Headers } from '@weft/lib/header';
+import type { Fault } from '../fault/fault.ts';
+import type { Http2Stream } from '../protocol/http2/connection.ts';
+import { ErrorCode } from '../protocol/http2/error.ts';
+import type { Http2Client } from './http2-client.ts';
+import type { UpstreamEvents, UpstreamStream } from './upstream-stream.ts';
+
+export class Http2UpstreamStream implements UpstreamStream {
+  events: UpstreamEvents | null;
+  private readonly client: Http2Client;
+  private readonly stream: Http2Stream;
+  private readonly upgrade: string | null;
+  private isRequestEnded: boolean;
+  private isResponseEnded = false;
+  private isPaused = false;
+  private owedBytes = 0;
+  private pending: BodyBuffer | null = null;
+  private endsAfterPending = false;
+  private trailersAfterPending: Headers | null = null;
+
+  constructor(
+    client: Http2Client,
+    stream: Http2Stream,
+    events: UpstreamEvents,
+    isEnded: boolean,
+    upgrade: string | null,
+  ) {
+    this.client = client;
+    this.stream = stream;
+    this.events = events;
+    this.isRequestEnded = isEnded;
+    this.upgrade = upgrade;
+  }
+
+  get isCongested(): boolean {
+    return this.pending !== null || this.client.connection.isCongested;
+  }
+
+  get localAddress(): string {
+    const { socket } = this.client.connection;
+    return `${socket.localAddress ?? ''}:${socket.localPort ?? 0}`;
+  }
+
+  // ---- request
+
+  sendData(buffer: Buffer, offset: number, length: number, endStream: boolean): void {
+    if (endStream) this.isRequestEnded = true;
+    let taken = 0;
+    if (this.pending === null) taken = this.client.http2.sendData(this.stream, buffer, offset, length, endStream);
+    if (taken < length || this.pending !== null) {
+      this.pending ??= new BodyBuffer();
+      this.pending.append(buffer, offset + taken, length - taken);
+      this.endsAfterPending = endStream;
+      return;
+    }
+    this.finishIfOver();
+  }
+
+  sendTrailers(trailers: Headers): void {
+    this.isRequestEnded = true;
+    if (this.pending === null) this.client.http2.sendTrailers(this.stream, trailers);
+    else this.trailersAfterPending = trailers;
+    this.finishIfOver();
+  }
+
+  onWritable(): void {
+    const { pending } = this;
+    if (pending !== null) {
+      const taken = this.client.http2.sendData(this.stream, pending.buffer, 0, pending.length, this.endsAfterPending);
+      if (taken < pending.length) {
+        const rest = new BodyBuffer();
+        rest.append(pending.buffer, taken, pending.length - taken);
+        this.pending = rest;
+        return;
+      }
+      this.pending = null;
+      if (this.trailersAfterPending !== null) this.client.http2.sendTrailers(this.stream, this.trailersAfterPending);
+      this.finishIfOver();
+    }
+    this.events?.onUpstreamDrain();
+  }
+
+  // ---- response
+
+  onResponse(status: number, headers: Headers, endStream: boolean): void {
+    if (endStream) this.isResponseEnded = true;
+    const { events } = this;
+    this.finishIfOver();
+    // RFC 8441: a stream accepts by 200 what HTTP/1 accepts by 101.
+    const isAccepted = this.upgrade !== null && this.upgrade !== 'CONNECT' && status === 200;
+    events?.onResponseHead(isAccepted ? 101 : status, headers, endStream);
+  }
+
+  onData(buffer: Buffer, offset: number, length: number, endStream: boolean): void {
+    if (this.isPaused) this.owedBytes += length;
+    else this.client.http2.consume(this.stream, length);
+    if (endStream) this.isResponseEnded = true;
+    const { events } = this;
+    this.finishIfOver();
+    events?.onResponseData(buffer, offset, length, endStream);
+  }
+
+  onTrailers(trailers: Headers): void {
+    this.isResponseEnded = true;
+    const { events } = this;
+    this.finishIfOver();
+    events?.onResponseTrailers(trailers);
+  }
+
+  private finishIfOver(): void {
+    if (!this.isResponseEnded || !this.isRequestEnded || this.pending !== null) return;
+    this.events = null;
+    this.client.forget(this);
+  }
+
+  onFailed(reason: Fault, details: string): void {
+    const { events, isResponseEnded } = this;
+    this.events = null;
+    this.pending = null;
+    this.client.forget(this);
+    if (!isResponseEnded) events?.onUpstreamFailed(reason, details);
+  }
+
+  abandon(): void {
+    this.events = null;
+    this.pending = null;
+    this.client.http2.resetStream(this.stream, ErrorCode.CANCEL);
+    this.client.forget(this);
+  }
+
+  pauseResponse(): void {
+    this.isPaused = true;
+  }
+
+  resumeResponse(): void {
+    if (!this.isPaused) return;
+    this.isPaused = false;
+    const owed = this.owedBytes;
+    this.owedBytes = 0;
+    if (owed > 0) this.client.http2.consume(this.stream, owed);
+  }
+}
