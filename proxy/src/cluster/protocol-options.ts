@@ -22,8 +22,6 @@ export interface ProtocolOptions {
   readonly maxConnectDurationMs: number;
   /** 0: no limit of the cluster's own. */
   readonly maxStreamDurationMs: number;
-  /** For connections that speak HTTP/2. */
-  readonly http2Options: envoy.config.core.v3.Http2ProtocolOptions | undefined;
   /** Server name by the endpoint's own name. */
   readonly isAutoSni: boolean;
   readonly isAutoSanValidated: boolean;
@@ -53,7 +51,6 @@ export function compileProtocolOptions(config: ClusterMessage, sink: IssueSink):
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? config.maxRequestsPerConnection ?? 0,
     maxConnectDurationMs: durationMs(common?.maxConnectionDuration),
     maxStreamDurationMs: durationMs(common?.maxStreamDuration),
-    http2Options: typed === null ? config.http2ProtocolOptions : http2OptionsOf(typed),
     isAutoSni: upstream?.autoSni === true,
     isAutoSanValidated: upstream?.autoSanValidation === true,
   };
@@ -73,11 +70,6 @@ function decodeTyped(config: ClusterMessage, sink: IssueSink): Typed | null {
 function olderProtocol(config: ClusterMessage): UpstreamProtocol {
   if (config.protocolSelection === 'USE_DOWNSTREAM_PROTOCOL') return 'use-downstream';
   return config.http2ProtocolOptions === undefined ? 'http1' : 'http2';
-}
-
-function http2OptionsOf(typed: Typed): ProtocolOptions['http2Options'] {
-  const { explicitHttpConfig, useDownstreamProtocolConfig, autoConfig } = typed;
-  return (explicitHttpConfig ?? useDownstreamProtocolConfig ?? autoConfig)?.http2ProtocolOptions;
 }
 
 function typedProtocol(typed: Typed, sink: IssueSink): UpstreamProtocol {
