@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { operatorNames } from '../proxy/src/telemetry/format.ts';
 import { metricHelp } from './docs/metric-help.ts';
 import { findMetrics } from './docs/metrics-page.ts';
+import { operatorHelp } from './docs/operator-help.ts';
 import { isTest, readSources } from './source/tree.ts';
 
 describe('generated pages', () => {
@@ -12,6 +14,10 @@ describe('generated pages', () => {
     const result = spawnSync(process.execPath, [script, '--check'], { encoding: 'utf8' });
     assert.equal(result.stderr, '');
     assert.equal(result.status, 0);
+  });
+
+  it('explain every format operator, and no other', () => {
+    assert.deepEqual(Object.keys(operatorHelp).sort(), operatorNames());
   });
 
   it('explain every metric there is, and no other', () => {

@@ -2,6 +2,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { accessLogPage } from './docs/access-log-page.ts';
 import { errorsPage } from './docs/errors-page.ts';
 import { issuesPage } from './docs/issues-page.ts';
 import { metricsPage } from './docs/metrics-page.ts';
@@ -9,6 +10,7 @@ import { isTest, readSources, repositoryRoot } from './source/tree.ts';
 
 const sources = readSources().filter((source) => !isTest(source.path));
 const pages: Readonly<Record<string, string>> = {
+  'docs/access-log.md': accessLogPage(),
   'docs/errors.md': errorsPage(),
   'docs/issues.md': issuesPage(sources),
   'docs/metrics.md': metricsPage(sources),

@@ -65,6 +65,11 @@ function findOperator(name: string): CompileOperator | null {
   return null;
 }
 
+/** Every operator there is, for the documentation. */
+export function operatorNames(): string[] {
+  return tables.flatMap((table) => Object.keys(table)).sort();
+}
+
 const operatorSyntax = /%([A-Z0-9_]+)(?:\(([\s\S]*?)\))?(?::([0-9]+))?%/y;
 
 function parseFormat(text: string, place: FormatPlace): (string | Part)[] {
@@ -108,11 +113,7 @@ function compilePart(match: RegExpExecArray, place: FormatPlace): Part | null {
   const [whole, name = '', argument = '', limit = '0'] = match;
   const compile = findOperator(name);
   if (compile === null) {
-    report(
-      place,
-      'error',
-      `the format operator '${whole}' is not known; see docs/architecture.md for the ones that are`,
-    );
+    report(place, 'error', `the format operator '${whole}' is not known; see docs/access-log.md for the ones that are`);
     return null;
   }
   const operator = compile(argument);
