@@ -91,7 +91,7 @@ export function compileCluster(
     value: message.altStatName || name,
   });
   const protocol = compileProtocolOptions(message, sink);
-  checkAutoSni(protocol, type, sink);
+  if (isEncrypted(message)) checkAutoSni(protocol, type, sink);
   return {
     name,
     type,
@@ -131,6 +131,10 @@ function compileType(message: ClusterMessage, sink: IssueSink): ClusterType {
   if (types.has(type)) return type;
   reportError(sinkAt(sink, 'type'), 'WEFT0359', `${type} is no cluster type; use one of ${[...types].join(', ')}`);
   return 'STATIC';
+}
+
+function isEncrypted(message: ClusterMessage): boolean {
+  return message.transportSocket !== undefined || (message.transportSocketMatches ?? []).length > 0;
 }
 
 // One pool per host serves every request, so the name cannot come from each request; DNS gives every host one name.
