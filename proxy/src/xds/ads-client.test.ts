@@ -260,6 +260,35 @@ test('refuses what the target refuses', async () => {
   assert.deepEqual(bed.log, []);
 });
 
+test('refuses an update that brings a defect of ours to light, and lives on', async () => {
+  const bed = await makeBed();
+  const stream = await open(bed);
+  bed.clusters.refuse = () => {
+    throw new TypeError('a defect');
+  };
+  stream.respond('cluster', 'v1', [web]);
+  assert.match(
+    (await stream.next()).errorDetail?.message ?? '',
+    /WEFT0149 cluster: a defect; this is a defect of Weft/,
+  );
+  bed.clusters.refuse = () => false;
+  stream.respond('cluster', 'v2', [web]);
+  assert.equal((await stream.next()).versionInfo, 'v2');
+});
+
+test('keeps no response in memory for the resources it holds', async () => {
+  const bed = await makeBed();
+  const stream = await open(bed);
+  stream.respond('cluster', 'v1', [web, { name: 'large', altStatName: 'x'.repeat(100_000) }]);
+  await stream.next();
+  const held = bed.client.resources('cluster').find((entry) => entry.name === 'web')?.resource?.value;
+  assert.ok((held?.buffer.byteLength ?? Number.MAX_SAFE_INTEGER) < 100);
+  const before = held;
+  stream.respond('cluster', 'v2', [web]);
+  await stream.next();
+  assert.equal(bed.client.resources('cluster')[0]?.resource?.value, before);
+});
+
 test('refuses a kind that it never asked for and goes on', async () => {
   const bed = await makeBed({ targets: { cluster: new RecordingTarget('cluster', []) } });
   bed.client.start();

@@ -6,6 +6,7 @@
 import type { Socket } from 'node:net';
 import type { envoy } from '@weft/api/xds/types';
 import type { Clock, Timer } from '@weft/lib/clock';
+import { messageOf } from '@weft/lib/error';
 import { formatIssue, hasErrors, type Issue } from '@weft/lib/issue';
 import { type Log, silentLog } from '@weft/lib/log';
 import type { Gauge, MetricsRegistry } from '@weft/lib/metrics';
@@ -317,7 +318,7 @@ export class AdsClient {
 
   private apply(entry: Arrived, removals: (() => void)[]): void {
     const { channel, response } = entry;
-    const checked = channel.check(response.update);
+    const checked = this.check(channel, response);
     if (hasErrors(checked.issues)) {
       this.refuse(entry, checked.issues);
       return;
@@ -325,6 +326,18 @@ export class AdsClient {
     this.commit(channel, response, checked, removals);
     const answer = this.protocol?.answer(channel, response, null);
     if (answer !== undefined) this.call?.send(answer);
+  }
+
+  /** A defect of ours that a resource brings to light refuses the update: it must not take down every proxy that is sent it. */
+  private check(channel: ResourceChannel, response: Response): CheckedUpdate {
+    try {
+      return channel.check(response.update);
+    } catch (thrown) {
+      this.log.error('Checking an update failed', { kind: channel.spec.kind, error: thrown, details: stackOf(thrown) });
+      const message = `${messageOf(thrown)}; this is a defect of Weft: report it with the resources that brought it about`;
+      const issue: Issue = { code: 'WEFT0149', level: 'error', path: channel.spec.kind, message };
+      return { issues: [issue], removed: [], commit: () => {} };
+    }
   }
 
   private commit(channel: ResourceChannel, response: Response, checked: CheckedUpdate, removals: (() => void)[]): void {
@@ -379,6 +392,10 @@ function methodPath(service: 'ads' | 'sds', isDelta: boolean): string {
     return `/envoy.service.secret.v3.SecretDiscoveryService/${isDelta ? 'DeltaSecrets' : 'StreamSecrets'}`;
   const method = isDelta ? 'DeltaAggregatedResources' : 'StreamAggregatedResources';
   return `/envoy.service.discovery.v3.AggregatedDiscoveryService/${method}`;
+}
+
+function stackOf(thrown: unknown): string {
+  return thrown instanceof Error ? (thrown.stack ?? '') : '';
 }
 
 /** Every error, one line each, up to a size that a status may have. */

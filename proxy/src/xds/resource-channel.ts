@@ -176,8 +176,9 @@ export class ResourceChannel {
       if (this.noteName(known, pending)) pending.received.set(known, received);
       return;
     }
+    const own = ownMemory(received);
     const place = received.name === '' ? `${spec.kind}[${index}]` : `${spec.kind}["${received.name}"]`;
-    const message = this.decode(received, place, pending.issues);
+    const message = this.decode(own, place, pending.issues);
     if (message === null) return;
     const named = isMessageObject(message) ? message[spec.nameField] : undefined;
     const name = typeof named === 'string' ? named : received.name;
@@ -205,7 +206,7 @@ export class ResourceChannel {
       );
     pending.issues.push(...checkSupport(spec.typeName, message, path));
     pending.messages.set(name, message);
-    pending.received.set(name, received);
+    pending.received.set(name, own);
   }
 
   /** The name of a resource whose bytes are those in force: what was checked once is not checked again. */
@@ -287,8 +288,10 @@ export class ResourceChannel {
       const isChanged = pending.messages.has(name);
       const before = this.accepted.get(name);
       const version = received.version === '' ? update.version : received.version;
-      const updatedWallMs = isChanged || before === undefined ? wallMs : before.updatedWallMs;
-      this.accepted.set(name, { resource: received.resource, version, updatedWallMs });
+      // What did not change stays the same object, so that no response is kept in memory for it.
+      const kept = isChanged ? undefined : before;
+      const updatedWallMs = kept?.updatedWallMs ?? wallMs;
+      this.accepted.set(name, { resource: kept?.resource ?? received.resource, version, updatedWallMs });
       this.refused.delete(name);
       this.absent.delete(name);
       this.stopWaiting(name);
@@ -342,6 +345,12 @@ export class ResourceChannel {
     for (const timer of this.waiting.values()) timer.stop();
     this.waiting.clear();
   }
+}
+
+/** A copy of the bytes: decoded messages are views of them, and must not keep a whole response in memory. */
+function ownMemory(received: ReceivedResource): ReceivedResource {
+  const { typeUrl, value } = received.resource;
+  return { ...received, resource: { typeUrl, value: new Uint8Array(value) } };
 }
 
 function reportOn(issues: Issue[], code: string, path: string, message: string): void {
