@@ -45,13 +45,15 @@ function probeHttp(port: number, path: string, timeoutMs: number): Promise<boole
 function probeTcp(port: number, timeoutMs: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host: '127.0.0.1', port, timeout: timeoutMs });
-    const finish = (ready: boolean): void => {
-      socket.destroy();
-      resolve(ready);
-    };
-    socket.once('connect', () => finish(true));
-    socket.once('timeout', () => finish(false));
-    socket.once('error', () => finish(false));
+    socket.once('connect', () => {
+      resolve(true);
+      // A server that speaks first must not be reset while it does: what it says is read, and the end is orderly.
+      socket.resume();
+      socket.end();
+    });
+    socket.once('timeout', () => socket.destroy());
+    socket.on('error', () => {});
+    socket.once('close', () => resolve(false));
   });
 }
 
@@ -59,6 +61,8 @@ function probeTcp(port: number, timeoutMs: number): Promise<boolean> {
 export class Probe {
   private readonly target: ProbeTarget | null;
   private readonly readiness: ProcessReadiness;
+  /** Without a check of its own a program is asked only until it listens. */
+  private readonly isOnlyAtStart: boolean;
   private readonly onReady: (ready: boolean) => void;
   private timer: NodeJS.Timeout | null = null;
   private run = 0;
@@ -68,6 +72,7 @@ export class Probe {
   constructor(target: ProbeTarget | null, readiness: ProcessReadiness | null, onReady: (ready: boolean) => void) {
     this.target = target;
     this.readiness = readiness ?? {};
+    this.isOnlyAtStart = readiness === null;
     this.onReady = onReady;
   }
 
@@ -98,6 +103,7 @@ export class Probe {
     this.failures = ok ? 0 : this.failures + 1;
     if (ok) this.settle(true);
     else if (this.failures >= (this.readiness.failureThreshold ?? 3)) this.settle(false);
+    if (ok && this.isOnlyAtStart) return;
     this.schedule(this.ready ? (this.readiness.periodSeconds ?? 5) * 1000 : startPeriodMs, run);
   }
 
