@@ -167,6 +167,27 @@ spec: { host: reviews, trafficPolicy: { loadBalancer: { simple: RANDOM } } }`;
   });
 });
 
+test('counts the newest stream of a proxy that came back, and remembers one that went', async () => {
+  const mesh = new AdsUnderTest();
+  await mesh.start();
+  mesh.apply(service('reviews'));
+  const old = new SotwClient(mesh.address, sidecarNode('a', capture));
+  old.ask(typeUrl.cds);
+  await old.next();
+  const fresh = new SotwClient(mesh.address, sidecarNode('a', capture));
+  fresh.ask(typeUrl.cds);
+  fresh.ack(await fresh.next());
+  assert.equal((await mesh.ads.waitForRevision(1, 5000)).missing.length, 0, 'the old stream never answered');
+  old.close();
+  fresh.close();
+  while (mesh.ads.statuses()[0]?.isConnected) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(
+    mesh.ads.statuses().map(({ workload, isConnected }) => [workload, isConnected]),
+    [['a', false]],
+  );
+  mesh.stop();
+});
+
 describe('incremental', () => {
   const mesh = new AdsUnderTest();
   before(() => mesh.start());

@@ -65,3 +65,15 @@ test("a caller sees one service per host, its own namespace's first", () => {
   const seen = (namespace: string) => visibleServices(mesh, namespace).map((service) => service.namespace);
   assert.deepEqual([seen('a'), seen('b'), seen('c'), seen('d')], [['a'], ['b'], ['c'], ['a']]);
 });
+
+test('a Service wins over a ServiceEntry of the same host in its namespace, an older entry over a younger', () => {
+  const host = 'web.default.svc.cluster.local';
+  const rival = (name: string, createdAt: string, hosts = [host]) =>
+    resource('ServiceEntry', name, { hosts, ports: [{ number: 81, name: 'http' }] }, { creationTimestamp: createdAt });
+  const mesh = meshOf([rival('a', '2020'), web, rival('c', '2022', ['x.example']), rival('b', '2021', ['x.example'])]);
+  const sources = mesh.services.map(({ host: name, origin }) => [name, origin.kind, origin.name]);
+  assert.deepEqual(sources, [
+    [host, 'Service', 'web'],
+    ['x.example', 'ServiceEntry', 'b'],
+  ]);
+});

@@ -45,13 +45,19 @@ export interface MeshService {
 
 export type InlineEndpoint = NonNullable<ServiceEntry['spec']['endpoints']>[number];
 
-/** All services, oldest first. */
+/** All services: those of Kubernetes before entries, oldest first; of rivals for a host in one namespace only the first. */
 export function buildServices(world: World, settings: MeshSettings): MeshService[] {
   const services = world.list('Service').map((resource) => kubernetesService(resource, settings));
-  for (const resource of world.list('ServiceEntry')) services.push(...entryServices(resource, settings));
-  return services.sort((a, b) =>
-    a.createdAt === b.createdAt ? compare(a.id, b.id) : compare(a.createdAt, b.createdAt),
-  );
+  const entries = world.list('ServiceEntry').flatMap((resource) => entryServices(resource, settings));
+  const byId = new Map<string, MeshService>();
+  for (const service of [...services.sort(byAge), ...entries.sort(byAge)]) {
+    if (!byId.has(service.id)) byId.set(service.id, service);
+  }
+  return [...byId.values()];
+}
+
+function byAge(a: MeshService, b: MeshService): number {
+  return compare(a.createdAt, b.createdAt) || compare(a.id, b.id);
 }
 
 function compare(a: string, b: string): number {

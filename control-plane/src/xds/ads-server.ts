@@ -94,11 +94,15 @@ export class AdsServer {
 
   /** All proxies: connected ones, and those that went not long ago. */
   statuses(): ProxyStatus[] {
-    const connected = [...this.connections].flatMap((connection) => this.statusOf(connection) ?? []);
-    const ids = new Set(connected.map(({ id }) => id));
+    // A proxy that came back has a new stream while the old one may still wait for its time-out: the newest counts.
+    const byId = new Map<string, ProxyStatus>();
+    for (const connection of this.connections) {
+      const status = this.statusOf(connection);
+      if (status !== null) byId.set(status.id, status);
+    }
     this.forgetGone();
-    const gone = [...this.gone.values()].map(({ status: last }) => last).filter(({ id }) => !ids.has(id));
-    return [...connected, ...gone].sort((a, b) => (a.id < b.id ? -1 : 1));
+    const gone = [...this.gone.values()].map(({ status: last }) => last).filter(({ id }) => !byId.has(id));
+    return [...byId.values(), ...gone].sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
   /** The nodes of the connected proxies. */
@@ -155,13 +159,23 @@ export class AdsServer {
     const session = connection.session ?? this.begin(connection, message);
     if (session === null) return;
     const hadNack = this.nackOf(connection);
-    const problem = session.receive(message);
+    const problem = this.receiveMessage(session, message);
     if (problem !== null) {
       this.refuse(connection, status.RESOURCE_EXHAUSTED, `WEFT0605: ${problem}`);
       return;
     }
     this.logNack(connection, hadNack);
     this.waiters.check();
+  }
+
+  /** A reason to end the stream, or null. A defect of ours ends the stream of one proxy, not the process. */
+  private receiveMessage(session: ProxySession, message: DiscoveryMessage): string | null {
+    try {
+      return session.receive(message);
+    } catch (error) {
+      this.options.log.error({ proxy: session.node.id, err: error }, 'a request could not be answered');
+      return `the request could not be answered: ${messageOf(error)}`;
+    }
   }
 
   /** The first request of a stream names its node. */
@@ -218,6 +232,7 @@ export class AdsServer {
       session.update(this.snapshotFor(mesh, session));
     } catch (error) {
       // A defect of the translation must not take the other proxies' configuration away; this one keeps what it has.
+      session.problem = `WEFT0607: its configuration could not be made: ${messageOf(error)}; it keeps what it has`;
       this.options.log.error({ proxy: session.node.id, err: error }, 'translation failed');
     }
     this.waiters.check();

@@ -32,6 +32,8 @@ export class ProxySession {
   /** Between a change and the moment when its removals may be told. */
   private isSettling = true;
   snapshot: SessionSnapshot | null = null;
+  /** Why the newest mesh could not be made into a snapshot. */
+  problem: string | null = null;
 
   constructor(
     node: ProxyNode,
@@ -53,6 +55,7 @@ export class ProxySession {
       eds: withoutNames(union(this.held.eds, before.eds), snapshot.encoded.eds),
     };
     this.snapshot = snapshot;
+    this.problem = null;
     this.isSettling = true;
     this.push();
   }

@@ -25,6 +25,8 @@ export interface ProxyStatus {
   readonly isInSync: boolean;
   readonly types: Readonly<Partial<Record<ResourceType, TypeStatus>>>;
   readonly lastNack: { readonly type: ResourceType; readonly revision: number; readonly message: string } | null;
+  /** What is wrong with its configuration on our side; null when nothing is. */
+  readonly problem: string | null;
   /** ISO 8601; null without mutual TLS. */
   readonly certificateExpiresAt: string | null;
 }
@@ -53,6 +55,7 @@ export function sessionStatus(
     isInSync: session.isInSync(meshRevision),
     types: Object.fromEntries(subscriptions.map((each) => [each.type, typeStatus(each)])),
     lastNack: rejected === undefined ? null : nackOf(rejected),
+    problem: session.problem,
     certificateExpiresAt,
   };
 }

@@ -67,7 +67,7 @@ export class RevisionWaiters {
     for (const status of look.statuses.filter(filter)) {
       if (look.revision >= revision && status.isInSync) ready.push(status.id);
       else missing.push({ proxy: status.id, reason: reasonOf(status, revision, look.revision) });
-      if (status.lastNack !== null && !isBusy(status)) refused++;
+      if (status.problem !== null || (status.lastNack !== null && !isBusy(status))) refused++;
     }
     return { ready, missing, refused };
   }
@@ -83,6 +83,7 @@ function isBusy({ types, lastNack }: ProxyStatus): boolean {
 function reasonOf(status: ProxyStatus, revision: number, meshRevision: number): string {
   if (meshRevision < revision)
     return `the control plane has not reached revision ${revision} yet; it is at ${meshRevision}`;
+  if (status.problem !== null) return status.problem;
   if (status.lastNack !== null) {
     return `it refused ${status.lastNack.type.toUpperCase()} of revision ${status.lastNack.revision}: ${status.lastNack.message}`;
   }
