@@ -234,6 +234,29 @@ test('refuses fields that are newer than it, but for those known to be harmless'
   assert.ok(encodeMessage('envoy.config.cluster.v3.Cluster', decode('c03e01')).length === 3);
 });
 
+test('tells which resource, file and line a refused field was translated from, the innermost that says so', () => {
+  const origin = (name: string, line: number) => ({
+    filterMetadata: {
+      'weft.dev': { origin: { kind: 'VirtualService', namespace: 'default', name, file: 'vs.yaml', line } },
+    },
+  });
+  const issues = checkSupport('envoy.config.route.v3.RouteConfiguration', {
+    metadata: origin('table', 1),
+    vhds: {},
+    virtualHosts: [
+      { routes: [{ metadata: origin('reviews', 12), route: { rateLimits: [{}] } }, { filterAction: {} }] },
+    ],
+  });
+  assert.deepEqual(
+    issues.map((issue) => `${issue.path} ${issue.origin?.name}:${issue.origin?.line}`),
+    [
+      'virtual_hosts[0].routes[0].route.rate_limits reviews:12',
+      'virtual_hosts[0].routes[1].filter_action table:1',
+      'vhds table:1',
+    ],
+  );
+});
+
 test('stops at extensions nested without end', () => {
   let socket = packAny('envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer', {});
   for (let i = 0; i < 2000; i++) {

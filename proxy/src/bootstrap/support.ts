@@ -1,8 +1,8 @@
 // Checks a message against the support tables: what Weft does not carry out is an error, what has no effect a warning. Used for the
 // bootstrap and, by the xDS client, for every resource.
 
-import type { google } from '@weft/api/xds/types';
-import type { Issue, IssueLevel } from '@weft/lib/issue';
+import type { envoy, google } from '@weft/api/xds/types';
+import type { Issue, IssueLevel, Origin } from '@weft/lib/issue';
 import { type MessageName, ProtobufError, typeNameOf, unknownFieldsOf } from '@weft/lib/protobuf/codec';
 import { decodeLayout } from '@weft/lib/protobuf/decode';
 import { fieldPath, indexPath, keyPath } from '@weft/lib/protobuf/field-path';
@@ -19,6 +19,7 @@ import {
 import { extensionTypeOf } from '@weft/lib/protobuf/typed-struct';
 import type { MessageObject } from '@weft/lib/protobuf/unknown-fields';
 import { WireReader } from '@weft/lib/protobuf/wire-reader';
+import { originOf, tagIssues } from '../cluster/origin.ts';
 import { bootstrapSupport } from './support/bootstrap.ts';
 import { clusterSupport } from './support/cluster.ts';
 import { coreSupport } from './support/core.ts';
@@ -109,6 +110,7 @@ class SupportWalker {
       }
       return;
     }
+    const before = this.issues.length;
     this.checkUnknown(support.entry, layout, message, path);
     for (const field of layout.fields) {
       const value = message[field.name];
@@ -117,6 +119,7 @@ class SupportWalker {
       if (support.carried.has(field.originalName)) this.walkField(layout, field, value, at, depth);
       else if (!isDefault(support.entry, field, value)) this.reportNotCarried(support.entry, field, at);
     }
+    if (this.issues.length > before) tagIssues(this.issues, before, originIn(layout, message));
   }
 
   /** An optional filter that Weft does not have: the configuration itself says that it may be missing. */
@@ -260,4 +263,12 @@ function elementsOf(field: FieldLayout, value: unknown, path: string): [element:
   }
   if (Array.isArray(value)) return value.map((element: unknown, index) => [element, indexPath(path, index)]);
   return [[value, path]];
+}
+
+/** Where the control plane says that this message comes from; the innermost one that says so is told. */
+function originIn(layout: MessageLayout, message: MessageObject): Origin | null {
+  const field = layout.byJsonName.get('metadata');
+  if (field === undefined || field.type !== T_MESSAGE || field.message.name !== 'envoy.config.core.v3.Metadata')
+    return null;
+  return originOf(message.metadata as envoy.config.core.v3.Metadata | undefined);
 }
