@@ -1,5 +1,6 @@
 // A configuration file as text, its value, and the line of each field. YAML and JSON, both by one parser that keeps positions.
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { codeOf, messageOf } from '@weft/lib/error';
 import type { Issue, Origin } from '@weft/lib/issue';
 import { splitPath } from '@weft/lib/protobuf/field-path';
@@ -38,7 +39,7 @@ function reasonOf(thrown: unknown): string {
 }
 
 function originOf(path: string, line?: number): Origin {
-  const origin = { kind: 'Bootstrap', namespace: '', name: path, file: path };
+  const origin = { kind: 'Bootstrap', namespace: '', name: basename(path), file: path };
   return line === undefined ? origin : { ...origin, line };
 }
 
