@@ -29,15 +29,15 @@ function makeClusters(reach: Reach): Cluster[] {
   return clusters;
 }
 
-/** `PassthroughCluster` and `BlackHoleCluster`. */
-export function catchAllClusters(): Cluster[] {
+/** `PassthroughCluster` and `BlackHoleCluster`. `byName` where requests say where they go, not the connection. */
+export function catchAllClusters(byName: boolean): Cluster[] {
   return [
     {
       name: passthroughCluster,
       type: 'ORIGINAL_DST',
       connectTimeout: { seconds: 10 },
       lbPolicy: 'CLUSTER_PROVIDED',
-      originalDstLbConfig: { useHttpHeader: true },
+      ...(byName ? { originalDstLbConfig: { useHttpHeader: true } } : {}),
     },
     { name: blackHoleCluster, type: 'STATIC', connectTimeout: { seconds: 10 } },
   ];

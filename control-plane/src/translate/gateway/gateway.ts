@@ -33,7 +33,7 @@ export function gatewaySnapshot(reach: Reach, node: ProxyNode): Omit<ConfigSnaps
   return {
     listeners: byName(listeners),
     routes: byName(routes),
-    clusters: byName([...clusters, ...catchAllClusters().filter(({ name }) => wanted.has(name ?? ''))]),
+    clusters: byName([...clusters, ...catchAllClusters(true).filter(({ name }) => wanted.has(name ?? ''))]),
   };
 }
 

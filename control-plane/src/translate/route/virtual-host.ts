@@ -81,8 +81,11 @@ export function extraVirtualHost(item: VirtualServiceItem, host: string, port: n
   };
 }
 
-/** What happens to names that nothing else takes. `first` are routes that come before. */
-export function fallbackVirtualHost(reach: Reach, first: readonly Route[]): VirtualHost {
+/**
+ * What happens to names that nothing else takes. `first` are routes that come before. `byName` where the connection does not know
+ * its own destination, so that the request has to say it.
+ */
+export function fallbackVirtualHost(reach: Reach, first: readonly Route[], byName: boolean): VirtualHost {
   if (reach.mesh.settings.outboundPolicy === 'REGISTRY_ONLY') {
     const routes = [...first, { name: 'block_all', match: matchAll, directResponse: { status: 502 } }];
     return { name: 'block_all', domains: ['*'], routes };
@@ -92,7 +95,8 @@ export function fallbackVirtualHost(reach: Reach, first: readonly Route[]): Virt
     match: matchAll,
     route: { cluster: passthroughCluster, timeout: noTimeout },
   };
-  return { name: 'allow_any', domains: ['*'], routes: [...first, route], ...toOwnDestination };
+  const routes = [...first, route];
+  return { name: 'allow_any', domains: ['*'], routes, ...(byName ? toOwnDestination : {}) };
 }
 
 /** Drops domains that an earlier virtual host has, and virtual hosts left without any. */

@@ -126,7 +126,7 @@ function captureRouteTable(reach: Reach): RouteConfiguration {
     const made = extraVirtualHost(item, host, 80, reach);
     hosts.push({ ...made, routes: [connectRoute({ cluster: tunnelName }), ...(made.routes ?? [])] });
   }
-  hosts.push(fallbackVirtualHost(reach, [fallbackConnectRoute(reach)]));
+  hosts.push(fallbackVirtualHost(reach, [fallbackConnectRoute(reach)], true));
   return { name: captureRoutes, virtualHosts: withoutRepeatedDomains(hosts), validateClusters: false };
 }
 

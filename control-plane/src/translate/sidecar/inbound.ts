@@ -4,8 +4,10 @@ import type { envoy } from '@weft/api/xds/types';
 import { endpointKey } from '../../model/endpoint.ts';
 import { labelsFit } from '../../model/host.ts';
 import type { MeshModel } from '../../model/mesh.ts';
+import type { Protocol } from '../../model/protocol.ts';
 import type { MeshPort, MeshService } from '../../model/service.ts';
 import { type PortAuthorization, policyOrigins } from '../authorization/rbac-filters.ts';
+import { upstreamProtocolOptions } from '../cluster/upstream-protocol.ts';
 import { inboundCluster } from '../cluster-name.ts';
 import { httpInspector, type ListenerFilter, originalDestination, tcpProxy, tlsInspector } from '../filters.ts';
 import { socketAddress } from '../message.ts';
@@ -23,7 +25,7 @@ export interface InboundResources {
 export function localInbound(mesh: MeshModel, node: ProxyNode, ports: readonly LocalInbound[]): InboundResources {
   return {
     listeners: ports.map((port) => localListener(mesh, node, port)),
-    clusters: ports.map((port) => localCluster(inboundCluster(port.servicePort), port.targetPort)),
+    clusters: ports.map(localCluster),
   };
 }
 
@@ -54,14 +56,22 @@ function inspection(listenerFilters: readonly ListenerFilter[]): Listener {
   return { listenerFilters, listenerFiltersTimeout: { seconds: 5 }, continueOnListenerFiltersTimeout: true };
 }
 
-function localCluster(name: string, port: number): Cluster {
-  const endpoint = { address: socketAddress('127.0.0.1', port) };
+function localCluster({ servicePort, targetPort, protocol }: LocalInbound): Cluster {
+  const name = inboundCluster(servicePort);
+  const endpoint = { address: socketAddress('127.0.0.1', targetPort) };
   return {
     name,
     type: 'STATIC',
     connectTimeout: { seconds: 10 },
     loadAssignment: { clusterName: name, endpoints: [{ lbEndpoints: [{ endpoint }] }] },
+    ...spokenBehind(protocol),
   };
+}
+
+/** The application gets HTTP/2 where it declares it. */
+function spokenBehind(protocol: Protocol): Cluster {
+  const options = upstreamProtocolOptions(protocol, {});
+  return options === undefined ? {} : { typedExtensionProtocolOptions: options };
 }
 
 function authorizationOf(mesh: MeshModel, node: ProxyNode, ports: readonly number[] | null): PortAuthorization {
@@ -107,7 +117,10 @@ export function virtualInbound(mesh: MeshModel, node: ProxyNode): InboundResourc
       },
     ],
     clusters: [
-      ...[...ports.keys()].map((port) => ownDestination(inboundCluster(port))),
+      ...[...ports.values()].map(({ port, workloadPort }) => ({
+        ...ownDestination(inboundCluster(workloadPort)),
+        ...spokenBehind(port.protocol),
+      })),
       ownDestination('InboundPassthroughCluster'),
     ],
   };

@@ -48,7 +48,7 @@ function localSidecar(reach: Reach, node: ProxyNode, local: WeftLocal): Omit<Con
   return {
     listeners: byName([...inbound.listeners, ...capture.listeners, ...tcp]),
     routes: byName(capture.routes),
-    clusters: byName([...outboundClusters(reach), ...catchAllClusters(), ...inbound.clusters, ...capture.clusters]),
+    clusters: byName([...outboundClusters(reach), ...catchAllClusters(true), ...inbound.clusters, ...capture.clusters]),
   };
 }
 
@@ -104,10 +104,10 @@ function redirectedSidecar(reach: Reach, node: ProxyNode): Omit<ConfigSnapshot, 
   if (hasVirtual) add(listeners, virtualOutbound());
   return {
     listeners,
-    routes: reach.once('port-routes', () =>
-      byName([...httpPorts].map(([port, services]) => portRoutes(port, services, reach))),
+    routes: reach.once(`port-routes ${isRedirected}`, () =>
+      byName([...httpPorts].map(([port, services]) => portRoutes(port, services, isRedirected, reach))),
     ),
-    clusters: byName([...outboundClusters(reach), ...catchAllClusters(), ...inbound.clusters]),
+    clusters: byName([...outboundClusters(reach), ...catchAllClusters(!isRedirected), ...inbound.clusters]),
   };
 }
 
@@ -196,14 +196,19 @@ function virtualOutbound(): Listener {
 }
 
 /** The routes of one port over all services that have it. */
-function portRoutes(number: number, services: readonly MeshService[], reach: Reach): RouteConfiguration {
+function portRoutes(
+  number: number,
+  services: readonly MeshService[],
+  isRedirected: boolean,
+  reach: Reach,
+): RouteConfiguration {
   const hosts: VirtualHost[] = [];
   for (const service of services) {
     const port = portOf(service, number);
     if (port !== undefined) hosts.push(portVirtualHost(service, port, reach));
   }
   for (const { item, host } of extraHosts(reach)) hosts.push(extraVirtualHost(item, host, number, reach));
-  hosts.push(fallbackVirtualHost(reach, []));
+  hosts.push(fallbackVirtualHost(reach, [], !isRedirected));
   return { name: String(number), virtualHosts: withoutRepeatedDomains(hosts), validateClusters: false };
 }
 
