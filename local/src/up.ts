@@ -1,5 +1,6 @@
 // `weft up DIR`: starts a mesh, shows it, and stops it on Ctrl-C, SIGTERM, or when the program that started it is gone.
 import { messageOf } from '@weft/lib/error';
+import { IssueWatch } from './mesh/issue-watch.ts';
 import { Mesh, type MeshOptions } from './mesh/mesh.ts';
 import { nextSteps } from './screen/next-steps.ts';
 import { type Output, openScreen } from './screen/screen.ts';
@@ -13,9 +14,10 @@ export async function runUp(options: MeshOptions, output: Output): Promise<numbe
   const screen = openScreen(output, process.env);
   const end = stopRequest();
   const mesh = await Mesh.open(options, { onRows: (rows) => screen.rows(rows), onNote: (text) => screen.note(text) });
+  const issues = new IssueWatch(mesh.client, (text) => screen.note(text));
   let code = 0;
   try {
-    const up = bringUp(mesh, screen.note.bind(screen), startedMs);
+    const up = bringUp({ mesh, issues, note: (text) => screen.note(text), startedMs });
     // Told to stop while it starts: what fails then does so because of the stop.
     up.catch(() => {});
     await Promise.race([up, end.requested]);
@@ -25,6 +27,7 @@ export async function runUp(options: MeshOptions, output: Output): Promise<numbe
     screen.note(messageOf(error));
     code = 1;
   } finally {
+    issues.stop();
     await mesh.stop();
     screen.close();
     end.dispose();
@@ -32,8 +35,16 @@ export async function runUp(options: MeshOptions, output: Output): Promise<numbe
   return code;
 }
 
-async function bringUp(mesh: Mesh, note: (text: string) => void, startedMs: number): Promise<void> {
+interface Arrival {
+  readonly mesh: Mesh;
+  readonly issues: IssueWatch;
+  readonly note: (text: string) => void;
+  readonly startedMs: number;
+}
+
+async function bringUp({ mesh, issues, note, startedMs }: Arrival): Promise<void> {
   await mesh.start();
+  issues.start();
   const ready = await mesh.whenReady(readyTimeoutMs);
   // Ready replicas are of use once the others know of them.
   if (ready) await mesh.client.request('/weft/v1/wait?timeout=10s').catch(() => {});
