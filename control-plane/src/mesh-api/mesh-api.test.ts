@@ -184,13 +184,13 @@ describe('Mesh API: resources', () => {
         type: 'application/merge-patch+json',
         body: { status, spec: { ports: [] } },
       });
-      assert.deepEqual(written.json.status, status);
+      assert.deepEqual(written.json.status.conditions[0], status.conditions[0]);
       assert.equal(written.json.spec.ports.length, 1);
       const replaced = await call(`${services}/a`, {
         method: 'PUT',
         body: { ...service('a', { l: 'v' }), status: { conditions: [] } },
       });
-      assert.deepEqual(replaced.json.status, status);
+      assert.deepEqual(replaced.json.status.conditions[0], status.conditions[0]);
       assert.equal(replaced.json.metadata.generation, 1);
     }));
 

@@ -3,9 +3,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '@weft/lib/clock';
 import { messageOf } from '@weft/lib/error';
+import type { Issue } from '@weft/lib/issue';
 import type { CheckContext } from '../resource/mesh-index.ts';
+import { StatusBoard } from '../status/status-board.ts';
 import type { ResourceStore } from '../store/resource-store.ts';
-import type { StoredResource } from '../store/world.ts';
 import { AccessGuard, type AccessRules } from './access-guard.ts';
 import { type ApiRequest, readBody } from './api-request.ts';
 import { discoveryRoutes } from './discovery.ts';
@@ -32,7 +33,8 @@ export interface MeshApiOptions {
   readonly routes?: readonly Route[];
   /** With it the same port takes TLS too. */
   readonly certificate?: ServerCertificate | null;
-  readonly statusOf?: (resource: StoredResource) => object | null;
+  /** Findings about files, for the status of resources whose newer text is broken. */
+  readonly fileIssues?: () => readonly Issue[];
   /** Told of what went wrong inside, for the log. */
   readonly onError?: (error: unknown, request: string) => void;
 }
@@ -50,8 +52,9 @@ export class MeshApi {
 
   constructor(options: MeshApiOptions) {
     this.options = options;
-    const { store, clock, checkContext, statusOf = null } = options;
-    this.context = { store, clock, checkContext, statusOf };
+    const { store, clock, checkContext, fileIssues = () => [] } = options;
+    const board = new StatusBoard({ world: () => store.world, checkContext, fileIssues });
+    this.context = { store, clock, checkContext, statusOf: (resource) => board.statusOf(resource) };
     this.guard = new AccessGuard(options.access);
     this.routes = [
       ...healthRoutes,

@@ -16,8 +16,8 @@ export interface ResourceContext {
   readonly clock: Clock;
   /** What cross-checks need to know besides the world, at this moment. */
   readonly checkContext: () => CheckContext;
-  /** Status that Weft itself reports for a resource, merged over the one that was written; null when there is none. */
-  readonly statusOf: ((resource: StoredResource) => object | null) | null;
+  /** Status that Weft itself reports for a resource, laid over the one that was written; null when there is none. */
+  readonly statusOf: (resource: StoredResource) => object | null;
 }
 
 /** The object as it is served: in the version that was asked for, with Weft's own status. */
@@ -27,7 +27,7 @@ export function servedObject(
   version: string,
   resource: StoredResource,
 ): AnyResource {
-  const reported = context.statusOf?.(resource) ?? null;
+  const reported = context.statusOf(resource);
   const status = reported === null ? {} : { status: { ...resource.object.status, ...reported } };
   return { ...resource.object, apiVersion: apiVersionOf(info, version), ...status } as AnyResource;
 }

@@ -17,7 +17,12 @@ function checkKind<K extends KindName>(kind: K, index: MeshIndex): readonly Issu
   return index.world.list(kind).flatMap((resource) => checkStored(kind, resource, index));
 }
 
-function checkStored<K extends KindName>(kind: K, resource: StoredResource<K>, index: MeshIndex): readonly Issue[] {
+/** The findings about one resource, by an index of the world it is in. */
+export function checkStored<K extends KindName>(
+  kind: K,
+  resource: StoredResource<K>,
+  index: MeshIndex,
+): readonly Issue[] {
   const findings = new Findings(resource.origin, resource.positions);
   kindRules[kind].check?.(resource, index, findings);
   return findings.issues;

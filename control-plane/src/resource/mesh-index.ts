@@ -47,6 +47,9 @@ export class MeshIndex {
   private readonly hosts: Map<string, HostEntry[]> = new Map();
   private readonly wildcards: HostEntry[] = [];
   private readonly rules: Map<string, StoredResource<'DestinationRule'>[]> = new Map();
+  private readonly workloadsIn: Map<string, Workload[]> = new Map();
+  private readonly aged: Map<KindName, readonly StoredResource[]> = new Map();
+  private readonly claims: Map<string, StoredResource<'VirtualService'>[]> = new Map();
 
   constructor(world: World, context: CheckContext) {
     this.world = world;
@@ -54,15 +57,21 @@ export class MeshIndex {
     this.workloads = collectWorkloads(world, context);
     this.namespaces = collectNamespaces(world, this.workloads);
     for (const entry of collectHosts(world)) this.addHost(entry);
-    for (const rule of byAge(world.list('DestinationRule'))) {
+    for (const workload of this.workloads) append(this.workloadsIn, workload.namespace, workload);
+    for (const each of this.byAge('VirtualService')) {
+      const { hosts = [], gateways = ['mesh'] } = each.object.spec;
+      if (!gateways.includes('mesh')) continue;
+      for (const host of hosts) append(this.claims, resolveHost(host, namespaceOf(each)), each);
+    }
+    for (const rule of this.byAge('DestinationRule')) {
       const host = resolveHost(rule.object.spec.host, namespaceOf(rule));
-      this.rules.set(host, [...(this.rules.get(host) ?? []), rule]);
+      append(this.rules, host, rule);
     }
   }
 
   private addHost(entry: HostEntry): void {
     if (entry.host.startsWith('*')) this.wildcards.push(entry);
-    this.hosts.set(entry.host, [...(this.hosts.get(entry.host) ?? []), entry]);
+    append(this.hosts, entry.host, entry);
   }
 
   /** All entries that have exactly this host. */
@@ -93,9 +102,22 @@ export class MeshIndex {
 
   /** Workloads with these labels; in every namespace when `namespace` is null. */
   selected(selector: Labels, namespace: string | null): readonly Workload[] {
-    return this.workloads.filter(
-      (each) => (namespace === null || each.namespace === namespace) && selects(selector, each.labels),
-    );
+    const among = namespace === null ? this.workloads : (this.workloadsIn.get(namespace) ?? []);
+    return among.filter((each) => selects(selector, each.labels));
+  }
+
+  /** All of a kind, oldest first, then by namespace and name: the order in which conflicts are decided. */
+  byAge<K extends KindName>(kind: K): readonly StoredResource<K>[] {
+    const known = this.aged.get(kind) as readonly StoredResource<K>[] | undefined;
+    if (known !== undefined) return known;
+    const made = sortByAge(this.world.list(kind));
+    this.aged.set(kind, made as unknown as readonly StoredResource[]);
+    return made;
+  }
+
+  /** VirtualServices for sidecars that have exactly this host, oldest first. */
+  claimantsOf(host: string): readonly StoredResource<'VirtualService'>[] {
+    return this.claims.get(host) ?? [];
   }
 }
 
@@ -104,10 +126,23 @@ export function namespaceOf<K extends KindName>(resource: StoredResource<K>): st
   return resource.origin.namespace;
 }
 
-/** Oldest first, then by namespace and name: the order in which conflicts are decided. */
-export function byAge<K extends KindName>(resources: readonly StoredResource<K>[]): readonly StoredResource<K>[] {
+function append<V>(map: Map<string, V[]>, key: string, value: V): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [value]);
+  else list.push(value);
+}
+
+/** The list comes by namespace and name, and the sort keeps that order among equals. */
+function sortByAge<K extends KindName>(resources: readonly StoredResource<K>[]): readonly StoredResource<K>[] {
   const age = (resource: StoredResource<K>) => resource.object.metadata.creationTimestamp ?? '';
   return [...resources].sort((a, b) => (age(a) < age(b) ? -1 : age(a) > age(b) ? 1 : 0));
+}
+
+/** Whether it is the same resource, perhaps in another state: a watcher may be told of one that has changed since. */
+export function isSameResource(a: StoredResource<KindName>, b: StoredResource<KindName>): boolean {
+  return (
+    a.origin.kind === b.origin.kind && a.origin.name === b.origin.name && a.origin.namespace === b.origin.namespace
+  );
 }
 
 /** Whether a host is exported to a namespace. */

@@ -5,7 +5,7 @@ import type { StoredResource } from '../../store/world.ts';
 import type { Findings } from '../findings.ts';
 import { resolveHost } from '../host.ts';
 import { referenceCodes } from '../issue-code.ts';
-import { type HostEntry, type MeshIndex, meantHost, namespaceOf } from '../mesh-index.ts';
+import { type HostEntry, isSameResource, type MeshIndex, meantHost, namespaceOf } from '../mesh-index.ts';
 import { didYouMean } from '../near-name.ts';
 import { demandsMutualTls } from '../peer-authentication/demand.ts';
 import { checkCredential } from '../secret/credential.ts';
@@ -63,7 +63,7 @@ function checkHost(
 function checkRivals(resource: StoredRule, host: string, index: MeshIndex, findings: Findings): void {
   if (resource.object.spec.workloadSelector !== undefined) return;
   for (const other of index.rulesFor(host)) {
-    if (other === resource) return;
+    if (isSameResource(other, resource)) return;
     const sameHost = resolveHost(other.object.spec.host, namespaceOf(other)) === host;
     if (!sameHost || namespaceOf(other) !== namespaceOf(resource) || other.object.spec.workloadSelector !== undefined)
       continue;

@@ -5,7 +5,7 @@ import type { StoredResource } from '../../store/world.ts';
 import type { Findings } from '../findings.ts';
 import { hostsOverlap } from '../host.ts';
 import { referenceCodes } from '../issue-code.ts';
-import { byAge, type MeshIndex, namespaceOf } from '../mesh-index.ts';
+import { isSameResource, type MeshIndex, namespaceOf } from '../mesh-index.ts';
 import { checkCredential } from '../secret/credential.ts';
 import { selectorText, selects } from '../selector.ts';
 import { familyOf } from './validate.ts';
@@ -61,8 +61,8 @@ function checkSharedCertificates(servers: readonly GatewayServer[], findings: Fi
 }
 
 function checkRivals(resource: StoredGateway, index: MeshIndex, findings: Findings): void {
-  for (const other of byAge(index.world.list('Gateway'))) {
-    if (other === resource) return;
+  for (const other of index.byAge('Gateway')) {
+    if (isSameResource(other, resource)) return;
     if (!sharesProxies(resource, other)) continue;
     const name = `Gateway ${namespaceOf(other)}/${other.object.metadata.name}`;
     for (const [at, server] of (resource.object.spec.servers ?? []).entries()) {

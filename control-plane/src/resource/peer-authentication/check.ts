@@ -4,7 +4,7 @@ import type { StoredResource } from '../../store/world.ts';
 import { joinPath } from '../field-path.ts';
 import type { Findings } from '../findings.ts';
 import { referenceCodes } from '../issue-code.ts';
-import { byAge, type MeshIndex, namespaceOf } from '../mesh-index.ts';
+import { isSameResource, type MeshIndex, namespaceOf } from '../mesh-index.ts';
 import { selectorText } from '../selector.ts';
 
 type StoredPolicy = StoredResource<'PeerAuthentication'>;
@@ -40,8 +40,8 @@ function servicePortsOf(workload: MeshIndex['workloads'][number], index: MeshInd
 
 function checkRivals(resource: StoredPolicy, index: MeshIndex, findings: Findings): void {
   const scope = scopeOf(resource);
-  for (const other of byAge(index.world.list('PeerAuthentication'))) {
-    if (other === resource) return;
+  for (const other of index.byAge('PeerAuthentication')) {
+    if (isSameResource(other, resource)) return;
     if (scopeOf(other) !== scope) continue;
     const message = `PeerAuthentication ${namespaceOf(other)}/${other.object.metadata.name} has the same scope and is older, so it counts and this one does not.`;
     findings.add(referenceCodes.policyConflict, '', message);

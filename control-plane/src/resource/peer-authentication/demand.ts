@@ -1,7 +1,7 @@
 // Whether the workloads of a host demand mutual TLS by a PeerAuthentication that says so.
 
 import type { StoredResource } from '../../store/world.ts';
-import { byAge, type HostEntry, type MeshIndex, namespaceOf, type Workload } from '../mesh-index.ts';
+import { type HostEntry, type MeshIndex, namespaceOf, type Workload } from '../mesh-index.ts';
 import { selects } from '../selector.ts';
 
 /** The name of the policy that makes every workload of the host STRICT, or null. The mesh's built-in default is not looked at. */
@@ -16,9 +16,9 @@ export function demandsMutualTls(entry: HostEntry, index: MeshIndex): string | n
 
 /** The narrowest policy for a workload: its own, its namespace's, the mesh's. */
 function policyFor(workload: Workload, index: MeshIndex): StoredResource<'PeerAuthentication'> | null {
-  const all = byAge(index.world.list('PeerAuthentication')).filter(
-    (policy) => (policy.object.spec?.mtls?.mode ?? 'UNSET') !== 'UNSET',
-  );
+  const all = index
+    .byAge('PeerAuthentication')
+    .filter((policy) => (policy.object.spec?.mtls?.mode ?? 'UNSET') !== 'UNSET');
   const labelsOf = (policy: StoredResource<'PeerAuthentication'>) => policy.object.spec?.selector?.matchLabels ?? {};
   const isWide = (policy: StoredResource<'PeerAuthentication'>) => Object.keys(labelsOf(policy)).length === 0;
   const inNamespace = all.filter((policy) => namespaceOf(policy) === workload.namespace);

@@ -3,7 +3,7 @@
 import type { StoredResource } from '../../store/world.ts';
 import type { Findings } from '../findings.ts';
 import { referenceCodes } from '../issue-code.ts';
-import { type MeshIndex, namespaceOf } from '../mesh-index.ts';
+import { isSameResource, type MeshIndex, namespaceOf } from '../mesh-index.ts';
 import { selectorText } from '../selector.ts';
 
 /** Hosts that another resource has too, and a selector that nothing fits. */
@@ -13,7 +13,7 @@ export function checkServiceEntry(
   findings: Findings,
 ): void {
   for (const [at, host] of resource.object.spec.hosts.entries()) {
-    const other = index.entriesOf(host.toLowerCase()).find((entry) => entry.resource !== resource);
+    const other = index.entriesOf(host.toLowerCase()).find((entry) => !isSameResource(entry.resource, resource));
     if (other === undefined) continue;
     const { origin } = other.resource;
     const message = `${origin.kind} ${origin.namespace}/${origin.name} has the host ${host} too; give each host to one resource.`;

@@ -5,7 +5,7 @@ import type { StoredResource } from '../../store/world.ts';
 import type { Findings } from '../findings.ts';
 import { hostsOverlap, resolveHost } from '../host.ts';
 import { referenceCodes } from '../issue-code.ts';
-import { byAge, isVisible, type MeshIndex, meantHost, namespaceOf } from '../mesh-index.ts';
+import { isSameResource, isVisible, type MeshIndex, meantHost, namespaceOf } from '../mesh-index.ts';
 import { didYouMean } from '../near-name.ts';
 
 type StoredVirtualService = StoredResource<'VirtualService'>;
@@ -137,10 +137,9 @@ function checkConflict(
   index: MeshIndex,
   findings: Findings,
 ): void {
-  for (const other of byAge(index.world.list('VirtualService'))) {
-    if (other === resource) return;
-    const { hosts = [], gateways = ['mesh'], exportTo = [] } = other.object.spec;
-    if (!gateways.includes('mesh') || !hosts.some((each) => resolveHost(each, namespaceOf(other)) === host)) continue;
+  for (const other of index.claimantsOf(host)) {
+    if (isSameResource(other, resource)) return;
+    const { exportTo = [] } = other.object.spec;
     const isPrivate =
       exportTo.length > 0 && exportTo.every((each) => each === '.') && namespaceOf(other) !== namespaceOf(resource);
     if (isPrivate) continue;
