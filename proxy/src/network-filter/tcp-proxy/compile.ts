@@ -3,8 +3,8 @@
 import type { envoy } from '@weft/api/xds/types';
 import { compileHeaderMatcher } from '../../route/header-matcher.ts';
 import { compileAccessLog } from '../../telemetry/access-log.ts';
-import { timeMs } from '../http-connection-manager/compile.ts';
 import type { CompilePlace, NetworkContext } from '../network-context.ts';
+import { timeMs } from '../time-limit.ts';
 import { TcpProxy, type WeightedCluster } from './tcp-proxy.ts';
 
 type Config = envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy;
