@@ -50,13 +50,25 @@ export function captureAuthFilter(credentialSha256: string): HttpFilter {
   return { name: 'weft.filters.http.capture_auth', typedConfig: config };
 }
 
-/** One line per exchange on standard output. */
-const accessLog: readonly AccessLog[] = [
-  {
-    name: 'envoy.access_loggers.stdout',
-    typedConfig: packAny('envoy.extensions.access_loggers.stream.v3.StdoutAccessLog', {}),
-  },
-];
+/** One line per exchange on standard output: Envoy's usual one, why, which cluster, the id for `weft explain`, and which resource. */
+const httpLog = stdoutLog(
+  '[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS% ' +
+    '%RESPONSE_CODE_DETAILS% %BYTES_RECEIVED% %BYTES_SENT% %DURATION% "%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%" ' +
+    '"%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%" %UPSTREAM_CLUSTER% %RESP(X-WEFT-DECISION)% ' +
+    '%METADATA(ROUTE:weft.dev:origin)%\n',
+);
+
+const tcpLog = stdoutLog(
+  '[%START_TIME%] "%PROTOCOL%" %RESPONSE_FLAGS% %CONNECTION_TERMINATION_DETAILS% %BYTES_RECEIVED% %BYTES_SENT% %DURATION% ' +
+    '"%DOWNSTREAM_REMOTE_ADDRESS%" "%REQUESTED_SERVER_NAME%" "%UPSTREAM_HOST%" %UPSTREAM_CLUSTER% ' +
+    '%METADATA(CLUSTER:weft.dev:origin)%\n',
+);
+
+function stdoutLog(inlineString: string): readonly AccessLog[] {
+  const logFormat = { textFormatSource: { inlineString } };
+  const typedConfig = packAny('envoy.extensions.access_loggers.stream.v3.StdoutAccessLog', { logFormat });
+  return [{ name: 'envoy.access_loggers.stdout', typedConfig }];
+}
 
 export interface ConnectionManagerOptions {
   readonly statPrefix: string;
@@ -84,7 +96,7 @@ export function connectionManager(options: ConnectionManagerOptions): NetworkFil
     normalizePath: true,
     streamIdleTimeout: noTimeout,
     serverHeaderTransformation: 'PASS_THROUGH',
-    accessLog,
+    accessLog: httpLog,
     ...(clientCertificate === 'SANITIZE'
       ? {}
       : {
@@ -110,7 +122,7 @@ export function tcpProxy(statPrefix: string, clusters: TcpTarget['clusters'], id
     statPrefix,
     ...choice,
     ...(idle === undefined ? {} : { idleTimeout: idle }),
-    accessLog,
+    accessLog: tcpLog,
   });
   return { name: 'envoy.filters.network.tcp_proxy', typedConfig };
 }
