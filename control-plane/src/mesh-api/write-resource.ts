@@ -69,8 +69,7 @@ export async function keepResource(
   const mismatch = mismatchOf(target, resource);
   if (mismatch !== null) return failure('BadRequest', mismatch);
   const isDryRun = request.query.getAll('dryRun').includes('All');
-  const current = context.store.get(info.id, resource.namespace, resource.name);
-  if (isDryRun) return rehearse(context, target, resource, draft, issues, current);
+  if (isDryRun) return rehearse(context, target, resource, draft, issues);
   const { object } = resource;
   const result = await context.store.put({
     kind: info.id,
@@ -94,9 +93,9 @@ function rehearse(
   resource: ParsedResource,
   draft: Draft,
   issues: readonly Issue[],
-  current: StoredResource | null,
 ): Reply {
   const { info, namespace, name } = resource;
+  const current = context.store.get(info.id, namespace, name);
   const isStale = typeof draft.expect === 'object' && current?.object.metadata.resourceVersion !== draft.expect.version;
   if (isStale || (draft.expect === 'absent' && current !== null)) return conflictReply(target, name, draft, current);
   const { uid, creationTimestamp, generation, resourceVersion } = current?.object.metadata ?? {};

@@ -5,7 +5,6 @@ import type { NotCarriedOut } from '../not-carried-out.ts';
 const isOn = (value: unknown) =>
   !(typeof value === 'object' && value !== null && 'enabled' in value && value.enabled === false);
 
-const isUpgrade = (value: unknown) => value === 'UPGRADE';
 const isSet = (value: unknown) => value !== false;
 
 /** Paths below a traffic policy or below the settings of one port. */
@@ -31,12 +30,6 @@ const perPort: readonly NotCarriedOut[] = [
   { path: 'loadBalancer.consistentHash.httpCookie.attributes', level: 'error', why: 'the cookie would lack them.' },
   { path: 'connectionPool.tcp.tcpKeepalive.probes', level: 'warning', why: 'the operating system decides how many.' },
   { path: 'connectionPool.tcp.tcpKeepalive.interval', level: 'warning', why: 'the operating system decides it.' },
-  {
-    path: 'connectionPool.http.h2UpgradePolicy',
-    level: 'error',
-    why: 'services are called over HTTP/1.1; remove it.',
-    when: isUpgrade,
-  },
   {
     path: 'outlierDetection.outlierDetectionHttpErrorCodes',
     level: 'error',
