@@ -74,6 +74,6 @@ export function compileFilterOverride(config: Any, context: HttpFilterContext): 
   const kind = httpFilterKinds.find((one) => one.overrideType === type || one.type === type);
   if (kind?.compileOverride !== undefined) return kind.compileOverride(config, context);
   const message = `settings of type ${type} for one route are not carried out; remove them`;
-  if (kind === undefined) context.issues.push({ code: 'WEFT0359', level: 'error', path: context.path, message });
+  if (kind === undefined) context.issues.push({ code: 'WEFT0398', level: 'error', path: context.path, message });
   return null;
 }

@@ -82,11 +82,17 @@ export function compileListener(
       : compiler.compile(config.defaultFilterChain, { issues, path: `${place.path}.default_filter_chain` });
   const inspection = readInspection(config, place);
   if (chains.length === 0 && fallback === null && errors(issues) === before) {
-    report(issues, place.path, `the listener '${name}' has no filter chain, so it could only refuse; add one`);
+    report(
+      issues,
+      'WEFT0390',
+      place.path,
+      `the listener '${name}' has no filter chain, so it could only refuse; add one`,
+    );
   }
   if (isInternal && [...chains, fallback].some((chain) => chain?.tls != null)) {
     report(
       issues,
+      'WEFT0391',
       place.path,
       'TLS termination in an internal listener is not carried out; leave it to the listener outside',
     );
@@ -112,8 +118,8 @@ function errors(issues: readonly Issue[]): number {
   return issues.filter((issue) => issue.level === 'error').length;
 }
 
-function report(issues: Issue[], path: string, message: string): void {
-  issues.push({ code: 'WEFT0358', level: 'error', path, message });
+function report(issues: Issue[], code: string, path: string, message: string): void {
+  issues.push({ code, level: 'error', path, message });
 }
 
 function scopeName(config: Config, name: string): string {
@@ -128,19 +134,20 @@ function readAddress(config: Config, place: CompilePlace): ListenAddress {
   if (pipe !== undefined) return { path: pipe };
   const socket = config.address?.socketAddress;
   if (socket === undefined) {
-    report(place.issues, path, 'a listener needs a socket_address or a pipe');
+    report(place.issues, 'WEFT0392', path, 'a listener needs a socket_address or a pipe');
     return null;
   }
   const host = socket.address ?? '';
   if (isIP(host) === 0) {
     report(
       place.issues,
+      'WEFT0393',
       `${path}.socket_address.address`,
       `'${host}' is not an IP address; a listener cannot resolve names`,
     );
   }
   if (socket.protocol === 'UDP')
-    report(place.issues, `${path}.socket_address.protocol`, 'UDP listeners are not carried out');
+    report(place.issues, 'WEFT0394', `${path}.socket_address.protocol`, 'UDP listeners are not carried out');
   return { host, port: socket.portValue ?? 0 };
 }
 
@@ -156,6 +163,7 @@ function readInspection(config: Config, place: CompilePlace): InspectionPlan | n
       const path = `${place.path}.listener_filters[${i}]`;
       report(
         place.issues,
+        'WEFT0395',
         path,
         `the listener filter '${filter.name ?? ''}' (${type || 'no typed_config'}) is not carried out`,
       );
@@ -217,13 +225,18 @@ class ChainCompiler {
     if (any === undefined || typeNameOf(any) === rawBufferType) return null;
     const path = `${place.path}.transport_socket.typed_config`;
     if (typeNameOf(any) !== tlsContextType) {
-      report(place.issues, path, `the transport socket ${typeNameOf(any)} is not carried out; use TLS or none`);
+      report(
+        place.issues,
+        'WEFT0396',
+        path,
+        `the transport socket ${typeNameOf(any)} is not carried out; use TLS or none`,
+      );
       return null;
     }
     try {
       return compileDownstreamTls(unpackAny(any, tlsContextType), this.context.secrets, place.issues, path, this.scope);
     } catch (error) {
-      report(place.issues, path, messageOf(error));
+      report(place.issues, 'WEFT0397', path, messageOf(error));
       return null;
     }
   }

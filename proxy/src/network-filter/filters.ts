@@ -37,6 +37,7 @@ export function compileNetworkChain(
     if (terminal !== null) {
       report(
         place,
+        'WEFT0386',
         path,
         `the filter '${config.name ?? ''}' stands behind one that takes the connection; move it forward`,
       );
@@ -61,17 +62,19 @@ export function compileNetworkChain(
       } else {
         report(
           place,
+          'WEFT0387',
           path,
           `the network filter '${config.name ?? ''}' (${type || 'no typed_config'}) is not carried out`,
         );
       }
     } catch (error) {
-      report(place, inner.path, messageOf(error));
+      report(place, 'WEFT0388', inner.path, messageOf(error));
     }
   }
   if (terminal === null) {
     report(
       place,
+      'WEFT0389',
       `${place.path}.filters`,
       'no filter takes the connection; end the chain with a connection manager or a TCP proxy',
     );
@@ -80,6 +83,6 @@ export function compileNetworkChain(
   return { filters, terminal };
 }
 
-function report(place: CompilePlace, path: string, message: string): void {
-  place.issues.push({ code: 'WEFT0357', level: 'error', path, message });
+function report(place: CompilePlace, code: string, path: string, message: string): void {
+  place.issues.push({ code, level: 'error', path, message });
 }

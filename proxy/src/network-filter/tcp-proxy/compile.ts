@@ -17,7 +17,7 @@ export function compileTcpProxy(config: Config, context: NetworkContext, place: 
   const targets = readTargets(config);
   if (targets.length === 0) {
     const message = 'a TCP proxy needs a cluster, or weighted_clusters with a weight above zero';
-    place.issues.push({ code: 'WEFT0356', level: 'error', path: place.path, message });
+    place.issues.push({ code: 'WEFT0385', level: 'error', path: place.path, message });
     return null;
   }
   const scope = context.metrics.scope({ prefix: 'tcp', tag: 'envoy_tcp_prefix', value: config.statPrefix ?? '' });
