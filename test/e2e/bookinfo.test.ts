@@ -330,6 +330,10 @@ spec:
       const view = await anyone.look();
       return view.failures.length === 0 && view.stars === 'red';
     });
+    const { ingress } = mesh.run;
+    mesh.kill('istio-ingressgateway/bootstrap.json');
+    await eventually('the gateway is back', async () => (await anyone.look().catch(() => null))?.status === 200);
+    assert.equal(mesh.run.ingress, ingress);
     const status = await eventually('all in sync', async () => {
       const outcome = await mesh.weft('status');
       return outcome.status === 0 ? outcome : null;

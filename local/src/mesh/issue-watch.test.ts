@@ -7,7 +7,7 @@ import { IssueWatch } from './issue-watch.ts';
 
 const issue = (message: string): Issue => ({ code: 'WEFT0499', level: 'error', message });
 
-it('tells a finding that stays once, a passing one never, and when all is well again', async (context) => {
+it('tells a finding that stays once, a passing one never, and when it is mended', async (context) => {
   // What the mesh API answers, look by look; the last for ever.
   const looks = [[issue('stays'), issue('passes')], [issue('stays')], [issue('stays')], []];
   const api = new FakeMeshApi();
@@ -33,5 +33,5 @@ it('tells a finding that stays once, a passing one never, and when all is well a
   });
   watch.start();
   await done.promise;
-  assert.deepEqual(notes, ['error WEFT0499: stays', 'all findings are mended']);
+  assert.deepEqual(notes, ['error WEFT0499: stays', 'mended: error WEFT0499: stays']);
 });

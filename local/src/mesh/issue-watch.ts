@@ -1,4 +1,4 @@
-// Tells a person who edits files under a running mesh what is wrong with them: findings that stay, each once, and when all is well again.
+// Tells a person who edits files under a running mesh what is wrong with them: findings that stay, each once, and when it is mended.
 import { formatIssue, type Issue } from '@weft/lib/issue';
 import type { MeshApiClient } from '../mesh-api/client.ts';
 
@@ -43,8 +43,8 @@ export class IssueWatch {
   private compare(found: ReadonlySet<string>): void {
     const lasting = [...found].filter((text) => this.last.has(text));
     for (const text of lasting) if (!this.told.has(text)) this.onNote(text);
-    if (this.told.size > 0 && found.size === 0) this.onNote('all findings are mended');
-    this.told = new Set(lasting);
+    for (const text of this.told) if (!found.has(text)) this.onNote(`mended: ${text}`);
+    this.told = new Set([...lasting, ...[...this.told].filter((text) => found.has(text))]);
     this.last = found;
   }
 }
