@@ -93,6 +93,20 @@ describe('Mesh API: resources', () => {
       assert.match(reply.headers.get('warning') ?? '', /299 weft "error WEFT0481 VirtualService\/default\/nowhere/);
     }));
 
+  it('keeps the head of a reply small however much it warns of', () =>
+    withApi(async ({ call }) => {
+      const http = Array.from({ length: 200 }, (_, i) => ({
+        match: [{ uri: { exact: `/${i}` } }],
+        route: [{ destination: { host: `gone-${i}` } }],
+      }));
+      const body = { ...virtualService('a'), spec: { hosts: ['a'], http } };
+      const reply = await call(virtualServices, { method: 'POST', body });
+      assert.equal(reply.status, 201);
+      const warning = reply.headers.get('warning') ?? '';
+      assert.ok(warning.length < 8000);
+      assert.match(warning, /\d+ more findings; weft analyze lists all/);
+    }));
+
   it('answers a dry run as if and keeps nothing', () =>
     withApi(async ({ call, store }) => {
       const reply = await call(`${virtualServices}?dryRun=All`, { method: 'POST', body: virtualService('a') });

@@ -85,13 +85,21 @@ function causeReason(issue: Issue): string {
   return issue.code === 'WEFT0415' ? 'FieldValueNotSupported' : 'FieldValueInvalid';
 }
 
+/** Clients read a bounded head: Node's 16 KiB, others less. */
+const maxWarningChars = 6000;
+
 /** `Warning` headers (RFC 9111 §5.5) of everything that is no error, as kubectl shows them. */
 export function warningHeaders(issues: readonly Issue[]): Reply['headers'] {
-  const texts = issues
-    .filter((issue) => issue.level !== 'info')
-    .map((issue) => `299 weft "${escapeWarning(formatIssue(issue))}"`);
-  // A client reads a bounded number of headers; `analyze` tells the rest.
-  return texts.length === 0 ? {} : { warning: texts.slice(0, 20) };
+  const texts = issues.filter((issue) => issue.level !== 'info').map((issue) => escapeWarning(formatIssue(issue)));
+  const shown: string[] = [];
+  let size = 0;
+  for (const text of texts) {
+    size += text.length;
+    if (size > maxWarningChars) break;
+    shown.push(text);
+  }
+  if (shown.length < texts.length) shown.push(`${texts.length - shown.length} more findings; weft analyze lists all`);
+  return shown.length === 0 ? {} : { warning: shown.map((text) => `299 weft "${text}"`) };
 }
 
 function escapeWarning(text: string): string {
