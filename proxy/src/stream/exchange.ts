@@ -91,6 +91,7 @@ export class Exchange implements Stream {
   private isResponseEnded = false;
   private isComplete = false;
   private isLocalReply = false;
+  private cookies: string[] | null = null;
 
   constructor(config: StreamConfig, downstream: Downstream, head: ExchangeHead) {
     this.config = config;
@@ -273,6 +274,19 @@ export class Exchange implements Stream {
     const table = this.config.routes.current(this);
     this.route = table === null ? null : table.match(this);
     return this.route;
+  }
+
+  /** A cookie that the endpoint's response is to carry besides its own, such as the one that keeps a client at its host. */
+  addResponseCookie(setCookie: string): void {
+    if (this.cookies === null) this.cookies = [setCookie];
+    else this.cookies.push(setCookie);
+  }
+
+  /** Adds them; once, to the response of the endpoint that was picked by them. */
+  giveCookies(headers: Headers): void {
+    if (this.cookies === null) return;
+    for (const cookie of this.cookies) headers.add('set-cookie', cookie);
+    this.cookies = null;
   }
 
   /** Filters that changed what routes match on (path, headers) have the route chosen again. */

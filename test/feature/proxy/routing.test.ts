@@ -1,6 +1,8 @@
 // Routes through the real proxy: where a request lands, how it is changed on the way, what is answered without an endpoint.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect as connectHttp2 } from 'node:http2';
 import { describe, it } from 'node:test';
 import { fetchOnce, openClient } from '../../kit/client.ts';
 import { closedPort, echo, reply, startUpstream } from '../../kit/upstream.ts';
@@ -45,6 +47,21 @@ describe('routing', () => {
     assert.equal((await client.fetch('GET', '/a?x=1&v=2')).text, 'b');
     assert.equal((await client.fetch('GET', '/r/17')).text, 'b');
     assert.equal((await client.fetch('GET', '/r/x')).status, 404);
+  });
+
+  it('refuses a path with a fragment, in either protocol', async (context) => {
+    const upstream = await startUpstream(context);
+    const proxy = await startTestProxy(context, () => ({
+      listeners: [listener('main', httpManager([routeTo('a')]))],
+      clusters: [cluster('a', [upstream.port])],
+    }));
+    assert.equal((await fetchOnce(context, proxy.port(), '/public#/../private')).status, 400);
+    const session = connectHttp2(`http://127.0.0.1:${proxy.port()}`);
+    context.after(() => session.destroy());
+    const stream = session.request({ ':path': '/public#/../private' });
+    const [headers] = (await once(stream, 'response')) as [{ ':status'?: number }];
+    assert.equal(headers[':status'], 400);
+    assert.equal(upstream.requests.length, 0);
   });
 
   it('chooses the virtual host by name, most exact first', async (context) => {

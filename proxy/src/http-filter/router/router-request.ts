@@ -37,6 +37,8 @@ export class RouterRequest implements UpstreamEvents {
   private isRequestEnded = false;
   private requestTrailers: Headers | null = null;
   private retriesLeft = 0;
+  /** One for all attempts, so that the cookie it may have made is one. */
+  private hash: number | null = null;
   private holdsRetry = false;
   private holdsRequest = false;
   private reusedRetryDone = false;
@@ -145,6 +147,7 @@ export class RouterRequest implements UpstreamEvents {
     }
     if (route.changesRequestHeaders) route.mutateRequestHeaders(exchange.requestHeaders, exchange);
     route.rewrite(exchange);
+    this.hash = route.hash(exchange);
     if (route.retry !== null) {
       this.retriesLeft = route.retry.numRetries;
       this.replay = new RequestReplay(this.bufferLimitBytes());
@@ -171,7 +174,7 @@ export class RouterRequest implements UpstreamEvents {
     if (cluster === null || route === null) return;
     exchange.attempts++;
     const host = cluster.pick({
-      hash: route.hash(exchange),
+      hash: this.hash,
       originalDestination: exchange.connection.originalDestination,
       headers: exchange.requestHeaders,
       attempted: route.retry?.avoidsPreviousHosts ? this.attempted : null,
@@ -288,6 +291,7 @@ export class RouterRequest implements UpstreamEvents {
     }
     if (route.virtualHost.includesAttemptCountInResponse)
       headers.set('x-envoy-attempt-count', String(exchange.attempts));
+    exchange.giveCookies(headers);
     exchange.status = status;
     if (route.changesResponseHeaders) route.mutateResponseHeaders(headers, exchange);
     exchange.onResponseHead(status, headers, endStream);

@@ -49,6 +49,11 @@ export function prepareHead(
       refusalDetails = 'path_normalization_failed';
     } else path = normal.path;
   }
+  // A fragment is the client's own affair; a rule for paths that ends before it could be evaded (HTTP/1 refuses it earlier).
+  if (path.includes('#')) {
+    refusal = fault.downstream_protocol_error;
+    refusalDetails = 'path_normalization_failed';
+  }
   const authority = manager.stripsPort === null ? head.authority : stripPort(head.authority, manager.stripsPort, info);
   if (manager.isEdge) removeInternalHeaders(headers);
   const clientAddress = manager.usesRemoteAddress ? appendForwardedFor(manager, info, headers) : info.remoteAddress;

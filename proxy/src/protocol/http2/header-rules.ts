@@ -7,7 +7,8 @@ const namePattern = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
 // Tab and visible characters, and obs-text; no white space at the ends.
 const valuePattern = /^(?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/;
 const methodPattern = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-const targetPattern = /^[\x21\x22\x24-\x7e]+$/;
+// A fragment is let through here: the connection manager answers it, which tells the client more than a reset.
+const targetPattern = /^[\x21-\x7e]+$/;
 const authorityPattern = /^(?:[A-Za-z0-9._~!$&'()*+,;=%-]|\[[0-9A-Fa-f:.]+\])+(?::[0-9]{1,5})?$/;
 const schemePattern = /^[a-z][a-z0-9+.-]*$/;
 const lengthPattern = /^[0-9]{1,16}$/;
