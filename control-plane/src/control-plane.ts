@@ -149,7 +149,11 @@ export class ControlPlane {
 
   private async startSource(): Promise<void> {
     const { configDirectory } = this.options;
-    if (configDirectory === null) return;
+    if (configDirectory === null) {
+      // Without a directory nothing of an earlier one stays in effect.
+      this.store.replaceFiles([]);
+      return;
+    }
     this.source = new FileSource({
       directory: configDirectory,
       defaultNamespace: 'default',
@@ -214,6 +218,7 @@ export class ControlPlane {
       access: { token },
       version,
       checkContext: () => this.checkContext(),
+      fileIssues: () => this.fileIssues,
       routes: meshRoutes(parts),
       certificate,
       onError: (error, request) => this.log.error({ err: error, request }, 'a request to the mesh API failed'),

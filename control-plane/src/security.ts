@@ -4,7 +4,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { join } from 'node:path';
 import type { Server } from '@grpc/grpc-js';
 import type { Clock, Timer } from '@weft/lib/clock';
-import { loadOrMakeAuthority } from './ca/ca-files.ts';
+import { loadOrMakeAuthority, readAuthority } from './ca/ca-files.ts';
 import type { CaLog } from './ca/ca-log.ts';
 import { CallerIdentity } from './ca/caller.ts';
 import { CertificateAuthority } from './ca/certificate-authority.ts';
@@ -46,8 +46,12 @@ export class MeshSecurity {
 
   static async start(options: SecurityOptions): Promise<MeshSecurity> {
     const { clock, log, trustDomain, stateDirectory, certificateTtlMs } = options;
-    const directory = options.authorityDirectory ?? join(stateDirectory, 'ca');
-    const files = await loadOrMakeAuthority(directory, { trustDomain, nowMs: clock.wallMs() });
+    const nowMs = clock.wallMs();
+    // An authority that was given is only read: a mistyped path must not become a new root.
+    const files =
+      options.authorityDirectory === null
+        ? await loadOrMakeAuthority(join(stateDirectory, 'ca'), { trustDomain, nowMs })
+        : readAuthority(options.authorityDirectory, nowMs);
     const ttl = certificateTtlMs === undefined ? {} : { defaultTtlMs: certificateTtlMs };
     const authority = new CertificateAuthority(files, { clock, trustDomain, ...ttl });
     const credentials = await MeshServerCredentials.create({ authority, clock, log });
