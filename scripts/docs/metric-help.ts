@@ -65,6 +65,7 @@ export const metricHelp: Readonly<Record<string, string>> = {
   upstream_rq_pending_failure_eject: 'Requests that waited for a connection that failed.',
   upstream_rq_timeout: 'Requests that ran into the timeout of their route.',
   upstream_rq_per_try_timeout: 'Attempts that ran into per_try_timeout.',
+  upstream_rq_per_try_idle_timeout: 'Attempts that ran into per_try_idle_timeout.',
   upstream_rq_rx_reset: 'Requests reset by the endpoint.',
   upstream_rq_tx_reset: 'Requests reset by this proxy.',
   upstream_rq_retry: 'Retries made.',

@@ -31,6 +31,7 @@ export class ClusterStats {
   readonly upstreamRqMaintenanceMode: Counter;
   readonly upstreamRqTimeout: Counter;
   readonly upstreamRqPerTryTimeout: Counter;
+  readonly upstreamRqPerTryIdleTimeout: Counter;
   readonly upstreamRqRxReset: Counter;
   readonly upstreamRqTxReset: Counter;
   readonly upstreamRqRetry: Counter;
@@ -79,6 +80,7 @@ export class ClusterStats {
     this.upstreamRqMaintenanceMode = scope.counter('upstream_rq_maintenance_mode');
     this.upstreamRqTimeout = scope.counter('upstream_rq_timeout');
     this.upstreamRqPerTryTimeout = scope.counter('upstream_rq_per_try_timeout');
+    this.upstreamRqPerTryIdleTimeout = scope.counter('upstream_rq_per_try_idle_timeout');
     this.upstreamRqRxReset = scope.counter('upstream_rq_rx_reset');
     this.upstreamRqTxReset = scope.counter('upstream_rq_tx_reset');
     this.upstreamRqRetry = scope.counter('upstream_rq_retry');

@@ -271,7 +271,7 @@ export class Exchange implements Stream {
   resolveRoute(): Route | null {
     if (this.isRouteResolved) return this.route;
     this.isRouteResolved = true;
-    const table = this.config.routes.current(this);
+    const table = this.config.routes.current();
     this.route = table === null ? null : table.match(this);
     return this.route;
   }

@@ -16,7 +16,7 @@ export interface ClusterSource {
 
 /** The routes in force at this moment. */
 export interface RouteSource {
-  current(stream: StreamView): RouteTable | null;
+  current(): RouteTable | null;
 }
 
 export interface StreamConfig {

@@ -9,6 +9,7 @@ import {
   closedPort,
   closeMidBody,
   echo,
+  raw,
   reply,
   reset,
   type Step,
@@ -134,6 +135,21 @@ describe('retries', () => {
     assert.equal(upstream.requests.length, 10);
   });
 
+  it('before the request went out follow reset-before-request, and only those', async (context) => {
+    const upstream = await startUpstream(context, [reset(), echo()]);
+    const dead = await closedPort();
+    const retry_policy = { retry_on: 'reset-before-request', num_retries: 9, ...fast };
+    const proxy = await startTestProxy(context, () => ({
+      listeners: [listener('main', httpManager([routeTo('a', { retry_policy })]))],
+      clusters: [cluster('a', [dead, upstream.port], { lb_policy: 'ROUND_ROBIN' })],
+    }));
+    const client = await openClient(context, proxy.port());
+    const statuses: number[] = [];
+    for (let i = 0; i < 4; i++) statuses.push((await client.fetch('POST', '/', {}, 'x')).status);
+    assert.deepEqual(statuses, [503, 200, 200, 200]);
+    assert.equal(upstream.requests.length, 4);
+  });
+
   it('stay within the retry budget', async (context) => {
     const retry_policy = {
       retry_on: '5xx',
@@ -168,6 +184,38 @@ describe('time limits', () => {
     assert.equal((await client.fetch('GET', '/')).text, 'second');
     assert.equal(upstream.requests.length, 2);
     assert.equal(proxy.stat('cluster.a.upstream_rq_per_try_timeout'), 1);
+  });
+
+  it('of an idle try lead to the next, and do not end one that goes on', async (context) => {
+    const retry_policy = { retry_on: '5xx', num_retries: 2, per_try_idle_timeout: '0.4s', ...fast };
+    const slow: Step = (socket) => {
+      const pieces = ['HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n', 'se', 'co', 'nd'];
+      const sendNext = (): void => {
+        const piece = pieces.shift();
+        if (piece === undefined || socket.destroyed) return;
+        socket.write(piece);
+        setTimeout(sendNext, 150);
+      };
+      sendNext();
+    };
+    const { proxy, upstream } = await proxyWith(context, [stall(), slow, stall()], { retry_policy });
+    const client = await openClient(context, proxy.port());
+    assert.equal((await client.fetch('GET', '/')).text, 'second');
+    assert.equal(upstream.requests.length, 2);
+    assert.equal(proxy.stat('cluster.a.upstream_rq_per_try_idle_timeout'), 1);
+    assert.equal((await client.fetch('GET', '/')).status, 504);
+    assert.match((await proxy.accessLog())[1] ?? '', /^504 UT,URX upstream_per_try_idle_timeout/);
+  });
+
+  it('of an idle try cut a response that has begun', async (context) => {
+    const retry_policy = { retry_on: '5xx', num_retries: 2, per_try_idle_timeout: '0.05s', ...fast };
+    const { proxy, upstream } = await proxyWith(context, [raw('HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nabc')], {
+      retry_policy,
+    });
+    const client = await openClient(context, proxy.port());
+    client.request('GET', '/');
+    await client.closed();
+    assert.equal(upstream.requests.length, 1);
   });
 
   it('of a request head give 408', async (context) => {

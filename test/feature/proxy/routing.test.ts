@@ -181,6 +181,28 @@ describe('routing', () => {
     assert.deepEqual(seen?.headers['x-many']?.split(', ').sort(), ['mesh', 'own']);
   });
 
+  it('takes headers of the mesh from requests that come in at its edge', async (context) => {
+    const upstream = await startUpstream(context);
+    const own = { 'x-internal': '1', 'x-envoy-retry-on': '5xx', other: '2' };
+    for (const [isEdge, seen] of [
+      [true, undefined],
+      [false, '1'],
+    ] as const) {
+      const route_config = {
+        name: 'local',
+        internal_only_headers: ['X-Internal'],
+        virtual_hosts: [{ name: 'all', domains: ['*'], routes: [routeTo('a')] }],
+      };
+      const proxy = await startTestProxy(context, () => ({
+        listeners: [listener('main', httpManager([], { manager: { route_config, use_remote_address: isEdge } }))],
+        clusters: [cluster('a', [upstream.port])],
+      }));
+      const response = await fetchOnce(context, proxy.port(), '/', own);
+      assert.equal(response.headers['seen-x-internal'], seen);
+      assert.equal(response.headers['seen-other'], '2');
+    }
+  });
+
   it('redirects and answers by itself', async (context) => {
     const proxy = await startTestProxy(context, (logPath) => ({
       listeners: [

@@ -41,9 +41,10 @@ function hasRetriableGrpcStatus(policy: RetryPolicy, headers: Headers): boolean 
   return status !== undefined && policy.grpcStatuses.has(Number(status));
 }
 
-/** No answer came. */
-export function isRetriableFault(policy: RetryPolicy, reason: Fault, exchange: Exchange): boolean {
+/** No answer came. `wasSent` when the head of the attempt was handed to a connection. */
+export function isRetriableFault(policy: RetryPolicy, reason: Fault, exchange: Exchange, wasSent: boolean): boolean {
   if (!policy.appliesTo(exchange)) return false;
+  if (policy.onResetBeforeRequest && isBeforeRequest(reason, wasSent)) return true;
   if (reason === fault.upstream_refused) return policy.onRefusedStream || policy.onReset || policy.on5xx;
   if (reason.retriable === 'yes') {
     return policy.onConnectFailure || policy.on5xx || policy.onGatewayError || policy.onReset;
@@ -51,6 +52,12 @@ export function isRetriableFault(policy: RetryPolicy, reason: Fault, exchange: E
   if (reason.retriable === 'never' || !mayRepeat(policy, exchange)) return false;
   if (reason === fault.per_try_timeout) return policy.on5xx || policy.onGatewayError || policy.onReset;
   return policy.onReset || policy.on5xx || policy.onGatewayError;
+}
+
+// A stream that was refused had been sent; a connection found closed before a byte left had not.
+function isBeforeRequest(reason: Fault, wasSent: boolean): boolean {
+  if (reason.retriable === 'never' || reason === fault.upstream_refused) return false;
+  return !wasSent || reason.retriable === 'yes';
 }
 
 /** Full jitter over an exponentially growing interval (Envoy: RetryBackOff). `attempt` counts from 1. */

@@ -14,6 +14,7 @@ import { poolOf } from '../../upstream/pool.ts';
 import type { UpstreamEvents, UpstreamPool, UpstreamStream } from '../../upstream/upstream-stream.ts';
 import { RequestReplay } from './request-replay.ts';
 import { backOffMs, isIdempotent, isRetriableFault, isRetriableResponse } from './retry.ts';
+import { TryIdle, type TryIdleOwner } from './try-idle.ts';
 
 /** Attempt states. */
 const IDLE = 0;
@@ -22,7 +23,7 @@ const SENDING = 2;
 const BACKING_OFF = 3;
 const DONE = 4;
 
-export class RouterRequest implements UpstreamEvents {
+export class RouterRequest implements UpstreamEvents, TryIdleOwner {
   private readonly exchange: Exchange;
   private readonly config: StreamConfig;
   private readonly clock: Clock;
@@ -45,6 +46,7 @@ export class RouterRequest implements UpstreamEvents {
   private attempted: Host[] | null = null;
   private timeout: Timer | null = null;
   private tryTimeout: Timer | null = null;
+  private tryIdle: TryIdle | null = null;
   private durationTimer: Timer | null = null;
   private responseStarted = false;
   private isResponsePaused = false;
@@ -195,6 +197,8 @@ export class RouterRequest implements UpstreamEvents {
     this.state = WAITING;
     const perTryMs = route.retry?.perTryTimeoutMs ?? 0;
     if (perTryMs > 0) this.tryTimeout = this.clock.start(perTryMs, onTryTimeout, this as RouterRequest);
+    const idleMs = route.retry?.perTryIdleTimeoutMs ?? 0;
+    if (idleMs > 0) this.tryIdle = new TryIdle(this, this.clock, idleMs);
     this.pool = poolOf(
       host,
       {
@@ -211,6 +215,7 @@ export class RouterRequest implements UpstreamEvents {
 
   sendData(buffer: Buffer, offset: number, length: number, endStream: boolean): void {
     if (this.state === DONE) return;
+    this.tryIdle?.touch();
     if (endStream) this.isRequestEnded = true;
     if (this.state !== SENDING || (this.replay !== null && this.mayReplay())) this.keep(buffer, offset, length);
     const { stream } = this;
@@ -269,6 +274,7 @@ export class RouterRequest implements UpstreamEvents {
   onResponseHead(status: number, headers: Headers, endStream: boolean): void {
     const { exchange, route } = this;
     if (this.state !== SENDING || route === null) return;
+    this.tryIdle?.touch();
     this.host?.onRequestResult(status);
     const policy = route.retry;
     if (policy !== null && isRetriableResponse(policy, status, headers, exchange) && this.mayRetryNow()) {
@@ -299,6 +305,7 @@ export class RouterRequest implements UpstreamEvents {
 
   onResponseData(buffer: Buffer, offset: number, length: number, endStream: boolean): void {
     if (this.state !== SENDING) return;
+    this.tryIdle?.touch();
     if (endStream) this.release();
     this.exchange.onResponseData(buffer, offset, length, endStream);
   }
@@ -317,12 +324,13 @@ export class RouterRequest implements UpstreamEvents {
     if (this.state !== SENDING && this.state !== WAITING) return;
     this.stream = null;
     this.pool = null;
+    this.stopTryIdle();
     if (this.state === SENDING) this.host?.onRequestFailed(reason);
-    if (!this.responseStarted && this.retriesFault(reason)) return;
+    if (!this.responseStarted && this.retriesFault(reason, this.state === SENDING)) return;
     this.fail(reason, details);
   }
 
-  private retriesFault(reason: Fault): boolean {
+  private retriesFault(reason: Fault, wasSent: boolean): boolean {
     const { exchange, route } = this;
     // Not a retry that the user has to ask for: the request was never taken, so it is sent where it will be.
     const isFree =
@@ -334,7 +342,7 @@ export class RouterRequest implements UpstreamEvents {
       return true;
     }
     const policy = route?.retry ?? null;
-    if (policy === null || !isRetriableFault(policy, reason, exchange) || !this.mayRetryNow()) return false;
+    if (policy === null || !isRetriableFault(policy, reason, exchange, wasSent) || !this.mayRetryNow()) return false;
     this.retry();
     return true;
   }
@@ -393,6 +401,7 @@ export class RouterRequest implements UpstreamEvents {
   private dropAttempt(): void {
     this.tryTimeout?.stop();
     this.tryTimeout = null;
+    this.stopTryIdle();
     const { stream, pool } = this;
     this.stream = null;
     this.pool = null;
@@ -412,14 +421,23 @@ export class RouterRequest implements UpstreamEvents {
   onTryTimeoutOver(): void {
     this.tryTimeout = null;
     this.cluster?.stats.upstreamRqPerTryTimeout.inc();
-    const { route } = this;
-    this.host?.onRequestFailed(fault.per_try_timeout);
-    const policy = route?.retry ?? null;
-    if (policy !== null && isRetriableFault(policy, fault.per_try_timeout, this.exchange) && this.mayRetryNow()) {
-      this.retry();
-      return;
-    }
-    this.fail(fault.per_try_timeout, 'upstream_per_try_timeout');
+    this.onTryOver('upstream_per_try_timeout');
+  }
+
+  onTryIdle(): void {
+    this.tryIdle = null;
+    this.cluster?.stats.upstreamRqPerTryIdleTimeout.inc();
+    this.onTryOver('upstream_per_try_idle_timeout');
+  }
+
+  private onTryOver(details: string): void {
+    const wasSent = this.state === SENDING;
+    const reason = fault.per_try_timeout;
+    this.host?.onRequestFailed(reason);
+    const policy = this.route?.retry ?? null;
+    const mayRepeat = policy !== null && !this.responseStarted;
+    if (mayRepeat && isRetriableFault(policy, reason, this.exchange, wasSent) && this.mayRetryNow()) this.retry();
+    else this.fail(reason, details);
   }
 
   onMaxDurationOver(): void {
@@ -450,6 +468,7 @@ export class RouterRequest implements UpstreamEvents {
 
   /** The response is complete: the stream is the pool's again. */
   private release(): void {
+    this.stopTryIdle();
     this.resumeResponse();
     if (this.isRequestEnded) this.stream = null;
   }
@@ -479,7 +498,13 @@ export class RouterRequest implements UpstreamEvents {
     this.host = null;
   }
 
+  private stopTryIdle(): void {
+    this.tryIdle?.stop();
+    this.tryIdle = null;
+  }
+
   private stopTimers(): void {
+    this.stopTryIdle();
     this.timeout?.stop();
     this.tryTimeout?.stop();
     this.durationTimer?.stop();

@@ -66,6 +66,8 @@ function withHook<K extends keyof HttpFilter>(filters: readonly HttpFilter[], ho
   return found.length === 0 ? null : found;
 }
 
+const noNames: readonly string[] = [];
+
 /** A connection of either protocol. */
 type HttpServer = Http1Server | Http2Server;
 
@@ -159,6 +161,11 @@ export class HttpConnectionManager implements TerminalFilter, StreamConfig {
   /** The client stands outside the mesh: its words about itself count for nothing (Envoy: use_remote_address). */
   get isEdge(): boolean {
     return this.usesRemoteAddress;
+  }
+
+  /** Headers that only the mesh itself may send, by the routes in force. */
+  get internalOnlyHeaders(): readonly string[] {
+    return this.routes.current()?.internalOnlyHeaders ?? noNames;
   }
 
   get isReady(): boolean {

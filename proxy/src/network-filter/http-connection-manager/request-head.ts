@@ -55,7 +55,7 @@ export function prepareHead(
     refusalDetails = 'path_normalization_failed';
   }
   const authority = manager.stripsPort === null ? head.authority : stripPort(head.authority, manager.stripsPort, info);
-  if (manager.isEdge) removeInternalHeaders(headers);
+  if (manager.isEdge) removeInternalHeaders(headers, manager.internalOnlyHeaders);
   const clientAddress = manager.usesRemoteAddress ? appendForwardedFor(manager, info, headers) : info.remoteAddress;
   const scheme = forwardedScheme(manager, info, head, headers);
   const requestId = giveRequestId(manager, headers);
@@ -87,7 +87,8 @@ function stripPort(authority: string, mode: StripPort, info: ConnectionInfo): st
 }
 
 // At the edge nobody outside may speak in the mesh's own headers.
-function removeInternalHeaders(headers: Headers): void {
+function removeInternalHeaders(headers: Headers, configured: readonly string[]): void {
+  for (const name of configured) headers.remove(name);
   for (let slot = headers.slots - 1; slot >= 0; slot--) {
     if (!headers.present(slot)) continue;
     const name = headers.nameAt(slot);
