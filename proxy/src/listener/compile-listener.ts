@@ -40,6 +40,8 @@ export interface CompiledListener {
   readonly fallback: FilterChain | null;
   /** Compiled chains by their encoded configuration, so that an update keeps those it does not change. */
   readonly chainsByContent: ReadonlyMap<string, FilterChain>;
+  /** Chains by who may connect to them and how (match and transport): what stays the same when only the filters change. */
+  readonly chainsByEntrance: ReadonlyMap<string, FilterChain>;
   readonly scope: Scope;
 }
 
@@ -69,17 +71,20 @@ export function compileListener(
   const compiler = new ChainCompiler(config, previous, context, scope);
   const chains: FilterChain[] = [];
   const matchers: ChainMatcher[] = [];
+  const entrances: Map<string, FilterChain> = new Map();
   for (const [i, chain] of (config.filterChains ?? []).entries()) {
     const path = `${place.path}.filter_chains[${i}]`;
     const compiled = compiler.compile(chain, { issues, path });
     if (compiled === null) continue;
     chains.push(compiled);
     matchers.push(compileChainMatch(chain.filterChainMatch));
+    entrances.set(entranceOf(chain), compiled);
   }
   const fallback =
     config.defaultFilterChain === undefined
       ? null
       : compiler.compile(config.defaultFilterChain, { issues, path: `${place.path}.default_filter_chain` });
+  if (fallback !== null) entrances.set(`default\0${entranceOf(config.defaultFilterChain ?? {})}`, fallback);
   const inspection = readInspection(config, place);
   if (chains.length === 0 && fallback === null && errors(issues) === before) {
     report(
@@ -110,8 +115,14 @@ export function compileListener(
     chains,
     fallback,
     chainsByContent: compiler.byContent,
+    chainsByEntrance: entrances,
     scope,
   };
+}
+
+function entranceOf({ filterChainMatch, transportSocket }: ChainConfig): string {
+  const bytes = encodeMessage('envoy.config.listener.v3.FilterChain', { filterChainMatch, transportSocket });
+  return Buffer.from(bytes).toString('latin1');
 }
 
 function errors(issues: readonly Issue[]): number {

@@ -13,6 +13,8 @@ export class FilterChain {
   readonly name: string;
   readonly tls: DownstreamTls | null;
   readonly chain: NetworkChain;
+  /** What took its place; handshakes that were under way go on there. */
+  successor: FilterChain | null = null;
   private readonly handshakeFailed: Counter;
 
   constructor(name: string, tls: DownstreamTls | null, chain: NetworkChain, handshakeFailed: Counter) {
@@ -50,13 +52,28 @@ export class FilterChain {
 
   /** Takes a connection that is ready for its first byte. */
   takeConnection(connection: Connection, info: ConnectionInfo): void {
-    for (const filter of this.chain.filters) {
-      if (filter.onConnection(info) === null) continue;
-      connection.release();
-      connection.destroy();
+    if (this.successor !== null) {
+      this.successor.takeConnection(connection, info);
       return;
     }
-    this.chain.terminal.take(connection, info);
+    if (this.admits(info)) {
+      this.chain.terminal.take(connection, info);
+      return;
+    }
+    connection.release();
+    connection.destroy();
+  }
+
+  private admits(info: ConnectionInfo): boolean {
+    for (const filter of this.chain.filters) if (filter.onConnection(info) !== null) return false;
+    return true;
+  }
+
+  /** Hands over to the chain that replaces it; false when its connections are to drain instead. */
+  succeedBy(next: FilterChain): boolean {
+    if (!this.chain.terminal.succeedBy(next.chain.terminal, (info) => next.admits(info))) return false;
+    this.successor = next;
+    return true;
   }
 }
 

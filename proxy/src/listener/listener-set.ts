@@ -167,9 +167,14 @@ export class ListenerSet implements InternalListeners {
     this.drainReplaced(listener.current, successor);
   }
 
-  // Connections of chains that are gone finish what they do; chains that the new version kept go on untouched.
+  // Chains that the new version kept go on untouched; where only the filters changed, connections move over; others finish what
+  // they do.
   private drainReplaced(before: CompiledListener, after: CompiledListener | null): void {
     const kept = new Set(after?.chainsByContent.values() ?? []);
+    for (const [entrance, chain] of before.chainsByEntrance) {
+      const next = after?.chainsByEntrance.get(entrance);
+      if (next !== undefined && !kept.has(chain) && chain.succeedBy(next)) kept.add(chain);
+    }
     for (const chain of before.chainsByContent.values()) {
       if (kept.has(chain)) continue;
       chain.chain.terminal.drain();

@@ -14,6 +14,11 @@ export interface NetworkFilter {
 export interface TerminalFilter {
   readonly name: string;
   take(connection: Connection, info: ConnectionInfo): void;
+  /**
+   * Hands its connections to the filter that replaces it, so that their next request goes by the new configuration; those that
+   * `admits` refuses are ended. False when they cannot be handed over and are to drain instead.
+   */
+  succeedBy(next: TerminalFilter, admits: (info: ConnectionInfo) => boolean): boolean;
   /** Take nothing new after what runs: responses say `Connection: close`. */
   drain(): void;
   /** Ends connections on which nothing runs. */

@@ -112,6 +112,7 @@ export class HttpConnectionManager implements TerminalFilter, StreamConfig {
   readonly counters: ManagerCounters;
   readonly stats: ManagerCounters;
   isDraining = false;
+  private successor: HttpConnectionManager | null = null;
   private readonly options: ManagerOptions;
   private readonly servers: Set<HttpServer> = new Set();
 
@@ -183,12 +184,14 @@ export class HttpConnectionManager implements TerminalFilter, StreamConfig {
   }
 
   serveHttp1(connection: Connection, info: ConnectionInfo): ConnectionOwner {
+    if (this.successor !== null) return this.successor.serveHttp1(connection, info);
     const server = new Http1Server(this, connection, info);
     this.servers.add(server);
     return server;
   }
 
   serveHttp2(connection: Connection, info: ConnectionInfo): ConnectionOwner {
+    if (this.successor !== null) return this.successor.serveHttp2(connection, info);
     const server = new Http2Server(this, connection, info);
     this.servers.add(server);
     return server;
@@ -250,6 +253,25 @@ export class HttpConnectionManager implements TerminalFilter, StreamConfig {
   takeTunnel(listener: string, connection: Connection, exchange: Exchange, rest: Buffer): void {
     const info = new TunnelInfo(exchange.connection, exchange.authority);
     this.options.internal.take(listener, connection, info, rest);
+  }
+
+  // What runs ends by the old configuration, the next request on the same connection goes by the new one: a changed policy
+  // holds at once, and no connection is lost to it.
+  succeedBy(next: TerminalFilter, admits: (info: ConnectionInfo) => boolean): boolean {
+    if (!(next instanceof HttpConnectionManager)) return false;
+    this.successor = next;
+    for (const server of [...this.servers]) {
+      if (!admits(server.info)) {
+        server.destroy();
+        continue;
+      }
+      this.servers.delete(server);
+      this.counters.cxActive.dec();
+      next.servers.add(server);
+      next.counters.cxActive.inc();
+      server.moveTo(next);
+    }
+    return true;
   }
 
   drain(): void {

@@ -33,7 +33,7 @@ const lingerMs = 1000;
 /** Phases: idle → head → exchange (body, response) → idle … | tunnel | lingering | closed. */
 export class Http1Server implements ConnectionOwner, RequestSink, Downstream {
   readonly info: ConnectionInfo;
-  private readonly manager: HttpConnectionManager;
+  private manager: HttpConnectionManager;
   private readonly connection: Connection;
   private readonly decoder: RequestDecoder;
   private exchange: Exchange | null = null;
@@ -376,6 +376,11 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream {
   }
 
   // ---- drain and time-outs
+
+  /** From the next request on another configuration holds. */
+  moveTo(manager: HttpConnectionManager): void {
+    this.manager = manager;
+  }
 
   /** Ends the connection when nothing is under way, else after the exchange. */
   drain(): void {

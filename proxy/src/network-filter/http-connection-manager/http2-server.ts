@@ -24,7 +24,7 @@ export class Http2Server implements ConnectionOwner, Http2Sink {
   readonly info: ConnectionInfo;
   readonly http2: Http2Connection;
   readonly connection: Connection;
-  private readonly manager: HttpConnectionManager;
+  private manager: HttpConnectionManager;
   /** Streams whose exchange is not over. */
   private readonly active: Set<Http2Downstream> = new Set();
   private watch: Timer | null = null;
@@ -138,6 +138,11 @@ export class Http2Server implements ConnectionOwner, Http2Sink {
     this.connection.end();
     this.watch?.stop();
     this.watch = this.manager.clock.start(lingerMs, onLingerOver, this as Http2Server);
+  }
+
+  /** From the next request on another configuration holds. */
+  moveTo(manager: HttpConnectionManager): void {
+    this.manager = manager;
   }
 
   /** First the notice that streams are to go elsewhere, a moment later the last word on which were taken. */

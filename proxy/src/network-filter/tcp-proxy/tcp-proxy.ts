@@ -95,6 +95,11 @@ export class TcpProxy implements TerminalFilter {
     if (this.sessions.delete(session)) this.stats.active.dec();
   }
 
+  // Its bytes have been promised to a host: a session ends where it began.
+  succeedBy(): boolean {
+    return false;
+  }
+
   drain(): void {}
 
   closeIdle(): void {}
@@ -233,7 +238,15 @@ class TcpSession implements ConnectionOwner, ConnectEvents {
   }
 
   onDrain(): void {
-    this.upstream?.resume();
+    if (this.upstream?.paused !== true) return;
+    this.cluster?.stats.upstreamFlowControlResumedReadingTotal.inc();
+    this.upstream.resume();
+  }
+
+  private pauseUpstream(): void {
+    if (this.upstream === null || this.upstream.paused) return;
+    this.cluster?.stats.upstreamFlowControlPausedReadingTotal.inc();
+    this.upstream.pause();
   }
 
   // ---- from the host
@@ -242,7 +255,7 @@ class TcpSession implements ConnectionOwner, ConnectEvents {
     this.activeMs = this.proxy.options.clock.now();
     this.view.bytesSent += length;
     this.downstream.write(buffer, offset, length);
-    if (this.downstream.isCongested) this.upstream?.pause();
+    if (this.downstream.isCongested) this.pauseUpstream();
   }
 
   onUpstreamFin(): void {

@@ -1,0 +1,91 @@
+// A listener that changes under open connections: they stay, and their next request goes by the new configuration.
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Issue } from '@weft/lib/issue';
+import { messageFromJson } from '@weft/lib/protobuf/codec';
+import { openClient } from '../../kit/client.ts';
+import { after, echo, startUpstream } from '../../kit/upstream.ts';
+import { cluster, httpManager, listener, routeTo, startTestProxy, type TestProxy, tcpProxy } from './fixture.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+const rbacType = 'type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC';
+const networkRbacType = 'type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC';
+const nobody = { action: 'ALLOW', policies: {} };
+const denyAll: Json = { name: 'rbac', typed_config: { '@type': rbacType, rules: nobody } };
+const denyConnections: Json = {
+  name: 'rbac',
+  typed_config: { '@type': networkRbacType, stat_prefix: 'n', rules: nobody },
+};
+
+function replaceListener(proxy: TestProxy, json: Json): void {
+  const issues: Issue[] = [];
+  const message = messageFromJson('envoy.config.listener.v3.Listener', json, issues);
+  const prepared = proxy.running.listeners.prepare(new Map([['main', message]]), [], '2');
+  assert.deepEqual([...issues, ...prepared.issues], []);
+  prepared.commit();
+}
+
+describe('a replaced listener', () => {
+  it('applies a new policy to the next request of an open connection, and keeps the connection', async (context) => {
+    const upstream = await startUpstream(context);
+    const proxy = await startTestProxy(context, () => ({
+      listeners: [listener('main', httpManager([routeTo('a')]))],
+      clusters: [cluster('a', [upstream.port])],
+    }));
+    const client = await openClient(context, proxy.port());
+    assert.equal((await client.fetch('GET', '/')).status, 200);
+    replaceListener(proxy, listener('main', httpManager([routeTo('a')], { filters: [denyAll] })));
+    const denied = await client.fetch('GET', '/');
+    assert.equal(denied.status, 403);
+    assert.equal(denied.headers.connection, undefined);
+    replaceListener(proxy, listener('main', httpManager([routeTo('a')])));
+    assert.equal((await client.fetch('GET', '/')).status, 200);
+  });
+
+  it('lets the request in flight end by the configuration it began with', async (context) => {
+    let open = () => {};
+    const gate = new Promise((resolve) => {
+      open = () => resolve(null);
+    });
+    const upstream = await startUpstream(context, [after(gate, echo())]);
+    const proxy = await startTestProxy(context, () => ({
+      listeners: [listener('main', httpManager([routeTo('a')]))],
+      clusters: [cluster('a', [upstream.port])],
+    }));
+    const client = await openClient(context, proxy.port());
+    client.request('GET', '/slow');
+    await upstream.request(1);
+    replaceListener(proxy, listener('main', httpManager([routeTo('a')], { filters: [denyAll] })));
+    open();
+    assert.equal((await client.response()).status, 200);
+    assert.equal((await client.fetch('GET', '/')).status, 403);
+  });
+
+  it('ends connections that a new connection policy does not admit', async (context) => {
+    const upstream = await startUpstream(context);
+    const proxy = await startTestProxy(context, () => ({
+      listeners: [listener('main', httpManager([routeTo('a')]))],
+      clusters: [cluster('a', [upstream.port])],
+    }));
+    const client = await openClient(context, proxy.port());
+    assert.equal((await client.fetch('GET', '/')).status, 200);
+    replaceListener(proxy, listener('main', denyConnections, httpManager([routeTo('a')])));
+    await client.closed();
+  });
+
+  it('drains connections where a connection manager gives way to a TCP proxy', async (context) => {
+    const upstream = await startUpstream(context);
+    const proxy = await startTestProxy(context, () => ({
+      listeners: [listener('main', httpManager([routeTo('a')]))],
+      clusters: [cluster('a', [upstream.port])],
+    }));
+    const client = await openClient(context, proxy.port());
+    assert.equal((await client.fetch('GET', '/')).status, 200);
+    replaceListener(proxy, listener('main', tcpProxy('a')));
+    const last = await client.fetch('GET', '/');
+    assert.equal(last.status, 200);
+    assert.equal(last.headers.connection, 'close');
+  });
+});
