@@ -39,7 +39,7 @@ export function startDynamicConfig(bootstrap: Bootstrap, proxy: RunningProxy): D
     variant,
     nodeOnce,
     metadata,
-    node: { ...bootstrap.node, userAgentName: 'weft' },
+    node: { ...bootstrap.node, userAgentName: 'weft', clientFeatures: ['weft.http2'] },
     messageLimitBytes: settings.messageLimitBytes,
     pingIntervalMs: settings.pingIntervalMs,
     pingTimeoutMs: settings.pingTimeoutMs,
