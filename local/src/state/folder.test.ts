@@ -15,7 +15,7 @@ function makeFolder(context: TestContext): string {
 
 describe('the state folder', () => {
   it('is $WEFT_HOME when that is set', () => {
-    assert.equal(findStateFolder({ WEFT_HOME: 'here' }, '/work'), '/work/here');
+    assert.equal(findStateFolder({ WEFT_HOME: 'here' }, '/project'), '/project/here');
     assert.equal(findStateFolder({ WEFT_HOME: '/there' }, '/work'), '/there');
   });
 
