@@ -15,6 +15,11 @@ export interface ConnectionOwner {
   onDrain(): void;
 }
 
+/** Who counts connections; hears only of the end, whoever owns the connection by then. */
+export interface ConnectionWatcher {
+  onConnectionOver(endedByPeer: boolean): void;
+}
+
 /** Output that is handed to the kernel at once instead of at the end of the turn, so that no arena grows without bound. */
 const flushAtBytes = 64 * 1024;
 /** Arenas kept for reuse, process-wide: at most `arenasKept` × `arenaBytes`. */
@@ -49,16 +54,20 @@ const closedOwner: ConnectionOwner = { onBytes() {}, onFin() {}, onClose() {}, o
 export class Connection {
   readonly socket: Socket;
   owner: ConnectionOwner;
+  watcher: ConnectionWatcher | null = null;
   /** The peer reads slower than we write: stop producing until `onDrain`. */
   isCongested = false;
   isClosed = false;
   private isPaused = false;
   private isEnding = false;
   private isDirty = false;
+  /** Which side was the first to end it. */
+  private endedBy: 'nobody' | 'us' | 'peer' = 'nobody';
   private output: ByteWriter | null = null;
   /** TLS reports each write later; its arenas wait here, oldest first. Null for plain TCP. */
   private readonly inFlight: ByteWriter[] | null;
   private error: Error | null = null;
+  private ownAddress: string | null = null;
   private readonly onWritten: () => void;
   bytesRead = 0;
   bytesWritten = 0;
@@ -68,12 +77,26 @@ export class Connection {
     this.owner = owner;
     this.inFlight = 'encrypted' in socket ? [] : null;
     this.onWritten = () => this.releaseInFlight();
-    socket.on('end', () => this.owner.onFin());
+    socket.on('end', () => {
+      this.noteEnd('peer');
+      this.owner.onFin();
+    });
     socket.on('error', (error) => {
+      this.noteEnd('peer');
       this.error = error;
     });
     socket.on('close', () => this.onSocketClose());
     socket.on('drain', () => this.onSocketDrain());
+  }
+
+  private noteEnd(side: 'us' | 'peer'): void {
+    if (this.endedBy === 'nobody') this.endedBy = side;
+  }
+
+  /** Our own end, `ip:port`; asked of the kernel once. */
+  get localAddress(): string {
+    this.ownAddress ??= `${this.socket.localAddress ?? ''}:${this.socket.localPort ?? 0}`;
+    return this.ownAddress;
   }
 
   /** Starts delivering what arrives as `data` events; sockets made with `onread` call `deliver` themselves. */
@@ -159,9 +182,11 @@ export class Connection {
     if (this.isClosed) return;
     this.isClosed = true;
     this.isCongested = false;
-    const { owner } = this;
+    const { owner, watcher } = this;
     this.owner = closedOwner;
+    this.watcher = null;
     owner.onClose(this.error);
+    watcher?.onConnectionOver(this.endedBy !== 'us');
   }
 
   /** Stops reading; at most what the kernel already handed over still arrives. */
@@ -185,6 +210,7 @@ export class Connection {
   end(): void {
     if (this.isEnding || this.isClosed) return;
     this.isEnding = true;
+    this.noteEnd('us');
     this.schedule();
   }
 
@@ -195,6 +221,7 @@ export class Connection {
   /** Sends what is pending, then closes; nothing more is read. Nobody need listen. */
   finish(): void {
     if (this.isClosed) return;
+    this.noteEnd('us');
     this.flush();
     this.socket.destroySoon();
   }
@@ -202,12 +229,14 @@ export class Connection {
   /** Ends it now, pending output included. The owner hears `onClose` unless it let go before. */
   destroy(): void {
     if (this.isClosed) return;
+    this.noteEnd('us');
     this.socket.destroy();
   }
 
   /** Ends it now with a TCP reset, so that the peer does not take what it got for complete. */
   reset(): void {
     if (this.isClosed) return;
+    this.noteEnd('us');
     if (typeof this.socket.resetAndDestroy === 'function' && this.inFlight === null) this.socket.resetAndDestroy();
     else this.socket.destroy();
   }

@@ -7,6 +7,7 @@ import type { Host } from '../cluster/host.ts';
 import { type Fault, fault } from '../fault/fault.ts';
 import { Connection, type ConnectionOwner } from '../io/connection.ts';
 import { sharedRead } from '../io/read-buffer.ts';
+import { ConnectionRecord } from './connection-record.ts';
 
 /** Who asked for the connection. Exactly one of the two is called, once. */
 export interface ConnectEvents {
@@ -18,6 +19,8 @@ export interface ConnectEvents {
 export class Connecting implements ConnectionOwner {
   private readonly events: ConnectEvents;
   private readonly host: Host;
+  private readonly clock: Clock;
+  private readonly startMs: number;
   private connection: Connection | null = null;
   private timer: Timer | null = null;
   private isSettled = false;
@@ -26,6 +29,8 @@ export class Connecting implements ConnectionOwner {
 
   constructor(host: Host, clock: Clock, events: ConnectEvents) {
     this.host = host;
+    this.clock = clock;
+    this.startMs = clock.now();
     this.events = events;
     this.timer = clock.start(host.cluster.connectTimeoutMs, onTimeout, this as Connecting);
     if (host.tls === null) this.openTcp();
@@ -67,6 +72,9 @@ export class Connecting implements ConnectionOwner {
     if (this.isSettled || this.connection === null) return;
     this.settle();
     this.connection.release();
+    const { stats } = this.host.cluster;
+    stats.upstreamCxConnectMs.record(this.clock.now() - this.startMs);
+    new ConnectionRecord(this.connection, stats, this.clock);
     this.events.onConnected(this, this.connection);
   }
 

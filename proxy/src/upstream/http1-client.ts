@@ -2,6 +2,7 @@
 
 import type { Clock, Timer } from '@weft/lib/clock';
 import { type HeaderBlock, Headers } from '@weft/lib/header';
+import type { ClusterStats } from '../cluster/cluster-stats.ts';
 import { type Fault, fault } from '../fault/fault.ts';
 import type { Connection, ConnectionOwner } from '../io/connection.ts';
 import { type Http1Limits, ResponseDecoder, type ResponseHead, type ResponseSink } from '../protocol/http1/decode.ts';
@@ -32,6 +33,7 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
   private readonly connection: Connection;
   private readonly owner: Http1ClientOwner;
   private readonly clock: Clock;
+  private readonly stats: ClusterStats;
   private readonly decoder: ResponseDecoder;
   private events: UpstreamEvents | null = null;
   private isRequestEnded = true;
@@ -57,6 +59,8 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
     this.connection = connection;
     this.owner = owner;
     this.clock = clock;
+    this.stats = options.stats;
+    this.stats.upstreamCxHttp1Total.value++;
     this.decoder = new ResponseDecoder(options.limits, this);
     this.idleTimeoutMs = options.idleTimeoutMs;
     this.requestsMax = options.requestsMax;
@@ -69,8 +73,7 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
   }
 
   get localAddress(): string {
-    const { socket } = this.connection;
-    return `${socket.localAddress ?? ''}:${socket.localPort ?? 0}`;
+    return this.connection.localAddress;
   }
 
   /** Sends the head. The connection must be free. */
@@ -93,8 +96,17 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
     this.decoder.start(head.method);
     this.flushedAtStart = this.connection.bytesWritten;
     encodeRequestHead(this.connection.out, head.method, head.path, head.authority, head.requestHeaders, framing);
-    if (this.requests >= this.requestsMax || this.clock.now() > this.expiresMs) this.mayReuse = false;
+    this.checkAge();
     events.onUpstreamReady(this);
+  }
+
+  // The request that reaches a limit is the last one.
+  private checkAge(): void {
+    if (!this.mayReuse) return;
+    if (this.requests >= this.requestsMax) this.stats.upstreamCxMaxRequests.value++;
+    else if (this.clock.now() > this.expiresMs) this.stats.upstreamCxMaxDurationReached.value++;
+    else return;
+    this.mayReuse = false;
   }
 
   sendData(buffer: Buffer, offset: number, length: number, endStream: boolean): void {
@@ -154,6 +166,7 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
     }
     const used = this.decoder.decode(buffer, offset, offset + length);
     if (this.decoder.error !== null) {
+      this.stats.upstreamCxProtocolError.value++;
       this.fail(
         this.decoder.error.kind === 'too-large' ? fault.response_headers_too_large : fault.upstream_protocol_error,
         this.decoder.error.code,
@@ -275,6 +288,7 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
 
   /** Ends a free connection. */
   closeIdle(): void {
+    this.stats.upstreamCxIdleTimeout.value++;
     this.abandon();
   }
 
@@ -287,6 +301,7 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
   private close(): void {
     if (this.isClosed) return;
     this.isClosed = true;
+    if (!this.isRequestEnded || !this.isResponseEnded) this.stats.upstreamCxDestroyWithActiveRq.value++;
     this.idleTimer?.stop();
     this.idleTimer = null;
     this.owner.onClientClosed(this);
@@ -295,6 +310,7 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
 
 /** Limits of one connection, from the cluster. Zero means none. */
 export interface Http1ClientOptions {
+  readonly stats: ClusterStats;
   readonly limits: Http1Limits;
   readonly idleTimeoutMs: number;
   readonly requestsMax: number;

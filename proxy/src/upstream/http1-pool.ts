@@ -34,6 +34,7 @@ export class Http1Pool implements UpstreamPool, Http1ClientOwner, ConnectEvents 
     this.clock = clock;
     const { cluster } = host;
     this.options = {
+      stats: cluster.stats,
       limits: responseLimits,
       idleTimeoutMs: cluster.idleTimeoutMs,
       requestsMax: cluster.maxRequestsPerConnection || Number.POSITIVE_INFINITY,
@@ -106,6 +107,7 @@ export class Http1Pool implements UpstreamPool, Http1ClientOwner, ConnectEvents 
     const rejected = this.waiting.splice(0);
     for (const { events } of rejected) {
       this.releasePending();
+      if (reason !== fault.breaker_open) this.host.cluster.stats.upstreamRqPendingFailureEject.inc();
       events.onUpstreamFailed(reason, details);
     }
   }
@@ -139,7 +141,6 @@ export class Http1Pool implements UpstreamPool, Http1ClientOwner, ConnectEvents 
     const at = this.free.lastIndexOf(client);
     if (at >= 0) this.free.splice(at, 1);
     this.releaseConnection();
-    this.host.cluster.stats.upstreamCxDestroy.inc();
     if (this.waiting.length > this.connecting.size) this.open();
     if (this.connections === 0) this.rejectWaiting(fault.breaker_open, 'max_connections');
   }
@@ -148,6 +149,7 @@ export class Http1Pool implements UpstreamPool, Http1ClientOwner, ConnectEvents 
     const at = this.waiting.findIndex((waiting) => waiting.events === events);
     if (at < 0) return;
     this.waiting.splice(at, 1);
+    this.host.cluster.stats.upstreamRqCancelled.inc();
     this.releasePending();
   }
 

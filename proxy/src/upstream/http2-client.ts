@@ -2,6 +2,7 @@
 
 import type { Clock, Timer } from '@weft/lib/clock';
 import { type HeaderBlock, Headers } from '@weft/lib/header';
+import type { ClusterStats } from '../cluster/cluster-stats.ts';
 import { type Fault, fault } from '../fault/fault.ts';
 import type { Connection, ConnectionOwner } from '../io/connection.ts';
 import {
@@ -23,6 +24,7 @@ export interface Http2ClientOwner {
 }
 
 export interface Http2ClientOptions {
+  readonly stats: ClusterStats;
   readonly settings: Http2Settings;
   readonly limits: Http2Limits;
   readonly idleTimeoutMs: number;
@@ -54,6 +56,7 @@ export class Http2Client implements ConnectionOwner, Http2Sink {
     this.owner = owner;
     this.clock = clock;
     this.options = options;
+    options.stats.upstreamCxHttp2Total.value++;
     this.idleSinceMs = clock.now();
     this.expiresMs = options.maxDurationMs === 0 ? Number.POSITIVE_INFINITY : clock.now() + options.maxDurationMs;
     this.http2 = new Http2Connection('client', options.settings, options.limits, this, () => connection.out);
@@ -91,11 +94,21 @@ export class Http2Client implements ConnectionOwner, Http2Sink {
       return;
     }
     this.requests++;
-    if (this.requests >= this.options.requestsMax || this.clock.now() > this.expiresMs) this.isRetiring = true;
+    this.checkAge();
     const carrier = new Http2UpstreamStream(this, stream, events, endStream && upgrade === null, upgrade);
     stream.user = carrier;
     this.active.add(carrier);
     events.onUpstreamReady(carrier);
+  }
+
+  // The request that reaches a limit is the last one.
+  private checkAge(): void {
+    if (this.isRetiring) return;
+    const { requestsMax, stats } = this.options;
+    if (this.requests >= requestsMax) stats.upstreamCxMaxRequests.value++;
+    else if (this.clock.now() > this.expiresMs) stats.upstreamCxMaxDurationReached.value++;
+    else return;
+    this.isRetiring = true;
   }
 
   // ---- events of the codec
@@ -139,6 +152,7 @@ export class Http2Client implements ConnectionOwner, Http2Sink {
   }
 
   onConnectionError(): void {
+    this.options.stats.upstreamCxProtocolError.value++;
     this.failAll(fault.upstream_protocol_error, 'http2_connection_error');
     this.connection.end();
     this.close();
@@ -165,6 +179,7 @@ export class Http2Client implements ConnectionOwner, Http2Sink {
   }
 
   private failAll(reason: Fault, details: string): void {
+    if (this.active.size > 0) this.options.stats.upstreamCxDestroyWithActiveRq.value++;
     for (const carrier of [...this.active]) carrier.onFailed(reason, details);
   }
 
@@ -198,6 +213,7 @@ export class Http2Client implements ConnectionOwner, Http2Sink {
     this.http2.tick();
     const { idleTimeoutMs } = this.options;
     if (this.active.size === 0 && idleTimeoutMs > 0 && this.clock.now() >= this.idleSinceMs + idleTimeoutMs) {
+      this.options.stats.upstreamCxIdleTimeout.value++;
       this.close();
       return;
     }

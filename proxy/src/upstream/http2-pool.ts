@@ -32,6 +32,7 @@ export class Http2Pool implements UpstreamPool, Http2ClientOwner, ConnectEvents 
     this.clock = clock;
     const { cluster } = host;
     this.options = {
+      stats: cluster.stats,
       settings: compileHttp2Settings(cluster.config.protocol.http2Options),
       limits: compileHttp2Limits(cluster.config.protocol.http2Options, responseHeads),
       idleTimeoutMs: cluster.idleTimeoutMs,
@@ -56,6 +57,7 @@ export class Http2Pool implements UpstreamPool, Http2ClientOwner, ConnectEvents 
   private wait(waiting: Waiting): void {
     const { breakers, stats } = this.host.cluster;
     if (!breakers.tryPending()) {
+      stats.upstreamRqPendingOverflow.inc();
       waiting.events.onUpstreamFailed(fault.breaker_open, 'max_pending_requests');
       return;
     }
@@ -68,7 +70,11 @@ export class Http2Pool implements UpstreamPool, Http2ClientOwner, ConnectEvents 
 
   private open(): void {
     const { cluster, stats } = this.host;
-    if (this.connecting !== null || !cluster.breakers.tryConnection()) return;
+    if (this.connecting !== null) return;
+    if (!cluster.breakers.tryConnection()) {
+      cluster.stats.upstreamCxOverflow.inc();
+      return;
+    }
     cluster.stats.upstreamCxTotal.inc();
     cluster.stats.upstreamCxActive.inc();
     stats.cxTotal++;
@@ -98,6 +104,7 @@ export class Http2Pool implements UpstreamPool, Http2ClientOwner, ConnectEvents 
   private rejectWaiting(reason: Fault, details: string): void {
     for (const { events } of this.waiting.splice(0)) {
       this.releasePending();
+      if (reason !== fault.breaker_open) this.host.cluster.stats.upstreamRqPendingFailureEject.inc();
       events.onUpstreamFailed(reason, details);
     }
   }
@@ -117,7 +124,6 @@ export class Http2Pool implements UpstreamPool, Http2ClientOwner, ConnectEvents 
     if (at < 0) return;
     this.clients.splice(at, 1);
     this.releaseConnection();
-    this.host.cluster.stats.upstreamCxDestroy.inc();
     if (this.waiting.length > 0) this.open();
     if (this.connections === 0) this.rejectWaiting(fault.breaker_open, 'max_connections');
   }
@@ -139,6 +145,7 @@ export class Http2Pool implements UpstreamPool, Http2ClientOwner, ConnectEvents 
     const at = this.waiting.findIndex((waiting) => waiting.events === events);
     if (at < 0) return;
     this.waiting.splice(at, 1);
+    this.host.cluster.stats.upstreamRqCancelled.inc();
     this.releasePending();
   }
 

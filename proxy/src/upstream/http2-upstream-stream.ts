@@ -40,8 +40,7 @@ export class Http2UpstreamStream implements UpstreamStream {
   }
 
   get localAddress(): string {
-    const { socket } = this.client.connection;
-    return `${socket.localAddress ?? ''}:${socket.localPort ?? 0}`;
+    return this.client.connection.localAddress;
   }
 
   // ---- request

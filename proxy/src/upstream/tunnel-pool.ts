@@ -110,7 +110,7 @@ class Tunnel implements ConnectionOwner, UpstreamStream {
   }
 
   get localAddress(): string {
-    return `${this.connection.socket.localAddress ?? ''}:${this.connection.socket.localPort ?? 0}`;
+    return this.connection.localAddress;
   }
 
   sendData(buffer: Buffer, offset: number, length: number, endStream: boolean): void {
