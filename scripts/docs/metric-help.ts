@@ -48,7 +48,6 @@ export const metricHelp: Readonly<Record<string, string>> = {
   upstream_cx_tx_bytes_total: 'Bytes sent to endpoints.',
   upstream_flow_control_paused_reading_total: 'Times reading from an endpoint was paused for a slow client.',
   upstream_flow_control_resumed_reading_total: 'Times it went on.',
-  bind_errors: 'Connections whose source address could not be had.',
 
   // upstream requests
   upstream_rq_total: 'Requests sent to endpoints.',
@@ -58,7 +57,6 @@ export const metricHelp: Readonly<Record<string, string>> = {
   'upstream_rq_*xx': 'Responses by class of status.',
   'upstream_rq_*': 'Responses by status.',
   upstream_rq_cancelled: 'Requests cancelled before they had a connection.',
-  upstream_rq_maintenance_mode: 'Requests refused by maintenance mode.',
   upstream_rq_pending_total: 'Requests that had to wait for a connection.',
   upstream_rq_pending_active: 'Requests that wait for a connection now.',
   upstream_rq_pending_overflow: 'Requests refused because too many wait or run.',
@@ -66,8 +64,8 @@ export const metricHelp: Readonly<Record<string, string>> = {
   upstream_rq_timeout: 'Requests that ran into the timeout of their route.',
   upstream_rq_per_try_timeout: 'Attempts that ran into per_try_timeout.',
   upstream_rq_per_try_idle_timeout: 'Attempts that ran into per_try_idle_timeout.',
-  upstream_rq_rx_reset: 'Requests reset by the endpoint.',
-  upstream_rq_tx_reset: 'Requests reset by this proxy.',
+  upstream_rq_rx_reset: 'Requests whose stream or connection the endpoint ended before its response was complete.',
+  upstream_rq_tx_reset: 'Requests given up by this proxy before their response was complete.',
   upstream_rq_retry: 'Retries made.',
   upstream_rq_retry_success: 'Retries whose response was passed on.',
   upstream_rq_retry_overflow: 'Retries refused by the circuit breaker or the retry budget.',

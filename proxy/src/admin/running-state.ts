@@ -7,6 +7,7 @@ import type { MetricsRegistry } from '@weft/lib/metrics';
 import { type MessageName, packAny } from '@weft/lib/protobuf/codec';
 import type { RunningProxy } from '../proxy.ts';
 import type { DecisionLog } from '../telemetry/decisions.ts';
+import { countOpenBytes } from '../upstream/connection-record.ts';
 import { reportCertificates } from './certificate-report.ts';
 import { reportClusters } from './cluster-report.ts';
 import { dumpIdentity } from './identity-dump.ts';
@@ -113,6 +114,7 @@ export class RunningState implements AdminState {
   }
 
   refreshMetrics(): void {
+    countOpenBytes();
     const server = this.metrics.scope({ prefix: 'server' });
     server.gauge('uptime').set(Math.floor((this.clock.wallMs() - this.startedWallMs) / 1000));
     server.gauge('live').set(this.proxy.isReady ? 1 : 0);

@@ -28,7 +28,6 @@ export class ClusterStats {
   readonly upstreamRqPendingOverflow: Counter;
   readonly upstreamRqPendingFailureEject: Counter;
   readonly upstreamRqCancelled: Counter;
-  readonly upstreamRqMaintenanceMode: Counter;
   readonly upstreamRqTimeout: Counter;
   readonly upstreamRqPerTryTimeout: Counter;
   readonly upstreamRqPerTryIdleTimeout: Counter;
@@ -42,7 +41,6 @@ export class ClusterStats {
   readonly upstreamRqCompleted: Counter;
   readonly upstreamFlowControlPausedReadingTotal: Counter;
   readonly upstreamFlowControlResumedReadingTotal: Counter;
-  readonly bindErrors: Counter;
   readonly upstreamCxActive: Gauge;
   readonly upstreamRqActive: Gauge;
   readonly upstreamRqPendingActive: Gauge;
@@ -77,7 +75,6 @@ export class ClusterStats {
     this.upstreamRqPendingOverflow = scope.counter('upstream_rq_pending_overflow');
     this.upstreamRqPendingFailureEject = scope.counter('upstream_rq_pending_failure_eject');
     this.upstreamRqCancelled = scope.counter('upstream_rq_cancelled');
-    this.upstreamRqMaintenanceMode = scope.counter('upstream_rq_maintenance_mode');
     this.upstreamRqTimeout = scope.counter('upstream_rq_timeout');
     this.upstreamRqPerTryTimeout = scope.counter('upstream_rq_per_try_timeout');
     this.upstreamRqPerTryIdleTimeout = scope.counter('upstream_rq_per_try_idle_timeout');
@@ -91,7 +88,6 @@ export class ClusterStats {
     this.upstreamRqCompleted = scope.counter('upstream_rq_completed');
     this.upstreamFlowControlPausedReadingTotal = scope.counter('upstream_flow_control_paused_reading_total');
     this.upstreamFlowControlResumedReadingTotal = scope.counter('upstream_flow_control_resumed_reading_total');
-    this.bindErrors = scope.counter('bind_errors');
     this.upstreamCxActive = scope.gauge('upstream_cx_active');
     this.upstreamRqActive = scope.gauge('upstream_rq_active');
     this.upstreamRqPendingActive = scope.gauge('upstream_rq_pending_active');

@@ -124,8 +124,11 @@ export class HandshakeServer {
   private judge(socket: TLSSocket): string | null {
     if (this.policy.requireServerName && !socket.servername)
       return 'the client sent no server name, which is required here';
-    if (!this.asksForCertificate) return null;
     const { stats, secrets } = this.environment;
+    if (!this.asksForCertificate) {
+      stats.noCertificate.inc();
+      return null;
+    }
     const der = socket.getPeerX509Certificate()?.raw;
     if (der === undefined) {
       const counter = this.policy.requireClientCertificate ? stats.failVerifyNoCertificate : stats.noCertificate;

@@ -1,12 +1,13 @@
 // Counters of one TLS context, with Envoy's names.
 
-import { type Counter, Scope } from '@weft/lib/metrics';
+import { Counter, Scope } from '@weft/lib/metrics';
 
 /** Made once per context. */
 export class TlsStats {
   readonly handshake: Counter;
   readonly connectionError: Counter;
   readonly sessionReused: Counter;
+  /** Of the downstream side only: a server always shows one. */
   readonly noCertificate: Counter;
   readonly failVerifyNoCertificate: Counter;
   readonly failVerifyError: Counter;
@@ -19,7 +20,7 @@ export class TlsStats {
     this.handshake = scope.counter('ssl.handshake');
     this.connectionError = scope.counter('ssl.connection_error');
     this.sessionReused = scope.counter('ssl.session_reused');
-    this.noCertificate = scope.counter('ssl.no_certificate');
+    this.noCertificate = side === 'downstream' ? scope.counter('ssl.no_certificate') : new Counter();
     this.failVerifyNoCertificate = scope.counter('ssl.fail_verify_no_cert');
     this.failVerifyError = scope.counter('ssl.fail_verify_error');
     this.failVerifyNames = scope.counter('ssl.fail_verify_san');

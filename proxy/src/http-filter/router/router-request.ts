@@ -50,6 +50,7 @@ export class RouterRequest implements UpstreamEvents, TryIdleOwner {
   private durationTimer: Timer | null = null;
   private responseStarted = false;
   private isResponsePaused = false;
+  private isResponseEnded = false;
 
   constructor(exchange: Exchange, config: StreamConfig) {
     this.exchange = exchange;
@@ -325,7 +326,10 @@ export class RouterRequest implements UpstreamEvents, TryIdleOwner {
     this.stream = null;
     this.pool = null;
     this.stopTryIdle();
-    if (this.state === SENDING) this.host?.onRequestFailed(reason);
+    if (this.state === SENDING) {
+      this.host?.onRequestFailed(reason);
+      if (isEndedByPeer(reason)) this.cluster?.stats.upstreamRqRxReset.inc();
+    }
     if (!this.responseStarted && this.retriesFault(reason, this.state === SENDING)) return;
     this.fail(reason, details);
   }
@@ -378,6 +382,7 @@ export class RouterRequest implements UpstreamEvents, TryIdleOwner {
     if (cluster === null || route === null || route.retry === null) return;
     this.retriesLeft--;
     cluster.stats.upstreamRqRetry.inc();
+    cluster.stats.upstreamRqRetryBackoffExponential.inc();
     this.dropAttempt();
     if (this.host !== null) {
       if (this.attempted === null) this.attempted = [this.host];
@@ -405,8 +410,10 @@ export class RouterRequest implements UpstreamEvents, TryIdleOwner {
     const { stream, pool } = this;
     this.stream = null;
     this.pool = null;
-    if (stream !== null) stream.abandon();
-    else if (this.state === WAITING) pool?.cancel(this);
+    if (stream !== null) {
+      if (!this.isRequestEnded || !this.isResponseEnded) this.cluster?.stats.upstreamRqTxReset.inc();
+      stream.abandon();
+    } else if (this.state === WAITING) pool?.cancel(this);
   }
 
   // ---- time-outs
@@ -450,12 +457,14 @@ export class RouterRequest implements UpstreamEvents, TryIdleOwner {
   pauseResponse(): void {
     if (this.stream === null || this.isResponsePaused) return;
     this.isResponsePaused = true;
+    this.cluster?.stats.upstreamFlowControlPausedReadingTotal.inc();
     this.stream.pauseResponse();
   }
 
   resumeResponse(): void {
     if (!this.isResponsePaused) return;
     this.isResponsePaused = false;
+    this.cluster?.stats.upstreamFlowControlResumedReadingTotal.inc();
     this.stream?.resumeResponse();
   }
 
@@ -468,6 +477,7 @@ export class RouterRequest implements UpstreamEvents, TryIdleOwner {
 
   /** The response is complete: the stream is the pool's again. */
   private release(): void {
+    this.isResponseEnded = true;
     this.stopTryIdle();
     this.resumeResponse();
     if (this.isRequestEnded) this.stream = null;
@@ -510,6 +520,16 @@ export class RouterRequest implements UpstreamEvents, TryIdleOwner {
     this.durationTimer?.stop();
     this.timeout = this.tryTimeout = this.durationTimer = null;
   }
+}
+
+// Of failures after the head was handed over: those that are the endpoint's doing, not the codec's judgement.
+function isEndedByPeer(reason: Fault): boolean {
+  return (
+    reason === fault.upstream_reset ||
+    reason === fault.upstream_refused ||
+    reason === fault.upstream_closed ||
+    reason === fault.reused_connection_closed
+  );
 }
 
 function exchangeHasNoBody(exchange: Exchange): boolean {
