@@ -9,7 +9,7 @@ export const decisionHeader = 'x-weft-decision';
 
 /** Headers of the reply: gRPC callers get a trailers-only response (gRPC over HTTP/2, "Responses"), others plain text. */
 export function localReplyHead(exchange: Exchange, reason: Fault, body: string): Headers {
-  const headers = isGrpc(exchange)
+  const headers = wantsGrpc(exchange, reason)
     ? Headers.of(
         'content-type',
         'application/grpc',
@@ -25,6 +25,11 @@ export function localReplyHead(exchange: Exchange, reason: Fault, body: string):
   if (reason.status === 407) headers.add('proxy-authenticate', 'Basic realm="weft"');
   if (reason.flag === 'UO') headers.add('x-envoy-overloaded', 'true');
   return headers;
+}
+
+// A forward proxy speaks to the HTTP client below the gRPC one: to it a refusal is 407, and a CONNECT is no call.
+function wantsGrpc(exchange: Exchange, reason: Fault): boolean {
+  return reason.status !== 407 && exchange.method !== 'CONNECT' && isGrpc(exchange);
 }
 
 function isGrpc(exchange: Exchange): boolean {

@@ -171,6 +171,36 @@ describe('capture by forward proxy', () => {
     );
   });
 
+  it('refuses by a plain 407, whatever the request carries', async (context) => {
+    const upstream = await startUpstream(context);
+    const proxy = await startTestProxy(context, () => ({
+      listeners: [
+        listener(
+          'main',
+          httpManager([routeTo('a')], {
+            filters: [capture],
+            manager: { upgrade_configs: [{ upgrade_type: 'CONNECT' }] },
+          }),
+        ),
+      ],
+      clusters: [cluster('a', [upstream.port])],
+    }));
+    for (const [method, target] of [
+      ['POST', 'http://reviews:9080/reviews.Reviews/Get'],
+      ['CONNECT', 'reviews:9080'],
+    ] as const) {
+      const client = await openClient(context, proxy.port());
+      const headers = { host: 'reviews:9080', 'content-type': 'application/grpc' };
+      const refused = await client.fetch(method, target, headers);
+      assert.equal(refused.status, 407, method);
+      assert.match(refused.headers['proxy-authenticate'] ?? '', /^Basic /);
+      assert.equal(refused.headers['grpc-status'], undefined);
+      assert.equal(refused.headers['content-type'], 'text/plain');
+      assert.match(refused.text, /credential/);
+    }
+    assert.equal(upstream.requests.length, 0);
+  });
+
   it('carries CONNECT tunnels to an endpoint', async (context) => {
     const upstream = await startUpstream(context);
     const route = {
