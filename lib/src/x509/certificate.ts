@@ -1,7 +1,7 @@
 // Reads an X.509 certificate (RFC 5280) straight from its DER: the names as they were signed, never through text in which a
 // quoted or escaped name could pose as several.
 
-import { createHash } from 'node:crypto';
+import { nodeCrypto } from '../lazy-node.ts';
 import { DER, type DerElement, DerReader, formatObjectId } from './der-reader.ts';
 import { formatDistinguishedName } from './distinguished-name.ts';
 import { X509Error } from './x509-error.ts';
@@ -59,12 +59,12 @@ export function parseCertificate(der: Buffer): CertificateFacts {
 
 /** SHA-256 of a certificate's DER in lower-case hex. */
 export function certificateHash(der: Uint8Array): string {
-  return createHash('sha256').update(der).digest('hex');
+  return nodeCrypto().createHash('sha256').update(der).digest('hex');
 }
 
 /** SHA-256 of the SubjectPublicKeyInfo in base64. */
 export function publicKeyHash(facts: CertificateFacts): string {
-  return createHash('sha256').update(facts.publicKeyDer).digest('base64');
+  return nodeCrypto().createHash('sha256').update(facts.publicKeyDer).digest('base64');
 }
 
 /** RFC 5280 §4.1.2.5: UTCTime until 2049, GeneralizedTime after, always in UTC with seconds. */

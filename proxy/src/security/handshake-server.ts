@@ -1,18 +1,11 @@
 // Server side of one version of the secrets. Built on a `tls.Server` that never listens: only it says whether a client's
 // chain verified (`authorized`), and its documentation allows connections to be injected by the `connection` event.
 
-import { constants } from 'node:crypto';
 import type { Duplex } from 'node:stream';
-import {
-  createSecureContext,
-  type SecureContext,
-  type SecureContextOptions,
-  Server,
-  type TLSSocket,
-  type TlsOptions,
-} from 'node:tls';
+import type { SecureContext, SecureContextOptions, Server, TLSSocket, TlsOptions } from 'node:tls';
 import { assert } from '@weft/lib/assert';
 import { messageOf } from '@weft/lib/error';
+import { nodeCrypto, nodeTls } from '@weft/lib/lazy-node';
 import { peerCertificate, rememberPeer, type VerifiedPeer } from './peer.ts';
 import { judgePeer, readPeerCertificate } from './peer-verdict.ts';
 import type { TrustMaterial } from './secret.ts';
@@ -68,7 +61,7 @@ export class HandshakeServer {
     this.asksForCertificate = policy.requireClientCertificate || verifies;
     // OpenSSL's own refusal sends the client an alert; it covers the usual case, `judge` covers the rest.
     const strict = policy.requireClientCertificate && verifies && needsChain(material.trust);
-    this.server = new Server({
+    this.server = new (nodeTls().Server)({
       ...this.serverOptions(settings, material),
       requestCert: this.asksForCertificate,
       rejectUnauthorized: strict,
@@ -188,7 +181,8 @@ export function chainErrorOf(socket: TLSSocket): string {
 function makeSniCallback(choice: SniChoice, shared: SecureContextOptions): NonNullable<TlsOptions['SNICallback']> {
   const contexts: Map<CertificateGroup, SecureContext> = new Map();
   for (const group of [...choice.exact.values(), ...choice.wildcard.values()]) {
-    if (!contexts.has(group)) contexts.set(group, createSecureContext({ ...shared, ...certificateOptions(group) }));
+    if (!contexts.has(group))
+      contexts.set(group, nodeTls().createSecureContext({ ...shared, ...certificateOptions(group) }));
   }
   // Undefined leaves the server's own context, which is that of the fallback.
   return (serverName, callback) => callback(null, contexts.get(pickCertificates(choice, serverName)));
@@ -212,7 +206,8 @@ export function contextOptions(
   const noTickets = policy !== null && !policy.statelessResumption;
   const options: SecureContextOptions = {
     ...parameters,
-    secureOptions: constants.SSL_OP_NO_RENEGOTIATION | (noTickets ? constants.SSL_OP_NO_TICKET : 0),
+    secureOptions:
+      nodeCrypto().constants.SSL_OP_NO_RENEGOTIATION | (noTickets ? nodeCrypto().constants.SSL_OP_NO_TICKET : 0),
   };
   if (trust === null) return options;
   // An empty list keeps the system's roots out where the configuration names none.

@@ -1,9 +1,10 @@
 // A secret made ready for use: certificate and key that belong together, or the rules by which a peer is trusted.
 
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import type { envoy } from '@weft/api/xds/types';
 import type { Clock } from '@weft/lib/clock';
 import { messageOf } from '@weft/lib/error';
+import { nodeCrypto } from '@weft/lib/lazy-node';
 import { type CertificateFacts, parseCertificate } from '@weft/lib/x509/certificate';
 import { parseCertificatePem } from '@weft/lib/x509/pem';
 import {
@@ -163,7 +164,7 @@ export function pairCertificate(
   const key = parseKey(pem.keyPem, pem.passphrase, sinkAt(sink, 'private_key'));
   const leaf = chain?.[0];
   if (chain === null || leaf === undefined || key === null) return null;
-  if (!new X509Certificate(leaf.der).checkPrivateKey(key)) {
+  if (!new (nodeCrypto().X509Certificate)(leaf.der).checkPrivateKey(key)) {
     const problem = `the private key does not belong to the certificate of "${describeLeaf(leaf)}"; replace both together`;
     return reportError(sinkAt(sink, 'private_key'), 'WEFT0705', problem);
   }
@@ -182,7 +183,7 @@ function parseChain(pem: string, sink: IssueSink): CertificateFacts[] | null {
 
 function parseKey(pem: string, passphrase: string | undefined, sink: IssueSink): KeyObject | null {
   try {
-    return createPrivateKey(passphrase === undefined ? { key: pem } : { key: pem, passphrase });
+    return nodeCrypto().createPrivateKey(passphrase === undefined ? { key: pem } : { key: pem, passphrase });
   } catch {
     // OpenSSL's words would not help, and a message about a key should hold nothing of it.
     return reportError(

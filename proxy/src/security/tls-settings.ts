@@ -1,8 +1,9 @@
 // What both ends of TLS share: versions, ciphers, curves, ALPN, and where certificate and trust come from.
 
-import { createSecureContext, getCiphers, type SecureContextOptions, type SecureVersion } from 'node:tls';
+import type { SecureContextOptions, SecureVersion } from 'node:tls';
 import type { envoy } from '@weft/api/xds/types';
 import { messageOf } from '@weft/lib/error';
+import { nodeTls } from '@weft/lib/lazy-node';
 import { type IssueSink, refuseFields, reportError, sinkAt } from './data-source.ts';
 import { type CertificateMaterial, mergeTrust, type Secret, type TrustMaterial } from './secret.ts';
 import type { SecretCell, SecretSet } from './secret-set.ts';
@@ -213,7 +214,7 @@ function compileParameters(config: TlsParameters, sink: IssueSink): SecureContex
     return parameters;
   }
   try {
-    createSecureContext(parameters);
+    nodeTls().createSecureContext(parameters);
   } catch (error) {
     reportError(sink, 'WEFT0715', `OpenSSL refuses these parameters: ${messageOf(error)}`);
   }
@@ -231,7 +232,7 @@ function compileVersion(version: string | number | undefined, fallback: SecureVe
 /** `cipher_suites` speaks of TLS 1.2 only, as in Envoy; groups of equal preference (`[A|B]`) are taken in their order. */
 function compileCiphers(suites: readonly string[], sink: IssueSink): string {
   if (suites.length === 0) return `${tls13Ciphers}:${tls12Ciphers}`;
-  const known = new Set(getCiphers());
+  const known = new Set(nodeTls().getCiphers());
   const names = suites.flatMap((suite) => suite.replaceAll(/[[\]]/g, '').split('|'));
   for (const name of names) {
     if (known.has(name.toLowerCase())) continue;

@@ -1,17 +1,11 @@
 // TLS towards endpoints: opens a verified connection, or one that ends with an error saying why it was refused.
 
 import { isIP, type NetConnectOpts, Socket } from 'node:net';
-import {
-  type ConnectionOptions,
-  connect,
-  createSecureContext,
-  type PeerCertificate,
-  type SecureContext,
-  TLSSocket,
-} from 'node:tls';
+import type { ConnectionOptions, PeerCertificate, SecureContext, TLSSocket } from 'node:tls';
 import type { envoy } from '@weft/api/xds/types';
 import { WeftError } from '@weft/lib/error';
 import type { Issue } from '@weft/lib/issue';
+import { nodeTls } from '@weft/lib/lazy-node';
 import type { Scope } from '@weft/lib/metrics';
 import type { CertificateFacts } from '@weft/lib/x509/certificate';
 import { type IssueSink, refuseFields, reportError, sinkAt } from './data-source.ts';
@@ -115,7 +109,7 @@ export class UpstreamTls {
     const version = this.currentVersion();
     if (version === null) return this.refuse(target);
     const attempt = this.attempt(target, names, version);
-    const socket = connect({ ...(target as NetConnectOpts), ...this.connectOptions(attempt) });
+    const socket = nodeTls().connect({ ...(target as NetConnectOpts), ...this.connectOptions(attempt) });
     this.observe(socket, attempt);
     return socket;
   }
@@ -206,7 +200,7 @@ export class UpstreamTls {
   private refuse(target: UpstreamTarget): TLSSocket {
     this.stats.contextNotReady.inc();
     if ('socket' in target) target.socket.destroy();
-    const socket = new TLSSocket(new Socket());
+    const socket = new (nodeTls().TLSSocket)(new Socket());
     const reason = `the secret "${this.reader.missing}" has not arrived or does not fit, so no connection can be opened yet`;
     socket.destroy(new WeftError('WEFT0718', reason));
     return socket;
@@ -232,7 +226,7 @@ export class UpstreamTls {
       options.key = certificate.keyPem;
       if (certificate.passphrase !== undefined) options.passphrase = certificate.passphrase;
     }
-    const context = createSecureContext(options);
+    const context = nodeTls().createSecureContext(options);
     // Sessions do not outlive the secrets they were made with: a resumed one shows and checks the old certificates.
     return { material, context, trust: material.trust, sessions: new SessionStore(this.maxSessions) };
   }

@@ -1,7 +1,7 @@
 // The last replies that the mesh itself made, each under an id that the reply carried, so that `weft explain ID` can say why.
 
-import { randomBytes } from 'node:crypto';
 import type { Origin } from '@weft/lib/issue';
+import { makeRequestId } from '@weft/lib/request-id';
 import type { FaultCode, FaultSource } from '../fault/fault.ts';
 import { faultAdvice } from './fault-advice.ts';
 import { describeOrigin } from './operator/connection.ts';
@@ -50,7 +50,7 @@ export class DecisionLog {
   private nextNumber = 1;
 
   /** The prefix makes ids of different proxies differ; tests give one. */
-  constructor(prefix: string = randomBytes(4).toString('hex'), size: number = capacity) {
+  constructor(prefix: string = makeRequestId().slice(0, 8), size: number = capacity) {
     this.prefix = prefix;
     this.ring = new Array<Decision | null>(size).fill(null);
   }

@@ -41,6 +41,7 @@ export class ConnectionView implements LoggedView {
   extraFlags = '';
   decisionId = '';
   readonly requestId = '';
+  readonly clientAddress = '';
   readonly filterState = noState;
   readonly startWallMs: number;
   readonly startMs: number;

@@ -1,7 +1,7 @@
 // Keeps the capture port for its own workload: whoever lacks the credential of the `HTTP_PROXY` address gets 407 and never
 // borrows the workload's identity.
 
-import { hash, timingSafeEqual } from 'node:crypto';
+import { nodeCrypto } from '@weft/lib/lazy-node';
 import type { Counter, Scope } from '@weft/lib/metrics';
 import { fault } from '../../fault/fault.ts';
 import type { Stream } from '../../stream/stream.ts';
@@ -60,6 +60,7 @@ export class CaptureAuthFilter implements HttpFilter {
     const pair = Buffer.from(encoded, 'base64');
     const colon = pair.indexOf(0x3a);
     if (colon < 0) return false;
+    const { hash, timingSafeEqual } = nodeCrypto();
     const digest = hash('sha256', pair.subarray(colon + 1), 'buffer');
     if (!timingSafeEqual(digest, this.sha256)) return false;
     this.lastGood = value;
@@ -68,5 +69,5 @@ export class CaptureAuthFilter implements HttpFilter {
 }
 
 function isSameText(a: string, b: string): boolean {
-  return timingSafeEqual(Buffer.from(a, 'latin1'), Buffer.from(b, 'latin1'));
+  return nodeCrypto().timingSafeEqual(Buffer.from(a, 'latin1'), Buffer.from(b, 'latin1'));
 }

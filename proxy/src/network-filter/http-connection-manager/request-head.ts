@@ -1,8 +1,8 @@
 // What happens to a request head between the codec and the filters: normalisation, forwarding headers, request id.
 
-import { randomUUID } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { Headers } from '@weft/lib/header';
+import { makeRequestId } from '@weft/lib/request-id';
 import { type Fault, fault } from '../../fault/fault.ts';
 import type { ConnectionInfo } from '../../io/connection-info.ts';
 import { applyForwardedClientCert } from '../../security/forwarded-client-cert.ts';
@@ -56,7 +56,7 @@ export function prepareHead(
   }
   const authority = manager.stripsPort === null ? head.authority : stripPort(head.authority, manager.stripsPort, info);
   if (manager.isEdge) removeInternalHeaders(headers, manager.internalOnlyHeaders);
-  const clientAddress = manager.usesRemoteAddress ? appendForwardedFor(manager, info, headers) : info.remoteAddress;
+  const clientAddress = findClient(manager, info, headers);
   const scheme = forwardedScheme(manager, info, head, headers);
   const requestId = giveRequestId(manager, headers);
   if (manager.forwardedClientCert !== null) applyForwardedClientCert(manager.forwardedClientCert, info, headers);
@@ -96,17 +96,23 @@ function removeInternalHeaders(headers: Headers, configured: readonly string[]):
   }
 }
 
-// Envoy: use_remote_address. The client is the address that the trusted hops behind us saw.
-function appendForwardedFor(manager: HttpConnectionManager, info: ConnectionInfo, headers: Headers): string {
+// Envoy: use_remote_address. Where it is set the connection is a hop of its own, else only what the header says is believed.
+function findClient(manager: HttpConnectionManager, info: ConnectionInfo, headers: Headers): string {
+  const { remoteAddress } = info;
   // Lines of one name are one list; whoever reads only the first can be lied to by a second.
   const lines = headers.getAll('x-forwarded-for');
   const before = lines.length === 0 ? undefined : lines.join(',');
-  if (!manager.skipsForwardedFor && isIP(info.remoteAddress) !== 0) {
-    headers.set('x-forwarded-for', before === undefined ? info.remoteAddress : `${before},${info.remoteAddress}`);
+  if (manager.usesRemoteAddress && !manager.skipsForwardedFor && isIP(remoteAddress) !== 0) {
+    headers.set('x-forwarded-for', before === undefined ? remoteAddress : `${before},${remoteAddress}`);
   }
-  if (manager.trustedHops === 0 || before === undefined) return info.remoteAddress;
-  const hops = before.split(',');
-  return hops.at(-manager.trustedHops)?.trim() || info.remoteAddress;
+  const skipped = manager.usesRemoteAddress ? manager.trustedHops - 1 : manager.trustedHops;
+  if (skipped < 0 || before === undefined) return remoteAddress;
+  const told =
+    before
+      .split(',')
+      .at(-1 - skipped)
+      ?.trim() ?? '';
+  return isIP(told) === 0 ? remoteAddress : told;
 }
 
 function forwardedScheme(
@@ -130,7 +136,7 @@ function giveRequestId(manager: HttpConnectionManager, headers: Headers): string
   if (!manager.generatesRequestId) return headers.get('x-request-id') ?? '';
   const given = headers.get('x-request-id');
   if (given !== undefined && (!manager.isEdge || manager.preservesRequestId)) return given;
-  const made = randomUUID();
+  const made = makeRequestId();
   headers.set('x-request-id', made);
   return made;
 }

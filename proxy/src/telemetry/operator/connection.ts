@@ -11,6 +11,15 @@ function remote(connection: ConnectionInfo): string | null {
   return formatAddress(connection.remoteAddress, connection.remotePort);
 }
 
+// Who speaks through a proxy we trust has no port that we know: 0, as in Envoy.
+function isForwarded({ clientAddress, connection }: LoggedView): boolean {
+  return clientAddress !== '' && clientAddress !== connection.remoteAddress;
+}
+
+function client(view: LoggedView): string | null {
+  return isForwarded(view) ? formatAddress(view.clientAddress, 0) : remote(view.connection);
+}
+
 function local(connection: ConnectionInfo): string | null {
   if (connection.localAddress === '') return null;
   return formatAddress(connection.localAddress, connection.localPort);
@@ -52,10 +61,11 @@ function compileEnvironment(argument: string): ReturnType<CompileOperator> {
 const hostName = hostname();
 
 export const connectionOperators: OperatorTable = {
-  // Envoy tells the address a trusted proxy vouches for from the one at the other end; here both are the latter.
-  DOWNSTREAM_REMOTE_ADDRESS: plain((view) => remote(view.connection)),
-  DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: plain((view) => textOrNull(view.connection.remoteAddress)),
-  DOWNSTREAM_REMOTE_PORT: plain((view) => view.connection.remotePort),
+  DOWNSTREAM_REMOTE_ADDRESS: plain(client),
+  DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: plain((view) =>
+    textOrNull(view.clientAddress || view.connection.remoteAddress),
+  ),
+  DOWNSTREAM_REMOTE_PORT: plain((view) => (isForwarded(view) ? 0 : view.connection.remotePort)),
   DOWNSTREAM_DIRECT_REMOTE_ADDRESS: plain((view) => remote(view.connection)),
   DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT: plain((view) => textOrNull(view.connection.remoteAddress)),
   DOWNSTREAM_DIRECT_REMOTE_PORT: plain((view) => view.connection.remotePort),

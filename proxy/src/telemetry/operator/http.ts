@@ -1,7 +1,7 @@
 // Operators about an HTTP exchange: its headers, status, flags, sizes and times.
 
-import { randomUUID } from 'node:crypto';
 import type { Headers } from '@weft/lib/header';
+import { makeRequestId } from '@weft/lib/request-id';
 import type { LoggedView } from '../view.ts';
 import { grpcStatusName, grpcStatusOf } from './grpc-status.ts';
 import { type CompileOperator, fromPeer, type Getter, type OperatorTable, plain, textOrNull } from './operator.ts';
@@ -102,6 +102,6 @@ export const httpOperators: OperatorTable = {
   GRPC_STATUS: compileGrpcStatus,
   GRPC_STATUS_NUMBER: plain(grpcStatusOf),
   STREAM_ID: fromPeer((view) => (view.requestId === '' ? String(view.connection.id) : view.requestId)),
-  UNIQUE_ID: plain(() => randomUUID()),
+  UNIQUE_ID: plain(() => makeRequestId()),
   ACCESS_LOG_TYPE: plain((view) => (view.protocol === '' ? 'TcpConnectionEnd' : 'DownstreamEnd')),
 };
