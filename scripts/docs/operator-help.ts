@@ -21,7 +21,8 @@ export const operatorHelp: Readonly<Record<string, string>> = {
   DOWNSTREAM_PEER_SERIAL: 'serial number of the client’s certificate',
   DOWNSTREAM_PEER_SUBJECT: 'subject of the client’s certificate',
   DOWNSTREAM_PEER_URI_SAN: 'URI names (SPIFFE id) in the client’s certificate',
-  DOWNSTREAM_REMOTE_ADDRESS: 'as the direct remote address',
+  DOWNSTREAM_REMOTE_ADDRESS:
+    'address and port of the client, by `x-forwarded-for` where that is trusted (the port is 0 then)',
   DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: 'the same without the port',
   DOWNSTREAM_REMOTE_PORT: 'its port',
   DOWNSTREAM_TLS_CIPHER: 'cipher suite of the client connection',

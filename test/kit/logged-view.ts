@@ -48,6 +48,7 @@ export function fakeView(changes: Partial<LoggedView> = {}): LoggedView {
     extraFlags: '',
     decisionId: '',
     requestId: 'r-1',
+    clientAddress: '',
     filterState: [],
     startWallMs: Date.UTC(2026, 0, 2, 3, 4, 5, 67),
     startMs: 1000,

@@ -39,6 +39,8 @@ export interface StreamView {
   /** `proxy-wide` unique id of a reply the mesh made, or empty. */
   decisionId: string;
   requestId: string;
+  /** The client's own address, by `x-forwarded-for` where that is trusted; empty when only the connection's is known. */
+  readonly clientAddress: string;
   /** Per filter, by its slot. */
   readonly filterState: unknown[];
   /** Wall and monotonic milliseconds of the first byte. */

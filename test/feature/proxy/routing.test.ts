@@ -203,6 +203,31 @@ describe('routing', () => {
     }
   });
 
+  it('knows the client behind proxies it trusts, and the one at the other end', async (context) => {
+    const upstream = await startUpstream(context);
+    const logFormat =
+      '%DOWNSTREAM_REMOTE_ADDRESS% %DOWNSTREAM_REMOTE_PORT% %DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%';
+    const forwarded = { 'x-forwarded-for': '192.0.2.1, 192.0.2.2,192.0.2.3' };
+    const own = String.raw`127\.0\.0\.1:\d+ [1-9]\d* 127\.0\.0\.1`;
+    const cases: [manager: Record<string, unknown>, headers: Record<string, string>, line: string][] = [
+      [{ use_remote_address: true }, forwarded, own],
+      [{ use_remote_address: true, xff_num_trusted_hops: 1 }, forwarded, '192.0.2.3:0 0 127.0.0.1'],
+      [{ use_remote_address: true, xff_num_trusted_hops: 4 }, forwarded, own],
+      [{}, forwarded, '192.0.2.3:0 0 127.0.0.1'],
+      [{ xff_num_trusted_hops: 1 }, forwarded, '192.0.2.2:0 0 127.0.0.1'],
+      [{}, {}, own],
+      [{}, { 'x-forwarded-for': 'nobody' }, own],
+    ];
+    for (const [manager, headers, line] of cases) {
+      const proxy = await startTestProxy(context, (logPath) => ({
+        listeners: [listener('main', httpManager([routeTo('a')], { manager, logPath, logFormat }))],
+        clusters: [cluster('a', [upstream.port])],
+      }));
+      await fetchOnce(context, proxy.port(), '/', headers);
+      assert.match((await proxy.accessLog())[0] ?? '', new RegExp(`^${line}$`), JSON.stringify([manager, headers]));
+    }
+  });
+
   it('redirects and answers by itself', async (context) => {
     const proxy = await startTestProxy(context, (logPath) => ({
       listeners: [
