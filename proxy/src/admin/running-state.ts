@@ -127,8 +127,11 @@ export class RunningState implements AdminState {
   }
 
   drainListeners(options: DrainOptions): void {
-    this.proxy.drain();
-    if (!options.isGraceful) this.proxy.listeners.stopAccepting();
+    const { proxy } = this;
+    const scope = options.isInboundOnly ? 'inbound' : 'all';
+    if (options.isInboundOnly) proxy.listeners.drain(scope);
+    else proxy.drain();
+    if (!options.isGraceful) proxy.listeners.stopAccepting(scope);
   }
 
   quit(): void {

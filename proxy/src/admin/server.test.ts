@@ -201,11 +201,15 @@ describe('admin server', () => {
     }
     assert.deepEqual(state.calls, []);
     assert.equal((await ask('POST', '/drain_listeners?graceful')).body, 'OK\n');
-    assert.equal((await ask('POST', '/drain_listeners?inboundonly')).status, 400);
     await ask('POST', '/quitquitquit');
     await ask('POST', '/healthcheck/fail');
     await ask('POST', '/healthcheck/ok', {}, 'an ignored body');
-    assert.deepEqual(state.calls, [['drain', { isGraceful: true }], ['quit'], ['failed', true], ['failed', false]]);
+    assert.deepEqual(state.calls, [
+      ['drain', { isGraceful: true, isInboundOnly: false }],
+      ['quit'],
+      ['failed', true],
+      ['failed', false],
+    ]);
     assert.equal((await ask('POST', '/ready')).status, 405);
     assert.equal((await ask('DELETE', '/stats')).status, 405);
     assert.equal((await ask('HEAD', '/stats')).status, 200);

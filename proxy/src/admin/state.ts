@@ -116,6 +116,8 @@ export interface UnreadyReport {
 export interface DrainOptions {
   /** Let exchanges finish before the listeners close. */
   readonly isGraceful: boolean;
+  /** Only listeners with `traffic_direction: INBOUND`; the proxy stays ready for the rest. */
+  readonly isInboundOnly: boolean;
 }
 
 /** The running proxy, as far as the admin pages need it. */

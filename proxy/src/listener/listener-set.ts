@@ -14,6 +14,9 @@ import { Listener } from './listener.ts';
 
 type Config = envoy.config.listener.v3.Listener;
 
+/** Which listeners: all, or those whose `traffic_direction` is INBOUND. */
+export type DrainScope = 'all' | 'inbound';
+
 /** How long connections of a replaced chain may go on, as Envoy's `--drain-time-s`. */
 const drainTimeMs = 600_000;
 const bindRetryMs = 1000;
@@ -41,7 +44,8 @@ export class ListenerSet implements InternalListeners {
   private readonly bindErrors: Map<string, string> = new Map();
   private readonly draining: Set<FilterChain> = new Set();
   private context: NetworkContext | null = null;
-  private isStopped = false;
+  /** Which listeners take no new connections any more. */
+  private stopped: DrainScope | null = null;
   private readonly counters: {
     added: Counter;
     modified: Counter;
@@ -135,7 +139,8 @@ export class ListenerSet implements InternalListeners {
   }
 
   private open(listener: Listener): void {
-    if (this.isStopped || this.active.get(listener.name) !== listener) return;
+    if (this.active.get(listener.name) !== listener) return;
+    if (this.stopped !== null && isInScope(listener, this.stopped)) return;
     listener.open((error) => {
       if (error === null) {
         this.bindErrors.delete(listener.name);
@@ -205,9 +210,12 @@ export class ListenerSet implements InternalListeners {
     return [...this.warming.keys()];
   }
 
-  private *chains(): Iterable<FilterChain> {
-    for (const listener of this.active.values()) yield* listener.current.chainsByContent.values();
-    yield* this.draining;
+  private *chains(scope: DrainScope = 'all'): Iterable<FilterChain> {
+    for (const listener of this.active.values()) {
+      if (isInScope(listener, scope)) yield* listener.current.chainsByContent.values();
+    }
+    // What was replaced is on its way out in any case.
+    if (scope === 'all') yield* this.draining;
   }
 
   /** Connections under way, over all listeners. */
@@ -218,20 +226,24 @@ export class ListenerSet implements InternalListeners {
   }
 
   /** Asks clients to leave: responses say `Connection: close`. New connections are still taken. */
-  drain(): void {
-    for (const chain of this.chains()) chain.chain.terminal.drain();
+  drain(scope: DrainScope = 'all'): void {
+    for (const chain of this.chains(scope)) chain.chain.terminal.drain();
   }
 
   /** Accepts nothing more and ends what is idle; what runs goes on. */
-  stopAccepting(): void {
-    this.isStopped = true;
-    for (const listener of this.active.values()) listener.close();
-    for (const chain of this.chains()) chain.chain.terminal.closeIdle();
+  stopAccepting(scope: DrainScope = 'all'): void {
+    if (this.stopped !== 'all') this.stopped = scope;
+    for (const listener of this.active.values()) if (isInScope(listener, scope)) listener.close();
+    for (const chain of this.chains(scope)) chain.chain.terminal.closeIdle();
   }
 
   closeAll(): void {
     for (const chain of this.chains()) chain.chain.terminal.closeAll();
   }
+}
+
+function isInScope(listener: Listener, scope: DrainScope): boolean {
+  return scope === 'all' || listener.current.config.trafficDirection === 'INBOUND';
 }
 
 function sameAddress(a: CompiledListener, b: CompiledListener): boolean {

@@ -74,6 +74,32 @@ describe('draining', () => {
     assert.ok(performance.now() - startMs < 3000, 'an idle connection does not hold the end up');
   });
 
+  it('of inbound listeners leaves the others alone', async (context) => {
+    const upstream = await startUpstream(context);
+    const proxy = await startTestProxy(context, () => ({
+      listeners: [
+        { ...listener('inbound', httpManager([routeTo('a')])), traffic_direction: 'INBOUND' },
+        { ...listener('outbound', httpManager([routeTo('a')])), traffic_direction: 'OUTBOUND' },
+      ],
+      clusters: [cluster('a', [upstream.port])],
+    }));
+    const inbound = proxy.port('inbound');
+    const kept = await openClient(context, proxy.port('outbound'));
+    const leaving = await openClient(context, inbound);
+    assert.equal((await kept.fetch('GET', '/')).status, 200);
+    assert.equal((await leaving.fetch('GET', '/')).status, 200);
+
+    assert.equal((await proxy.admin('POST', '/drain_listeners?inboundonly&graceful')).status, 200);
+    assert.equal((await leaving.fetch('GET', '/')).headers.connection, 'close');
+    assert.equal((await fetchOnce(context, inbound, '/')).status, 200);
+
+    assert.equal((await proxy.admin('POST', '/drain_listeners?inboundonly')).status, 200);
+    await assert.rejects(openClient(context, inbound));
+    assert.equal((await kept.fetch('GET', '/')).headers.connection, undefined);
+    assert.equal((await fetchOnce(context, proxy.port('outbound'), '/')).status, 200);
+    assert.equal((await proxy.admin('GET', '/ready')).status, 200);
+  });
+
   it('makes /ready say 503', async (context) => {
     const proxy = await startTestProxy(context, () => ({ listeners: [], clusters: [] }));
     assert.deepEqual(await proxy.admin('GET', '/ready'), { status: 200, body: 'LIVE\n' });

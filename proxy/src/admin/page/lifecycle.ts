@@ -1,15 +1,12 @@
 // Pages that change the life of the proxy, by POST only: drain, quit, fail and pass the health check.
 
-import { type AdminReply, type AdminRequest, hasFlag, okReply, textReply } from '../reply.ts';
+import { type AdminReply, type AdminRequest, hasFlag, okReply } from '../reply.ts';
 import type { AdminState } from '../state.ts';
 
-/** `?graceful` waits for exchanges in flight. Draining inbound listeners alone is not carried out. */
+/** `?graceful` waits for exchanges in flight, `?inboundonly` leaves the listeners for the workload's own calls alone. */
 export function drainListenersPage(state: AdminState, request: AdminRequest): AdminReply {
   const { query } = request;
-  if (hasFlag(query, 'inboundonly')) {
-    return textReply('inboundonly is not carried out; leave it out to drain every listener\n', 400);
-  }
-  state.drainListeners({ isGraceful: hasFlag(query, 'graceful') });
+  state.drainListeners({ isGraceful: hasFlag(query, 'graceful'), isInboundOnly: hasFlag(query, 'inboundonly') });
   return okReply();
 }
 
