@@ -57,6 +57,8 @@ const rows = {
   settings_flood: [ErrorCode.ENHANCE_YOUR_CALM, 'too many SETTINGS frames in a short time'],
   empty_frame_flood: [ErrorCode.ENHANCE_YOUR_CALM, 'too many empty frames'],
   priority_flood: [ErrorCode.ENHANCE_YOUR_CALM, 'too many PRIORITY frames'],
+  slow_frame: [ErrorCode.ENHANCE_YOUR_CALM, 'a frame or a header block was not finished in time'],
+  slow_settings: [ErrorCode.SETTINGS_TIMEOUT, 'the peer did not send its SETTINGS in time'],
   window_update_flood: [ErrorCode.ENHANCE_YOUR_CALM, 'too many WINDOW_UPDATE frames'],
 } as const satisfies Record<string, Row>;
 

@@ -1,7 +1,7 @@
 // Bytes → frames: finds where each begins, hands DATA on as it comes and every other frame whole.
 
 import { type Http2Error, http2Error } from './error.ts';
-import { CONTINUATION, DATA, headBytes, PADDED } from './frame.ts';
+import { DATA, headBytes, PADDED } from './frame.ts';
 
 /** Receives frames. An error ends the connection. */
 export interface FrameSink {
@@ -36,10 +36,16 @@ export class FrameReader {
   private heldLength = 0;
   private readonly head = Buffer.allocUnsafeSlow(headBytes);
   private headLength = 0;
+  private error: Http2Error | null = null;
 
   constructor(maxFrameBytes: number, sink: FrameSink) {
     this.maxFrameBytes = maxFrameBytes;
     this.sink = sink;
+  }
+
+  /** Whether a frame other than DATA has begun and not ended. */
+  get isInsideFrame(): boolean {
+    return this.state === PAYLOAD || this.headLength > 0;
   }
 
   /** Reads everything from `start` to `end`; the error that ended it, or null. */
@@ -52,8 +58,6 @@ export class FrameReader {
     }
     return null;
   }
-
-  private error: Http2Error | null = null;
 
   private step(buffer: Buffer, at: number, end: number): number {
     switch (this.state) {
@@ -164,9 +168,4 @@ export class FrameReader {
     if (this.left === 0) this.state = HEAD;
     return at + taken;
   }
-}
-
-/** Whether only CONTINUATION may follow, and does not. */
-export function breaksBlock(openBlock: number, type: number, id: number): boolean {
-  return openBlock !== 0 && (type !== CONTINUATION || id !== openBlock);
 }

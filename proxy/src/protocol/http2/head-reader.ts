@@ -41,6 +41,11 @@ export class HeadReader {
     return this.read(TRAILERS, buffer, start, end) as HeaderBlock | NoHead;
   }
 
+  /** The peer has acknowledged the size of our table. */
+  acknowledgeTableSize(): void {
+    this.decoder.acknowledge();
+  }
+
   private read(kind: BlockKind, buffer: Buffer, start: number, end: number): Head | NoHead {
     if (end - start > cachedBytesMax) return this.decode(kind, buffer, start, end);
     const cache = this.caches[kind] as Map<string, Head>;

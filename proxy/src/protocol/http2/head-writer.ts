@@ -40,7 +40,7 @@ export class HeadWriter {
     encoder.field(fragment, ':method', head.method);
     const isPlainConnect = head.method === 'CONNECT' && head.protocol === null;
     if (!isPlainConnect) encoder.field(fragment, ':scheme', head.scheme === '' ? 'http' : head.scheme);
-    encoder.field(fragment, ':authority', head.authority);
+    if (head.authority !== '') encoder.field(fragment, ':authority', head.authority);
     if (!isPlainConnect) encoder.field(fragment, ':path', head.path);
     if (head.protocol !== null) encoder.field(fragment, ':protocol', head.protocol);
     this.fields(head.headers);

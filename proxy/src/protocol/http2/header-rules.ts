@@ -88,8 +88,10 @@ export function readRequest(names: Fields, values: Fields): H2RequestHead | null
   if (pseudo.authority !== null && host !== null && pseudo.authority.toLowerCase() !== host.toLowerCase()) return null;
   const authority = pseudo.authority ?? host ?? '';
   if (authority !== '' && !authorityPattern.test(authority)) return null;
+  // A tunnel has no content, so nothing may say how long it is.
+  if (method === 'CONNECT' && (authority === '' || regular.contentLength >= 0)) return null;
   const isPlainConnect = method === 'CONNECT' && protocol === null;
-  if (isPlainConnect && (authority === '' || scheme !== null || path !== null)) return null;
+  if (isPlainConnect && (scheme !== null || path !== null)) return null;
   if (!isPlainConnect && (scheme === null || path === null || !isPath(path, method))) return null;
   const { block, contentLength } = regular;
   return {

@@ -21,11 +21,17 @@ export const preface: Buffer = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', '
 /** The peer's settings, with the protocol's defaults until it says otherwise. */
 export class PeerSettings {
   headerTableSize = 4096;
-  maxConcurrentStreams = 0x7fffffff;
+  /** Until the peer has said how many it takes, no more than most do. */
+  maxConcurrentStreams = 100;
   initialWindow = 65_535;
   maxFrameBytes = 16_384;
   maxHeaderListBytes = Number.POSITIVE_INFINITY;
   enablesConnectProtocol = false;
+
+  /** Before the peer's first SETTINGS are read: what they leave out has no limit. */
+  begin(): void {
+    this.maxConcurrentStreams = maxWindow;
+  }
 
   /** Takes over a SETTINGS payload. */
   read(payload: Buffer, start: number, end: number, role: 'server' | 'client'): Http2Error | null {

@@ -30,12 +30,15 @@ export interface Http2Limits {
   readonly maxHeaderCount: number;
   /** Frames of one header block. */
   readonly maxContinuations: number;
+  /** Streams reset beyond one in two. */
   readonly maxResets: number;
   readonly maxPings: number;
   readonly maxSettings: number;
   /** DATA and HEADERS without content and without an end. */
   readonly maxEmptyFrames: number;
   readonly maxPriorities: number;
+  /** Ticks for the peer's SETTINGS, for a frame (but DATA) and for a header block to be complete. */
+  readonly maxSlowTicks: number;
   /** WINDOW_UPDATEs beyond ten for each DATA frame that we sent. */
   readonly maxWindowUpdates: number;
 }
@@ -49,5 +52,6 @@ export const defaultLimits: Http2Limits = {
   maxSettings: 50,
   maxEmptyFrames: 100,
   maxPriorities: 1000,
+  maxSlowTicks: 10,
   maxWindowUpdates: 1000,
 };

@@ -23,6 +23,8 @@ export class Http2Stream {
   isStarved = false;
   /** The response to HEAD has no body whatever its content-length says. */
   isHeadRequest = false;
+  /** A tunnel that the peer accepted has no content-length. */
+  isConnect = false;
 
   constructor(id: number, sendWindow: number, receiveWindow: number) {
     this.id = id;

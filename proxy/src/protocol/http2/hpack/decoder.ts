@@ -1,11 +1,13 @@
 // HPACK, receiving side (RFC 7541): header blocks → names and values, with the dynamic table that the peer's encoder drives.
 
 import { latin1Text } from '@weft/lib/bytes';
-import { decodeHuffman } from './huffman.ts';
+import { decodeHuffman, OVERFLOW } from './huffman.ts';
 import { staticNames, staticSize, staticValues } from './static-table.ts';
 
 /** Each entry counts 32 bytes besides its text (RFC 7541 §4.1). */
 export const entryOverhead = 32;
+/** The table's size until SETTINGS say otherwise. */
+export const defaultTableBytes = 4096;
 
 /** The result of a block: its fields, or why there is none. */
 export const OK = 0;
@@ -13,6 +15,9 @@ export const MALFORMED = 1;
 /** Decoded to its end so that the table stays in step, but the fields are more than allowed. */
 export const TOO_LARGE = 2;
 export type BlockResult = typeof OK | typeof MALFORMED | typeof TOO_LARGE;
+
+// Decoding is one synchronous step, so all connections share the room for decoded text.
+let scratch = Buffer.allocUnsafeSlow(16 * 1024);
 
 export class HpackDecoder {
   /** Fields of the last block. */
@@ -25,21 +30,31 @@ export class HpackDecoder {
   private tableValues: string[] = [];
   private first = 0;
   private tableBytes = 0;
-  private tableMax: number;
-  private readonly allowedMax: number;
+  private tableMax = defaultTableBytes;
+  private allowedMax: number;
+  private readonly announcedMax: number;
+  private readonly textMax: number;
+  private mustShrink = false;
   private readonly listBytesMax: number;
   private readonly listCountMax: number;
-  private readonly text: Buffer;
   private at = 0;
   private isBroken = false;
+  private isOversized = false;
 
   /** `tableMax` as announced in SETTINGS; the list limits are those of one block. */
   constructor(tableMax: number, listBytesMax: number, listCountMax: number) {
-    this.tableMax = tableMax;
-    this.allowedMax = tableMax;
+    this.announcedMax = tableMax;
+    // What is smaller than the default holds from the peer's acknowledgement on.
+    this.allowedMax = Math.max(tableMax, defaultTableBytes);
+    this.textMax = Math.max(listBytesMax, this.allowedMax);
     this.listBytesMax = listBytesMax;
     this.listCountMax = listCountMax;
-    this.text = Buffer.allocUnsafeSlow(Math.max(listBytesMax, 4096));
+  }
+
+  /** The peer has acknowledged our SETTINGS: its next block must bring a larger table down (RFC 7541 §4.2). */
+  acknowledge(): void {
+    this.allowedMax = this.announcedMax;
+    this.mustShrink = this.tableMax > this.allowedMax;
   }
 
   /** Decodes a whole block into `names` and `values`. */
@@ -47,7 +62,7 @@ export class HpackDecoder {
     const { names, values } = this;
     names.length = values.length = 0;
     this.at = start;
-    this.isBroken = false;
+    this.isBroken = this.isOversized = false;
     let bytes = 0;
     let result: BlockResult = OK;
     let mayResize = true;
@@ -57,12 +72,13 @@ export class HpackDecoder {
         if (!mayResize || !this.resize(this.integer(buffer, end, 5))) return MALFORMED;
         continue;
       }
+      if (this.mustShrink) return MALFORMED;
       mayResize = false;
       this.field(buffer, end, byte);
       if (this.isBroken) return MALFORMED;
       const last = names.length - 1;
       bytes += (names[last] as string).length + (values[last] as string).length + entryOverhead;
-      if (bytes > this.listBytesMax || names.length > this.listCountMax) {
+      if (bytes > this.listBytesMax || this.isOversized || names.length > this.listCountMax) {
         result = TOO_LARGE;
         names.length = values.length = 0;
       }
@@ -132,14 +148,24 @@ export class HpackDecoder {
     }
     this.at = start + length;
     if (!isHuffman) return latin1Text(buffer, start, this.at);
-    const decoded = decodeHuffman(buffer, start, this.at, this.text);
-    if (decoded >= 0) return latin1Text(this.text, 0, decoded);
-    this.isBroken = true;
+    return this.huffman(buffer, start, this.at);
+  }
+
+  // The shortest code has 5 bits, so text is at most 8/5 of its code.
+  private huffman(buffer: Buffer, start: number, end: number): string {
+    if ((end - start) * 1.6 > scratch.length && scratch.length < this.textMax) {
+      scratch = Buffer.allocUnsafeSlow(this.textMax);
+    }
+    const length = decodeHuffman(buffer, start, end, scratch);
+    if (length >= 0) return latin1Text(scratch, 0, length);
+    if (length === OVERFLOW) this.isOversized = true;
+    else this.isBroken = true;
     return '';
   }
 
   private insert(name: string, value: string): void {
-    const size = name.length + value.length + entryOverhead;
+    // Text too long to decode is longer than any table: such an entry empties it.
+    const size = this.isOversized ? Number.POSITIVE_INFINITY : name.length + value.length + entryOverhead;
     this.generation++;
     this.evict(this.tableMax - size);
     // An entry larger than the table empties it and is not kept (RFC 7541 §4.4).
@@ -168,6 +194,7 @@ export class HpackDecoder {
   private resize(max: number): boolean {
     if (this.isBroken || max > this.allowedMax) return false;
     this.generation++;
+    this.mustShrink = false;
     this.tableMax = max;
     this.evict(max);
     return true;

@@ -85,7 +85,11 @@ function fillNibble(start: number, nibble: number): void {
 
 buildNibbles();
 
-/** Decodes into `target` and returns how many bytes came out, or -1 when the input is no such code or the target is too small. */
+/** Results of `decodeHuffman` besides a length: the input is no such code, or the target is too small. */
+export const NO_CODE = -1;
+export const OVERFLOW = -2;
+
+/** Decodes into `target`; returns how many bytes came out, or why none did. */
 export function decodeHuffman(source: Buffer, start: number, end: number, target: Buffer): number {
   let node = 0;
   let length = 0;
@@ -95,14 +99,14 @@ export function decodeHuffman(source: Buffer, start: number, end: number, target
       const key = node * 16 + ((byte >> shift) & 15);
       const symbol = nibbleSymbol[key] as number;
       if (symbol >= 0) {
-        if (length >= target.length) return -1;
+        if (length >= target.length) return OVERFLOW;
         target[length++] = symbol;
       }
       node = nibbleNode[key] as number;
-      if (node < 0) return -1;
+      if (node < 0) return NO_CODE;
     }
   }
-  return mayEnd[node] === 1 ? length : -1;
+  return mayEnd[node] === 1 ? length : NO_CODE;
 }
 
 /** Bytes that the latin1 text takes when encoded. */
