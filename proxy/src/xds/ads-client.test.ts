@@ -639,6 +639,33 @@ test('refuses a resource under the name of a static one', async () => {
   assert.deepEqual(bed.log, []);
 });
 
+test('refuses a listener under the name of a static one', async () => {
+  const bed = await makeBed({ reservedNames: { listener: new Set(['main']) } });
+  const stream = await open(bed);
+  stream.respond('listener', 'v1', [{ name: 'main' }]);
+  assert.match(
+    (await stream.next()).errorDetail?.message ?? '',
+    /WEFT0145 listener\["main"\]: has the name of a static/,
+  );
+  assert.deepEqual(bed.log, []);
+});
+
+test('never removes a static resource', async () => {
+  const incremental = await makeBed({ variant: 'DELTA_GRPC', reservedNames: { cluster: new Set(['web']) } });
+  const deltas = await open(incremental);
+  deltas.respondDelta('cluster', [['api', '1', api]], ['web']);
+  assert.equal((await deltas.next()).errorDetail, undefined);
+  assert.deepEqual(incremental.log, ['cluster +[api] -[] @s1']);
+
+  const whole = await makeBed({ reservedNames: { cluster: new Set(['web']) } });
+  const stream = await open(whole);
+  stream.respond('cluster', 'v1', [api]);
+  await stream.next();
+  stream.respond('cluster', 'v2', []);
+  await stream.next();
+  assert.deepEqual(whole.log, ['cluster +[api] -[] @v1', 'cluster +[] -[] @v2', 'cluster +[] -[api] @v2']);
+});
+
 test('takes resources out of their wrapper, and refuses a time to live', async () => {
   const bed = await makeBed();
   const stream = await open(bed);
