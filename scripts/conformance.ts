@@ -1,0 +1,30 @@
+// `npm run conformance [-- SECTION…]`: runs the HTTP/2 conformance suite against the proxy and fails unless every test passes.
+
+import { buildSuite, missingGo, runSuite } from './conformance/h2spec.ts';
+import { startSubject } from './conformance/subject.ts';
+
+/** Fewer would mean that the suite did not run whole. */
+const expectedTests = 145;
+
+async function main(): Promise<number> {
+  const reason = missingGo();
+  if (reason !== null) {
+    console.log(`skipped: ${reason}`);
+    return 0;
+  }
+  const sections = process.argv.slice(2);
+  const program = buildSuite();
+  const subject = await startSubject();
+  try {
+    const { tests, passed, report } = await runSuite(program, subject.port, sections);
+    const isWhole = sections.length > 0 || tests >= expectedTests;
+    const isPassed = passed === tests && tests > 0 && isWhole;
+    if (!isPassed) console.log(report);
+    console.log(`h2spec: ${passed} of ${tests}${isWhole ? '' : `, ${expectedTests} were expected`}`);
+    return isPassed ? 0 : 1;
+  } finally {
+    await subject.close();
+  }
+}
+
+process.exitCode = await main();
