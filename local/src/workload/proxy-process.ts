@@ -4,6 +4,7 @@ import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { join } from 'node:path';
 import { WeftError } from '@weft/lib/error';
+import { proxyNodeFlags } from '@weft/proxy/node-flags';
 import type { MeshApiClient } from '../mesh-api/client.ts';
 import { type Child, startOwnChild } from '../process/child.ts';
 import { Keeper } from '../process/keeper.ts';
@@ -114,7 +115,7 @@ export class ProxyProcess {
       JSON.stringify(proxyBootstrap(this.workload, this.ports, controlPlane, tokenFile), null, 2),
     );
     return startOwnChild({
-      command: [proxyEntry, '-c', bootstrapFile, '--drain-time-s', String(drainSeconds)],
+      command: [...proxyNodeFlags, proxyEntry, '-c', bootstrapFile, '--drain-time-s', String(drainSeconds)],
       env: ownEnvironment(),
       workingFolder: this.folder,
       output: this.log,
