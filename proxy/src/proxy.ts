@@ -38,6 +38,9 @@ const stopPollMs = 20;
 /** Connections that the kernel had accepted before the listeners close are still taken. */
 const acceptGraceMs = 100;
 
+/** Validation asks nobody. */
+const silentResolver: DnsResolver = { resolve: () => new Promise(() => {}) };
+
 /** The parts of a running proxy. */
 export class RunningProxy {
   readonly clock: Clock;
@@ -71,7 +74,7 @@ export class RunningProxy {
     this.startedWallMs = clock.wallMs();
     this.sinks = new AccessLogSinks(clock);
     this.secrets = new SecretSet(clock, log.child('security'));
-    const resolver = options.resolver ?? new SystemResolver();
+    const resolver = options.onlyValidates === true ? silentResolver : (options.resolver ?? new SystemResolver());
     this.clusters = new ClusterSet({ clock, random, metrics: this.metrics, secrets: this.secrets, resolver });
     this.routes = new RouteTableSet({ clock, clusters: this.clusters, compileOverride: this.compileOverride(random) });
     this.listeners = new ListenerSet(clock, this.metrics.scope({ prefix: 'listener_manager' }));

@@ -16,7 +16,7 @@ import { startProxyProcess } from './process.ts';
 const entry = fileURLToPath(new URL('../../../proxy/src/main.ts', import.meta.url));
 
 function run(...args: string[]) {
-  return spawnSync(process.execPath, [entry, ...args], { encoding: 'utf8' });
+  return spawnSync(process.execPath, [entry, ...args], { encoding: 'utf8', timeout: 20_000 });
 }
 
 describe('the proxy process', () => {
@@ -114,6 +114,39 @@ describe('a bad configuration', () => {
     assert.equal(result.stderr, '');
     assert.equal(result.status, 0);
     assert.match(result.stdout, /OK/);
+  });
+
+  it('is checked without binding a port', async (context) => {
+    const path = join(temporaryFolder(context), 'good.json');
+    const taken = await startUpstream(context);
+    const busy = { socket_address: { address: '127.0.0.1', port_value: taken.port } };
+    const named = (name: string, type: string) => ({
+      ...cluster(name, []),
+      type,
+      load_assignment: {
+        cluster_name: name,
+        endpoints: [
+          {
+            lb_endpoints: [
+              { endpoint: { address: { socket_address: { address: 'no-such-host.invalid', port_value: 80 } } } },
+            ],
+          },
+        ],
+      },
+    });
+    writeFileSync(
+      path,
+      JSON.stringify({
+        admin: { address: busy },
+        static_resources: {
+          clusters: [named('strict', 'STRICT_DNS'), named('logical', 'LOGICAL_DNS')],
+          listeners: [{ ...listener('main', httpManager([routeTo('strict')])), address: busy }],
+        },
+      }),
+    );
+    const result = run('-c', path, '--mode', 'validate');
+    assert.equal(result.stderr, '');
+    assert.equal(result.status, 0);
   });
 
   it('on the command line gives the usage and status 2', () => {

@@ -7,7 +7,7 @@ import { formatIssue, type Issue } from '@weft/lib/issue';
 import { silentLog } from '@weft/lib/log';
 import { messageFromJson } from '@weft/lib/protobuf/codec';
 import { startProxy } from '@weft/proxy/proxy';
-import { httpManager, listener, routeTo, tcpProxy } from './fixture.ts';
+import { cluster, httpManager, listener, routeTo, tcpProxy } from './fixture.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -27,6 +27,34 @@ async function findings(...listeners: Json[]): Promise<string[]> {
       .map((line) => `${/WEFT\d{4}/.exec(line)?.[0]} ${/listener\[[^:]*/.exec(line)?.[0]}`);
   }
   return [];
+}
+
+describe('validation', () => {
+  it('resolves no name', async () => {
+    const issues: Issue[] = [];
+    const clusters = [{ ...cluster('a', []), type: 'STRICT_DNS', load_assignment: named('no-such-host.invalid') }];
+    const json = { static_resources: { clusters } };
+    const bootstrap = messageFromJson('envoy.config.bootstrap.v3.Bootstrap', json, issues);
+    const asked: string[] = [];
+    const resolver = {
+      resolve: (name: string) => {
+        asked.push(name);
+        return Promise.resolve({ addresses: [], ttlMs: null });
+      },
+    };
+    const options = { bootstrap, configPath: 'test', log: silentLog(systemClock), clock: systemClock, resolver };
+    const validated = await startProxy({ ...options, onlyValidates: true });
+    await validated.stop(0);
+    assert.deepEqual(asked, []);
+    const started = await startProxy(options);
+    await started.stop(0);
+    assert.deepEqual(asked, ['no-such-host.invalid']);
+  });
+});
+
+function named(address: string): Json {
+  const endpoint = { address: { socket_address: { address, port_value: 80 } } };
+  return { cluster_name: 'a', endpoints: [{ lb_endpoints: [{ endpoint }] }] };
 }
 
 describe('a listener', () => {
