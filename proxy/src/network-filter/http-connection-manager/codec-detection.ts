@@ -1,5 +1,6 @@
 // Tells HTTP/2 with prior knowledge from HTTP/1 by the first bytes of a connection (RFC 9113 §3.3).
 
+import { latin1Text } from '@weft/lib/bytes';
 import type { Timer } from '@weft/lib/clock';
 import type { Connection, ConnectionOwner } from '../../io/connection.ts';
 import type { ConnectionInfo } from '../../io/connection-info.ts';
@@ -36,6 +37,12 @@ export class CodecDetection implements ConnectionOwner {
     }
     this.stop();
     const { manager, connection, info } = this;
+    if (!isPrefix && isNoHttp(bytes, start, size)) {
+      // An answer in HTTP/1 would make no sense to whoever speaks something else.
+      manager.counters.protocolError.inc();
+      connection.destroy();
+      return;
+    }
     const owner = isPrefix ? manager.serveHttp2(connection, info) : manager.serveHttp1(connection, info);
     owner.onBytes(bytes, start, size);
   }
@@ -60,6 +67,19 @@ export class CodecDetection implements ConnectionOwner {
   onSilent(): void {
     this.connection.destroy();
   }
+}
+
+// Lines longer than this are left to HTTP/1, which has limits of its own.
+const lineMax = 256;
+const knownMethods = /^(?:GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH) /i;
+
+// Three words as in a request line, the last of which is no version of HTTP.
+const otherProtocol = /^[^ ]+ [^ ]+ (?!HTTP\/)[^ ]+\r?\n/;
+
+/** A whole first line that is neither a request nor a mistake of somebody who writes one. */
+function isNoHttp(bytes: Buffer, start: number, size: number): boolean {
+  const line = latin1Text(bytes, start, start + Math.min(size, lineMax));
+  return otherProtocol.test(line) && !knownMethods.test(line);
 }
 
 function onSilence(detection: CodecDetection): void {
