@@ -71,7 +71,7 @@ export class CodecDetection implements ConnectionOwner {
 
 // Lines longer than this are left to HTTP/1, which has limits of its own.
 const lineMax = 256;
-const knownMethods = /^(?:GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH) /i;
+const knownMethods = /^(?:GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH)\b/i;
 
 // Three words as in a request line, the last of which is no version of HTTP.
 const otherProtocol = /^[^ ]+ [^ ]+ (?!HTTP\/)[^ ]+\r?\n/;
