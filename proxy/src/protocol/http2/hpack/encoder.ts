@@ -34,11 +34,37 @@ const secret: ReadonlySet<string> = new Set(['authorization', 'proxy-authorizati
 const indexedValueMax = 256;
 const scratch = Buffer.allocUnsafeSlow(64 * 1024);
 
+/** Names known beyond those in the table; a peer that makes up names must not fill the memory. */
+const knownNamesMax = 256;
+
+/** All that is known of one name, so that a field costs two look-ups and no text of its own. */
+class NameEntry {
+  /** Of the static table, or 0. */
+  readonly staticIndex: number;
+  /** Where in the dynamic table the name stands first, or -1. */
+  position = -1;
+  readonly isVarying: boolean;
+  readonly isSecret: boolean;
+  /** By value: an index of the static table, or -1 - position in the dynamic one. Null while there is none. */
+  values: Map<string, number> | null;
+
+  constructor(name: string) {
+    this.staticIndex = staticByName.get(name) ?? 0;
+    this.isVarying = neverIndexed.has(name);
+    this.isSecret = secret.has(name);
+    this.values = staticValuesOf(name);
+  }
+}
+
+function staticValuesOf(name: string): Map<string, number> | null {
+  const known = staticByField.get(name);
+  return known === undefined ? null : new Map(known);
+}
+
 export class HpackEncoder {
   /** Rises with every change of the table. */
   generation = 0;
-  private readonly fields: Map<string, number> = new Map();
-  private readonly namesSeen: Map<string, number> = new Map();
+  private readonly names: Map<string, NameEntry> = new Map();
   private inserted = 0;
   private tableBytes = 0;
   private tableMax = 4096;
@@ -50,8 +76,7 @@ export class HpackEncoder {
     if (max === this.tableMax) return;
     this.tableMax = max;
     this.announcesSize = true;
-    this.fields.clear();
-    this.namesSeen.clear();
+    this.names.clear();
     this.inserted = 0;
     this.tableBytes = 0;
     this.generation++;
@@ -67,50 +92,47 @@ export class HpackEncoder {
   }
 
   field(out: ByteWriter, name: string, value: string): void {
-    const key = `${name}\0${value}`;
-    const fixed = staticByField.get(key);
-    if (fixed !== undefined) {
-      writeInteger(out, fixed, 7, 0x80);
-      return;
-    }
-    const known = this.fields.get(key);
-    if (known !== undefined) {
-      writeInteger(out, this.indexOf(known), 7, 0x80);
-      return;
-    }
-    this.literal(out, name, value, key);
+    const entry = this.names.get(name) ?? this.learn(name);
+    const known = entry.values === null ? undefined : entry.values.get(value);
+    if (known === undefined) this.literal(out, entry, name, value);
+    else writeInteger(out, known > 0 ? known : this.indexOf(-1 - known), 7, 0x80);
+  }
+
+  private learn(name: string): NameEntry {
+    const entry = new NameEntry(name);
+    if (this.names.size < knownNamesMax) this.names.set(name, entry);
+    return entry;
   }
 
   private indexOf(position: number): number {
     return staticSize + this.inserted - position;
   }
 
-  private literal(out: ByteWriter, name: string, value: string, key: string): void {
-    const nameIndex = this.nameIndex(name);
-    const size = name.length + value.length + entryOverhead;
-    const isSecret = secret.has(name);
-    const isStored =
-      !isSecret &&
-      !neverIndexed.has(name) &&
-      value.length <= indexedValueMax &&
-      this.tableBytes + size <= this.tableMax;
+  private literal(out: ByteWriter, entry: NameEntry, name: string, value: string): void {
+    const nameIndex = entry.staticIndex > 0 ? entry.staticIndex : entry.position < 0 ? 0 : this.indexOf(entry.position);
+    const isStored = this.isWorthStoring(entry, nameIndex, name, value);
     if (isStored) writeInteger(out, nameIndex, 6, 0x40);
-    else writeInteger(out, nameIndex, 4, isSecret ? 0x10 : 0x00);
+    else writeInteger(out, nameIndex, 4, entry.isSecret ? 0x10 : 0x00);
     if (nameIndex === 0) writeString(out, name);
-    writeString(out, value);
-    if (!isStored) return;
-    this.generation++;
-    this.tableBytes += size;
-    this.fields.set(key, this.inserted);
-    if (!this.namesSeen.has(name)) this.namesSeen.set(name, this.inserted);
-    this.inserted++;
+    // What differs each time would be compressed each time: a few bytes saved for more time than all the rest takes.
+    if (isStored) writeString(out, value);
+    else writePlain(out, value);
+    if (isStored) this.store(entry, name, value);
   }
 
-  private nameIndex(name: string): number {
-    const fixed = staticByName.get(name);
-    if (fixed !== undefined) return fixed;
-    const position = this.namesSeen.get(name);
-    return position === undefined ? 0 : this.indexOf(position);
+  // A name whose values vary is stored once, for its name.
+  private isWorthStoring(entry: NameEntry, nameIndex: number, name: string, value: string): boolean {
+    if (entry.isSecret || value.length > indexedValueMax || (entry.isVarying && nameIndex > 0)) return false;
+    return this.tableBytes + name.length + value.length + entryOverhead <= this.tableMax && this.names.has(name);
+  }
+
+  private store(entry: NameEntry, name: string, value: string): void {
+    this.generation++;
+    this.tableBytes += name.length + value.length + entryOverhead;
+    entry.values ??= new Map();
+    entry.values.set(value, -1 - this.inserted);
+    if (entry.position < 0) entry.position = this.inserted;
+    this.inserted++;
   }
 }
 
@@ -138,6 +160,10 @@ function writeString(out: ByteWriter, text: string): void {
     out.append(scratch, 0, length);
     return;
   }
+  writePlain(out, text);
+}
+
+function writePlain(out: ByteWriter, text: string): void {
   writeInteger(out, text.length, 7, 0);
   out.latin1(text);
 }

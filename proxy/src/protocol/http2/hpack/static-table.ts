@@ -70,10 +70,17 @@ export const staticSize: number = entries.length;
 export const staticNames: readonly string[] = ['', ...entries.map(([name]) => name)];
 export const staticValues: readonly string[] = ['', ...entries.map(([, value]) => value)];
 
-/** Index of an entry by `name` NUL `value`. */
-export const staticByField: ReadonlyMap<string, number> = new Map(
-  entries.map(([name, value], i) => [`${name}\0${value}`, i + 1]),
-);
+/** By name, the values that the table holds and their indices. An empty value is one as well. */
+export const staticByField: ReadonlyMap<string, ReadonlyMap<string, number>> = groupValues();
+
+function groupValues(): Map<string, Map<string, number>> {
+  const groups: Map<string, Map<string, number>> = new Map();
+  entries.forEach(([name, value], i) => {
+    const group = groups.get(name) ?? new Map<string, number>();
+    groups.set(name, group.set(value, i + 1));
+  });
+  return groups;
+}
 
 /** Lowest index with that name. */
 export const staticByName: ReadonlyMap<string, number> = new Map(
