@@ -8,7 +8,7 @@ export interface FrameSink {
   /** A frame begins. For DATA, `payload` events follow; for others `onFrame`. */
   onFrameHead(type: number, flags: number, id: number, length: number): Http2Error | null;
   /** Part of a DATA frame's content, padding taken away; `isLast` with its end. */
-  onDataPart(id: number, buffer: Buffer, offset: number, length: number, isLast: boolean): Http2Error | null;
+  onDataPart(buffer: Buffer, offset: number, length: number, isLast: boolean): Http2Error | null;
   /** Any other frame, whole. */
   onFrame(type: number, flags: number, id: number, payload: Buffer, start: number, end: number): Http2Error | null;
 }
@@ -157,7 +157,7 @@ export class FrameReader {
       this.left = this.padding;
       this.state = this.padding > 0 ? DATA_PADDING : HEAD;
     }
-    const error = this.sink.onDataPart(this.id, buffer, at, taken, isLast);
+    const error = this.sink.onDataPart(buffer, at, taken, isLast);
     if (error !== null) return this.failed(error) ? 0 : -1;
     return at + taken;
   }

@@ -20,7 +20,7 @@ export class StreamTable {
   add(id: number, sendWindow: number, receiveWindow: number): Http2Stream {
     const stream = new Http2Stream(id, sendWindow, receiveWindow);
     this.size++;
-    while (this.slots[(id >>> 1) & (this.slots.length - 1)] !== null && this.slots.length < maxSlots) this.grow();
+    while (this.isCrowded(id)) this.grow();
     const slot = (id >>> 1) & (this.slots.length - 1);
     const older = this.slots[slot] as Http2Stream | null;
     if (older !== null) {
@@ -29,6 +29,12 @@ export class StreamTable {
     }
     this.slots[slot] = stream;
     return stream;
+  }
+
+  // One that outlives thousands of others is kept aside; only many of them are worth a larger ring.
+  private isCrowded(id: number): boolean {
+    const { length } = this.slots;
+    return this.slots[(id >>> 1) & (length - 1)] !== null && this.size * 2 > length && length < maxSlots;
   }
 
   remove(stream: Http2Stream): void {

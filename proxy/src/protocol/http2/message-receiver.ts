@@ -1,0 +1,227 @@
+// HEADERS, CONTINUATION and DATA → the messages of the streams (RFC 9113 §8): heads, content, trailers, and what breaks them.
+
+import { emptyHeaderBlock } from '@weft/lib/header';
+import { ErrorCode, type Http2Error, http2Error } from './error.ts';
+import { END_STREAM, maxWindow, PADDED } from './frame.ts';
+import { HeadReader, type NoHead } from './head-reader.ts';
+import { HeaderBlockReader } from './header-block-reader.ts';
+import type { Http2Sink } from './http2-sink.ts';
+import type { H2RequestHead, H2ResponseHead } from './message.ts';
+import type { OpenStreams } from './open-streams.ts';
+import type { PeerSettings } from './peer-settings.ts';
+import type { Http2Limits, Http2Settings } from './settings.ts';
+import type { Http2Stream } from './stream.ts';
+
+const tooLargeHead: H2RequestHead = {
+  method: '',
+  path: '',
+  authority: '',
+  scheme: '',
+  protocol: null,
+  block: emptyHeaderBlock,
+  contentLength: -1,
+  tooLarge: true,
+  minor: 2,
+};
+
+export class MessageReceiver {
+  private readonly streams: OpenStreams;
+  private readonly peer: PeerSettings;
+  private readonly settings: Http2Settings;
+  private readonly sink: Http2Sink;
+  private readonly blocks: HeaderBlockReader;
+  private readonly heads: HeadReader;
+  private goAwayLastId = maxWindow;
+  // The DATA frame under way: its stream unless that is over, whether it ends it, and its bytes that are not content.
+  private dataStream: Http2Stream | null = null;
+  private dataEndsStream = false;
+  private paddedLength = 0;
+
+  constructor(streams: OpenStreams, peer: PeerSettings, settings: Http2Settings, limits: Http2Limits, sink: Http2Sink) {
+    this.streams = streams;
+    this.peer = peer;
+    this.settings = settings;
+    this.sink = sink;
+    this.blocks = new HeaderBlockReader(limits.maxContinuations, limits.maxHeaderListBytes + settings.maxFrameBytes);
+    this.heads = new HeadReader(settings.headerTableSize, limits);
+  }
+
+  /** The stream of a header block that has not ended; 0 when there is none. */
+  get openBlock(): number {
+    return this.blocks.openId;
+  }
+
+  /** Whether that frame may not stand inside the header block under way. */
+  isBrokenBy(type: number, id: number): boolean {
+    return this.blocks.isBrokenBy(type, id);
+  }
+
+  /** The peer has acknowledged the size of our table. */
+  acknowledgeTableSize(): void {
+    this.heads.acknowledgeTableSize();
+  }
+
+  /** Streams that the peer opens from now on are refused. */
+  refuseFurther(): void {
+    this.goAwayLastId = this.streams.lastId;
+  }
+
+  /** A DATA frame of that length begins. */
+  onDataHead(flags: number, id: number, length: number): Http2Error | null {
+    const stream = this.streams.get(id);
+    this.dataStream = null;
+    // Padding is used up as it comes; how much it is shows at the end of the frame.
+    this.paddedLength = (flags & PADDED) === 0 ? 0 : length;
+    this.dataEndsStream = (flags & END_STREAM) !== 0;
+    if (stream === null && this.streams.isIdle(id)) return http2Error.idle_stream;
+    if (!this.streams.received.take(length)) return http2Error.window_exceeded;
+    if (stream === null || stream.isRemoteEnded) return this.onLateData(stream, id, length);
+    stream.receiveWindow -= length;
+    if (stream.receiveWindow < 0) return this.streams.resetWith(stream, http2Error.window_exceeded);
+    // DATA before the response head is no message.
+    if (this.streams.role === 'client' && !stream.hasHead)
+      return this.streams.resetWith(stream, http2Error.malformed_head);
+    this.dataStream = stream;
+    return length === 0 && !this.dataEndsStream ? this.streams.floods.onEmptyFrame() : null;
+  }
+
+  private onLateData(stream: Http2Stream | null, id: number, length: number): Http2Error | null {
+    this.streams.received.giveBack(length);
+    if (stream !== null) return this.streams.resetWith(stream, http2Error.half_closed_stream);
+    if (this.streams.wasReset(id)) return null;
+    return this.streams.refuse(id, ErrorCode.STREAM_CLOSED);
+  }
+
+  /** Content of that frame as it comes, padding taken away. */
+  onDataPart(buffer: Buffer, offset: number, length: number, isLast: boolean): Http2Error | null {
+    const stream = this.dataStream;
+    if (stream === null || stream.isClosed) return null;
+    const ends = isLast && this.dataEndsStream;
+    if (this.paddedLength > 0) {
+      const flood = this.onPaddedPart(stream, length, isLast, ends);
+      if (flood !== null) return flood;
+    }
+    if (stream.expectedBytes >= 0) {
+      stream.expectedBytes -= length;
+      if (stream.expectedBytes < 0 || (ends && stream.expectedBytes > 0)) {
+        return this.streams.resetWith(stream, http2Error.length_mismatch);
+      }
+    }
+    if (ends) stream.isRemoteEnded = true;
+    if (length > 0 || ends) this.sink.onData(stream, buffer, offset, length, ends);
+    if (ends) this.streams.forgetIfOver(stream);
+    return null;
+  }
+
+  private onPaddedPart(stream: Http2Stream, length: number, isLast: boolean, ends: boolean): Http2Error | null {
+    this.paddedLength -= length;
+    if (!isLast) return null;
+    if (this.paddedLength > 0) this.streams.received.consume(stream, this.paddedLength);
+    this.paddedLength = 0;
+    return length === 0 && !ends ? this.streams.floods.onEmptyFrame() : null;
+  }
+
+  onHeaders(flags: number, id: number, payload: Buffer, start: number, end: number): Http2Error | null {
+    return this.blocks.begin(flags, id, payload, start, end) ?? this.onBlock(id);
+  }
+
+  onContinuation(flags: number, id: number, payload: Buffer, start: number, end: number): Http2Error | null {
+    return this.blocks.append(flags, payload, start, end) ?? this.onBlock(id);
+  }
+
+  private onBlock(id: number): Http2Error | null {
+    if (!this.blocks.isComplete) return null;
+    const stream = this.streams.get(id);
+    if (stream === null) return this.streams.role === 'server' ? this.onNewRequest(id) : this.onLateBlock(id);
+    if (stream.isRemoteEnded) {
+      if (this.readTrailers() === 'compression') return http2Error.compression;
+      return this.streams.resetWith(stream, http2Error.half_closed_stream);
+    }
+    if (this.streams.role === 'server' || stream.hasHead) return this.onTrailerBlock(stream);
+    return this.onResponseBlock(stream);
+  }
+
+  private readTrailers(): ReturnType<HeadReader['readTrailers']> {
+    const { buffer, start, end } = this.blocks;
+    return this.heads.readTrailers(buffer, start, end);
+  }
+
+  // The block must be decoded all the same: it may change the table.
+  private onLateBlock(id: number): Http2Error | null {
+    if (this.streams.isIdle(id)) return http2Error.idle_stream;
+    if (this.readTrailers() === 'compression') return http2Error.compression;
+    return this.streams.wasReset(id) ? this.streams.floods.onEmptyFrame() : http2Error.closed_stream;
+  }
+
+  private onNewRequest(id: number): Http2Error | null {
+    if ((id & 1) === 0) return http2Error.bad_stream_id;
+    if (id <= this.streams.lastId) return this.onLateBlock(id);
+    const { buffer, start, end } = this.blocks;
+    const head = this.heads.readRequest(buffer, start, end);
+    if (head === 'compression') return http2Error.compression;
+    this.streams.lastId = id;
+    if (id > this.goAwayLastId || this.streams.size >= this.settings.maxConcurrentStreams) {
+      return this.streams.refuse(id, ErrorCode.REFUSED_STREAM);
+    }
+    if (head === 'malformed' || !this.isExpected(head)) {
+      return this.streams.refuse(id, ErrorCode.PROTOCOL_ERROR);
+    }
+    this.openFor(id, head);
+    return null;
+  }
+
+  // An extended CONNECT that was not offered, and a body that is missing, are no messages either.
+  private isExpected(head: H2RequestHead | NoHead): boolean {
+    if (typeof head === 'string') return true;
+    if (head.protocol !== null && !this.settings.enablesConnectProtocol) return false;
+    return !this.blocks.endsStream || head.contentLength <= 0;
+  }
+
+  private openFor(id: number, head: H2RequestHead | NoHead): void {
+    const stream = this.streams.open(id, this.peer.initialWindow);
+    const ends = this.blocks.endsStream;
+    stream.isRemoteEnded = ends;
+    if (typeof head !== 'string') stream.expectedBytes = head.contentLength;
+    this.sink.onRequest?.(stream, typeof head === 'string' ? tooLargeHead : head, ends);
+  }
+
+  private onTrailerBlock(stream: Http2Stream): Http2Error | null {
+    const trailers = this.readTrailers();
+    if (trailers === 'compression') return http2Error.compression;
+    if (typeof trailers === 'string') return this.streams.resetWith(stream, http2Error.malformed_head);
+    if (!this.blocks.endsStream) return this.streams.resetWith(stream, http2Error.trailers_without_end);
+    if (stream.expectedBytes > 0) return this.streams.resetWith(stream, http2Error.length_mismatch);
+    stream.isRemoteEnded = true;
+    this.sink.onTrailers(stream, trailers);
+    this.streams.forgetIfOver(stream);
+    return null;
+  }
+
+  private onResponseBlock(stream: Http2Stream): Http2Error | null {
+    const { buffer, start, end } = this.blocks;
+    const head = this.heads.readResponse(buffer, start, end);
+    if (head === 'compression') return http2Error.compression;
+    if (typeof head === 'string') return this.streams.resetWith(stream, http2Error.malformed_head);
+    if (head.status >= 200) return this.onFinalResponse(stream, head);
+    if (this.blocks.endsStream) return this.streams.resetWith(stream, http2Error.malformed_head);
+    this.sink.onInformational?.(stream, head.status, head.block);
+    return this.streams.floods.onEmptyFrame();
+  }
+
+  private onFinalResponse(stream: Http2Stream, head: H2ResponseHead): Http2Error | null {
+    const ends = this.blocks.endsStream;
+    stream.hasHead = true;
+    stream.isRemoteEnded = ends;
+    stream.expectedBytes = expectedBytes(stream, head);
+    if (ends && stream.expectedBytes > 0) return this.streams.resetWith(stream, http2Error.length_mismatch);
+    this.sink.onResponse?.(stream, head.status, head.block, ends);
+    this.streams.forgetIfOver(stream);
+    return null;
+  }
+}
+
+// A response to HEAD, and one that has no content by its status, must bring none, whatever its content-length says.
+function expectedBytes(stream: Http2Stream, head: H2ResponseHead): number {
+  if (stream.isHeadRequest || head.status === 304 || head.status === 204) return 0;
+  return stream.isConnect && head.status < 300 ? -1 : head.contentLength;
+}
