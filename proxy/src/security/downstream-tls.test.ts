@@ -193,6 +193,22 @@ test('lets a client without certificate in where none is required, but refuses a
   assert.notEqual((await server.next()).peer, null);
 });
 
+test('counts clients without certificate, whether one was asked for or not', async () => {
+  const scope = new Scope({ prefix: 'test' });
+  const secrets = new SecretSet(systemClock);
+  const asking = await serve(compile({ ...mutualTls(), requireClientCertificate: false }, secrets, scope));
+  dial(asking.port);
+  await asking.server.next();
+  dial(asking.port, showing(client));
+  await asking.server.next();
+  assert.equal(scope.counter('ssl.no_certificate').value, 1);
+  const tlsCertificates = [inlineCertificate(serverCertificate)];
+  const silent = await serve(compile({ commonTlsContext: { tlsCertificates } }, secrets, scope));
+  dial(silent.port, showing(client));
+  await silent.server.next();
+  assert.equal(scope.counter('ssl.no_certificate').value, 2);
+});
+
 test('a certificate that nobody verified names nobody', async () => {
   const common = { tlsCertificates: [inlineCertificate(serverCertificate)] };
   const { server, port } = await serve(compile({ requireClientCertificate: true, commonTlsContext: common }));
