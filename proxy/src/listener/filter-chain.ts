@@ -3,7 +3,6 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Counter } from '@weft/lib/metrics';
-import { receiveShared } from '../io/accepted-socket.ts';
 import { Connection } from '../io/connection.ts';
 import type { ConnectionInfo, PeerCertificate } from '../io/connection-info.ts';
 import type { SocketInfo } from '../io/socket-info.ts';
@@ -37,7 +36,7 @@ export class FilterChain {
     }
     const connection = new Connection(socket);
     this.takeConnection(connection, info);
-    if (!receiveShared(socket, connection)) connection.listenForData();
+    connection.listenForData();
   }
 
   onSecure(socket: TLSSocket, peer: PeerCertificate | null, info: SocketInfo): void {

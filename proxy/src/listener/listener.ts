@@ -3,7 +3,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock, Timer } from '@weft/lib/clock';
 import type { Counter, Gauge } from '@weft/lib/metrics';
-import { readShared } from '../io/accepted-socket.ts';
 import type { Connection, ConnectionOwner } from '../io/connection.ts';
 import type { ConnectionInfo } from '../io/connection-info.ts';
 import { SocketInfo } from '../io/socket-info.ts';
@@ -80,10 +79,7 @@ export class Listener {
     this.server = null;
   }
 
-  private onSocket(accepted: Socket): void {
-    // TLS and inspection take the bytes as events.
-    const isBare = this.only !== null && this.only.tls === null;
-    const socket = isBare ? readShared(accepted) : accepted;
+  private onSocket(socket: Socket): void {
     this.cxTotal.value++;
     this.cxActive.value++;
     socket.once('close', () => {

@@ -65,8 +65,6 @@ async function check(
   reader.resume();
   await sender.finished;
   while (received() < total) await once(reader, 'data');
-  const kept = (await proxy.resident()) - before;
-  assert.ok(kept < growthLimit, `the proxy kept ${(kept / mebibyte).toFixed(1)} MiB after all has passed`);
 }
 
 /** Counts bytes from now on, with reading paused. */
