@@ -4,6 +4,7 @@
 import type { ByteWriter } from '@weft/lib/bytes';
 import type { Headers } from '@weft/lib/header';
 import { ErrorCode, type Http2Error, http2Error } from './error.ts';
+import { checkFrame } from './frame/check.ts';
 import {
   ACK,
   CONTINUATION,
@@ -21,9 +22,8 @@ import {
   writeGoAway,
   writePing,
   writeSettingsAck,
-} from './frame.ts';
-import { checkFrame } from './frame-check.ts';
-import { FrameReader, type FrameSink } from './frame-reader.ts';
+} from './frame/frame.ts';
+import { type FrameHead, FrameReader, type FrameSink } from './frame/reader.ts';
 import { HeadWriter } from './head-writer.ts';
 import type { Http2Sink } from './http2-sink.ts';
 import type { H2OutgoingHead } from './message.ts';
@@ -142,8 +142,9 @@ export class Http2Connection implements FrameSink {
     return this.messages.onDataPart(buffer, offset, length, isLast);
   }
 
-  onFrame(type: number, flags: number, id: number, payload: Buffer, start: number, end: number): Http2Error | null {
-    switch (type) {
+  onFrame(frame: FrameHead, payload: Buffer, start: number, end: number): Http2Error | null {
+    const { flags, id } = frame;
+    switch (frame.type) {
       case HEADERS:
         return this.messages.onHeaders(flags, id, payload, start, end);
       case CONTINUATION:

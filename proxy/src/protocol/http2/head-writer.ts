@@ -2,7 +2,7 @@
 
 import { ByteWriter } from '@weft/lib/bytes';
 import type { HeaderBlock, Headers } from '@weft/lib/header';
-import { CONTINUATION, END_HEADERS, END_STREAM, HEADERS, writeFrameHead } from './frame.ts';
+import { CONTINUATION, END_HEADERS, END_STREAM, HEADERS, writeFrameHead } from './frame/frame.ts';
 import { HpackEncoder } from './hpack/encoder.ts';
 import type { H2OutgoingHead } from './message.ts';
 

@@ -2,9 +2,9 @@
 
 import { emptyHeaderBlock } from '@weft/lib/header';
 import { ErrorCode, type Http2Error, http2Error } from './error.ts';
-import { END_STREAM, maxWindow, PADDED } from './frame.ts';
+import { END_STREAM, maxWindow, PADDED } from './frame/frame.ts';
+import { HeaderBlockReader } from './frame/header-block.ts';
 import { HeadReader, type NoHead } from './head-reader.ts';
-import { HeaderBlockReader } from './header-block-reader.ts';
 import type { Http2Sink } from './http2-sink.ts';
 import type { H2RequestHead, H2ResponseHead } from './message.ts';
 import type { OpenStreams } from './open-streams.ts';

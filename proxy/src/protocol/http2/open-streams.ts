@@ -3,7 +3,7 @@
 import type { ByteWriter } from '@weft/lib/bytes';
 import type { Http2Error } from './error.ts';
 import { FloodGuard } from './flood-guard.ts';
-import { maxWindow, writeReset } from './frame.ts';
+import { maxWindow, writeReset } from './frame/frame.ts';
 import type { Http2Sink } from './http2-sink.ts';
 import { ReceiveFlow } from './receive-flow.ts';
 import { SendFlow } from './send-flow.ts';

@@ -12,7 +12,7 @@ import {
   SETTINGS_MAX_FRAME_SIZE,
   SETTINGS_MAX_HEADER_LIST_SIZE,
   writeSettings,
-} from './frame.ts';
+} from './frame/frame.ts';
 import type { Http2Settings } from './settings.ts';
 
 /** What a client sends first. */

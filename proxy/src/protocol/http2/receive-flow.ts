@@ -3,7 +3,7 @@
 // A window is opened again in halves: smaller steps would cost a frame for each chunk, larger ones would let the sender run dry.
 
 import type { ByteWriter } from '@weft/lib/bytes';
-import { writeWindowUpdate } from './frame.ts';
+import { writeWindowUpdate } from './frame/frame.ts';
 import type { Http2Settings } from './settings.ts';
 import type { Http2Stream } from './stream.ts';
 

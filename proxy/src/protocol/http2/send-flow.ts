@@ -1,6 +1,6 @@
 // Flow control towards the peer (RFC 9113 §5.2): the connection's window, and the streams that wait for either window to open.
 
-import { maxWindow } from './frame.ts';
+import { maxWindow } from './frame/frame.ts';
 import type { Http2Stream } from './stream.ts';
 
 export class SendFlow {

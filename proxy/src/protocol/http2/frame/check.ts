@@ -1,6 +1,6 @@
 // What each type of frame asks of its length and its stream identifier, before anything else is looked at (RFC 9113 §6).
 
-import { type Http2Error, http2Error } from './error.ts';
+import { type Http2Error, http2Error } from '../error.ts';
 import {
   ACK,
   CONTINUATION,

@@ -1,7 +1,7 @@
 // Puts header blocks together: HEADERS and the CONTINUATIONs behind it (RFC 9113 §6.2, §6.10).
 
 import { ByteWriter } from '@weft/lib/bytes';
-import { type Http2Error, http2Error } from './error.ts';
+import { type Http2Error, http2Error } from '../error.ts';
 import { CONTINUATION, END_HEADERS, END_STREAM, HAS_PRIORITY, maxWindow, PADDED } from './frame.ts';
 
 const priorityBytes = 5;

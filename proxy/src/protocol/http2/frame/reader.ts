@@ -1,7 +1,14 @@
 // Bytes → frames: finds where each begins, hands DATA on as it comes and every other frame whole.
 
-import { type Http2Error, http2Error } from './error.ts';
+import { type Http2Error, http2Error } from '../error.ts';
 import { DATA, headBytes, PADDED } from './frame.ts';
+
+/** What the frame at hand says of itself. */
+export interface FrameHead {
+  readonly type: number;
+  readonly flags: number;
+  readonly id: number;
+}
 
 /** Receives frames. An error ends the connection. */
 export interface FrameSink {
@@ -10,7 +17,7 @@ export interface FrameSink {
   /** Part of a DATA frame's content, padding taken away; `isLast` with its end. */
   onDataPart(buffer: Buffer, offset: number, length: number, isLast: boolean): Http2Error | null;
   /** Any other frame, whole. */
-  onFrame(type: number, flags: number, id: number, payload: Buffer, start: number, end: number): Http2Error | null;
+  onFrame(frame: FrameHead, payload: Buffer, start: number, end: number): Http2Error | null;
 }
 
 // Where in a frame we are.
@@ -22,13 +29,13 @@ const DATA_PADDING = 4;
 
 const noBytes: Buffer = Buffer.alloc(0);
 
-export class FrameReader {
+export class FrameReader implements FrameHead {
   maxFrameBytes: number;
   private readonly sink: FrameSink;
   private state = HEAD;
-  private type = 0;
-  private flags = 0;
-  private id = 0;
+  type = 0;
+  flags = 0;
+  id = 0;
   /** Bytes of the frame, or of the part at hand, still to come. */
   private left = 0;
   private padding = 0;
@@ -137,7 +144,7 @@ export class FrameReader {
   private tell(payload: Buffer, start: number, end: number): boolean {
     this.state = HEAD;
     this.left = 0;
-    const error = this.sink.onFrame(this.type, this.flags, this.id, payload, start, end);
+    const error = this.sink.onFrame(this, payload, start, end);
     return error === null || this.failed(error);
   }
 
