@@ -109,6 +109,7 @@ const httpFault = z.strictObject({
     .optional(),
   abort: z
     .strictObject({
+      percent: z.int().min(0).max(100).optional(),
       percentage: percentField.optional(),
       httpStatus: z.int().min(200).max(599).optional(),
       grpcStatus: z.string().optional(),

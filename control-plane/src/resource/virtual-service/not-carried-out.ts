@@ -26,6 +26,7 @@ export const virtualServiceNotCarriedOut: readonly NotCarriedOut[] = [
     why: 'localities are not told apart, so retries go to all of them anyway.',
   },
   { path: 'spec.http[].fault.delay.percent', level: 'deprecated', why: 'use percentage.value.' },
+  { path: 'spec.http[].fault.abort.percent', level: 'deprecated', why: 'use percentage.value.' },
   { path: 'spec.tcp[].match[].destinationSubnets', level: 'error', why: subnets },
   { path: 'spec.tcp[].match[].sourceSubnet', level: 'error', why: subnets },
   { path: 'spec.tls[].match[].destinationSubnets', level: 'error', why: subnets },

@@ -65,6 +65,11 @@ const rules: readonly (readonly [string, string, readonly string[]])[] = [
     ['WEFT0431 spec.http[0].fault.delay'],
   ],
   [
+    'takes the older field for the share of faults',
+    `{${route}, fault: {delay: {percent: 50, fixedDelay: 1s}, abort: {percent: 50, httpStatus: 500}}}`,
+    ['WEFT0417 spec.http[0].fault.delay.percent', 'WEFT0417 spec.http[0].fault.abort.percent'],
+  ],
+  [
     'wants a gRPC status',
     `{${route}, fault: {abort: {grpcStatus: UNAVAILABL}}}`,
     ['WEFT0442 spec.http[0].fault.abort.grpcStatus'],

@@ -48,7 +48,7 @@ function delayOf({ delay }: HttpFault): HTTPFault {
 
 function abortOf({ abort }: HttpFault): HTTPFault {
   if (abort === undefined) return {};
-  const percentage = fractionOf(abort.percentage?.value ?? 100);
+  const percentage = fractionOf(abort.percentage?.value ?? abort.percent ?? 100);
   if (abort.httpStatus !== undefined) return { abort: { httpStatus: abort.httpStatus, percentage } };
   if (abort.grpcStatus === undefined) return {};
   const named = grpcCodes.indexOf(abort.grpcStatus.toUpperCase());
