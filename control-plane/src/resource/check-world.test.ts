@@ -304,6 +304,21 @@ describe('checkWorld', () => {
     assert.deepEqual(checkText(secret(year(2020), year(2031))), []);
   });
 
+  it('finds a credential where the proxies of a gateway look: in their namespace, else in that of the gateway', () => {
+    const { pem, keyPem } = makeSampleCertificate();
+    const text = (namespace: string) =>
+      `apiVersion: v1\nkind: Secret\nmetadata: {name: c, namespace: ${namespace}}\nstringData: ${JSON.stringify({ 'tls.crt': pem, 'tls.key': keyPem })}\n` +
+      gateway(
+        'g',
+        '{selector: {istio: ingressgateway}, servers: [{port: {number: 443, name: h, protocol: HTTPS}, hosts: [a.com], tls: {mode: SIMPLE, credentialName: c}}]}',
+      );
+    const proxies = [{ namespace: 'istio-system', labels: { istio: 'ingressgateway' } }];
+    assert.deepEqual(checkText(text('istio-system'), { proxies }), []);
+    assert.deepEqual(checkText(text('default'), { proxies }), []);
+    assert.deepEqual(checkText(text('istio-system')), []);
+    assert.deepEqual(shortForm(checkText(text('other'), { proxies })), ['WEFT0491 spec.servers[0].tls.credentialName']);
+  });
+
   it('says what a credential lacks', () => {
     const { pem, keyPem } = makeSampleCertificate();
     const tls = (mode: string) =>

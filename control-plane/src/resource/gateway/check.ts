@@ -6,7 +6,7 @@ import type { Findings } from '../findings.ts';
 import { hostsOverlap } from '../host.ts';
 import { referenceCodes } from '../issue-code.ts';
 import { isSameResource, type MeshIndex, namespaceOf } from '../mesh-index.ts';
-import { checkCredential } from '../secret/credential.ts';
+import { type CredentialUse, checkCredential } from '../secret/credential.ts';
 import { selectorText, selects } from '../selector.ts';
 import { familyOf } from './validate.ts';
 
@@ -34,20 +34,30 @@ function checkSecrets(
 ): void {
   const { tls } = server;
   if (tls === undefined) return;
-  const namespace = namespaceOf(resource);
+  const check = (field: string, name: string, use: CredentialUse): void => {
+    const namespace = credentialNamespace(resource, name, index);
+    checkCredential(findings, `${path}.${field}`, name, { namespace, use, index });
+  };
   const isMutual = (tls.mode === 'MUTUAL' || tls.mode === 'OPTIONAL_MUTUAL') && tls.caCertCredentialName === undefined;
   const use = isMutual ? 'mutual' : 'key-pair';
-  if (tls.credentialName !== undefined)
-    checkCredential(findings, `${path}.credentialName`, tls.credentialName, { namespace, use, index });
-  for (const [at, name] of (tls.credentialNames ?? []).entries()) {
-    checkCredential(findings, `${path}.credentialNames[${at}]`, name, { namespace, use, index });
-  }
-  if (tls.caCertCredentialName === undefined) return;
-  checkCredential(findings, `${path}.caCertCredentialName`, tls.caCertCredentialName, {
-    namespace,
-    use: 'authorities',
-    index,
-  });
+  if (tls.credentialName !== undefined) check('credentialName', tls.credentialName, use);
+  for (const [at, name] of (tls.credentialNames ?? []).entries()) check(`credentialNames[${at}]`, name, use);
+  if (tls.caCertCredentialName !== undefined) check('caCertCredentialName', tls.caCertCredentialName, 'authorities');
+}
+
+/** Proxies take a secret from their own namespace first, then from the Gateway's. Where no proxy is known, any may be theirs. */
+function credentialNamespace(resource: StoredGateway, name: string, index: MeshIndex): string {
+  const { proxies } = index.context;
+  const { selector = {} } = resource.object.spec;
+  const serving = new Set(proxies.filter((proxy) => selects(selector, proxy.labels)).map((proxy) => proxy.namespace));
+  const held = index.world
+    .list('Secret')
+    .filter(({ object }) => object.metadata.name === name || object.metadata.name === `${name}-cacert`)
+    .map(({ origin }) => origin.namespace);
+  const own = namespaceOf(resource);
+  const found = held.find((namespace) => serving.has(namespace));
+  if (found !== undefined || held.includes(own) || proxies.length > 0) return found ?? own;
+  return held[0] ?? own;
 }
 
 function checkSharedCertificates(servers: readonly GatewayServer[], findings: Findings): void {
