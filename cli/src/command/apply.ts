@@ -1,7 +1,7 @@
 // weft apply -f FILE…: writes resources to the running mesh, all or none.
 
 import { WeftError } from '@weft/lib/error';
-import { hasErrors } from '@weft/lib/issue';
+import { formatIssue, hasErrors } from '@weft/lib/issue';
 import { Command } from 'commander';
 import { parseDuration } from '../duration.ts';
 import { exitCode } from '../exit-code.ts';
@@ -49,14 +49,21 @@ async function apply(invocation: Invocation, options: Options): Promise<number> 
     printIssues(invocation, result.issues);
     return refuse(invocation, countIssues(result.issues));
   }
+  // The mesh API finds again what the files alone showed.
+  const told = new Set(issues.map((issue) => withoutPlace(formatIssue(issue))));
   const suffix = options.dryRun ? ' (dry run)' : '';
   for (const { resource, outcome, warnings } of result) {
-    for (const warning of warnings) invocation.note(warning);
+    for (const warning of warnings) if (!told.has(withoutPlace(warning))) invocation.note(warning);
     invocation.print(`${resource.info.singular}/${resource.name} ${outcome}${suffix}`);
   }
   if (options.wait === undefined || options.dryRun) return exitCode.ok;
   const revision = Math.max(0, ...result.map((each) => each.revision ?? 0));
   return waitFor(invocation, revision, options.wait === true ? defaultWaitMs : options.wait);
+}
+
+/** The mesh API names files by their whole path, the command line as they were given. */
+function withoutPlace(finding: string): string {
+  return finding.slice(Math.max(0, finding.search(/\b(?:error|warning|info) WEFT\d{4} /)));
 }
 
 function refuse(invocation: Invocation, count: string): number {

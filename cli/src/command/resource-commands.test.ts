@@ -60,6 +60,26 @@ describe('weft apply', () => {
     assert.deepEqual(bench.api.requests, []);
   });
 
+  it('tells a warning once that the file and the mesh API both give', async (context) => {
+    const bench = await Bench.make(context);
+    const rule = 'http: [{ fault: { abort: { percent: 5, httpStatus: 500 } }, route: [{ destination: { host: a } }] }]';
+    bench.write(
+      'a.yaml',
+      `apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: a }\nspec:\n  hosts: [a]\n  ${rule}\n`,
+    );
+    const dryRun = await bench.run('apply', '-f', 'a.yaml', '--dry-run');
+    const warning = dryRun.err.trim();
+    assert.match(warning, /^a\.yaml:6: warning WEFT0417 [^\n]+$/);
+    bench.api.replies.set('POST /apis/networking.istio.io/v1/namespaces/default/virtualservices', () => ({
+      status: 201,
+      warning: `299 - "${bench.folder}/${warning}", 299 - "another"`,
+      body: {},
+    }));
+    const { status, err } = await bench.run('apply', '-f', 'a.yaml');
+    assert.equal(status, 0);
+    assert.equal(err, `${warning}\nanother\n`);
+  });
+
   it('writes nothing when the mesh API refuses one of them', async (context) => {
     const bench = await Bench.make(context);
     bench.write('a.yaml', service('a'));

@@ -18,7 +18,7 @@ export class FakeMeshApi {
   /** The `x-weft-source` of every request for an object. */
   readonly sources: string[] = [];
   /** Answers of the test's own, by `METHOD path` without query. */
-  readonly replies = new Map<string, (body: unknown) => { status: number; body: unknown }>();
+  readonly replies = new Map<string, (body: unknown) => { status: number; body: unknown; warning?: string }>();
   private readonly objects = new Map<string, ApiObject>();
   private readonly watchers = new Set<Watcher>();
   private readonly server: Server;
@@ -99,6 +99,7 @@ export class FakeMeshApi {
     const own = this.replies.get(call);
     if (own !== undefined) {
       const reply = own(body);
+      if (reply.warning !== undefined) response.setHeader('warning', reply.warning);
       return send(response, reply.status, reply.body);
     }
     const target = parsePath(url.pathname);
