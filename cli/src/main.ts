@@ -7,6 +7,8 @@ if (verb === 'proxy' || verb === 'control-plane') {
   process.argv.splice(2, 1);
   await import(new URL(`../../${verb}/main.mjs`, import.meta.url).href);
 } else {
+  const { watchOutputs } = await import('./output-end.ts');
+  watchOutputs(verb);
   const { runProgram } = await import('./program.ts');
   process.exitCode = await runProgram(process.argv.slice(2), {
     out: process.stdout,
