@@ -32,6 +32,9 @@ export class HeadWriter {
   private readonly fragment = new ByteWriter(1024);
   private readonly kept: (EncodedBlock | null)[] = new Array<EncodedBlock | null>(keptBlocks).fill(null);
   private nextKept = 0;
+  /** Blocks that came once lately: only those that come again are kept. */
+  private readonly cameOnce: (HeaderBlock | null)[] = new Array<HeaderBlock | null>(keptBlocks).fill(null);
+  private nextOnce = 0;
 
   writeRequest(out: ByteWriter, id: number, head: H2OutgoingHead, endStream: boolean): void {
     const { encoder, fragment } = this;
@@ -91,9 +94,15 @@ export class HeadWriter {
       if (headers.present(slot)) this.field(block.names[slot] as string, block.values[slot] as string);
     }
     // Bytes that fill the table are not what the same fields look like the next time.
-    if (encoder.generation !== before) return;
+    if (encoder.generation !== before || !this.comesAgain(block)) return;
     const bytes = Buffer.from(fragment.view().subarray(start));
     this.kept[this.nextKept++ % keptBlocks] = { block, generation: before, absent, bytes };
+  }
+
+  private comesAgain(block: HeaderBlock): boolean {
+    if (this.cameOnce.includes(block)) return true;
+    this.cameOnce[this.nextOnce++ % keptBlocks] = block;
+    return false;
   }
 
   private field(name: string, value: string): void {

@@ -1,8 +1,8 @@
-// HPACK, sending side: names and values → header blocks. The dynamic table is filled once with what repeats and then left as it is,
+// HPACK, sending side: names and values → header blocks. What repeats enters the dynamic table until it is full, and nothing leaves it,
 // so that an index, once known, stays right and encoded blocks can be reused.
 
 import type { ByteWriter } from '@weft/lib/bytes';
-import { entryOverhead } from './decoder.ts';
+import { defaultTableBytes, entryOverhead } from './decoder.ts';
 import { encodeHuffman, huffmanLength } from './huffman.ts';
 import { staticByField, staticByName, staticSize } from './static-table.ts';
 
@@ -31,52 +31,66 @@ const neverIndexed: ReadonlySet<string> = new Set([
 ]);
 /** Never stored in a table by anyone on the way (RFC 7541 §7.1.3). */
 const secret: ReadonlySet<string> = new Set(['authorization', 'proxy-authorization']);
-const indexedValueMax = 256;
-const scratch = Buffer.allocUnsafeSlow(64 * 1024);
 
-/** Names known beyond those in the table; a peer that makes up names must not fill the memory. */
-const knownNamesMax = 256;
+const MAY_STORE = 0;
+const NO_STORE = 1;
+const SECRET = 2;
+type Storing = typeof MAY_STORE | typeof NO_STORE | typeof SECRET;
 
-/** All that is known of one name, so that a field costs two look-ups and no text of its own. */
-class NameEntry {
-  /** Of the static table, or 0. */
-  readonly staticIndex: number;
-  /** Where in the dynamic table the name stands first, or -1. */
-  position = -1;
-  readonly isVarying: boolean;
-  readonly isSecret: boolean;
-  /** By value: an index of the static table, or -1 - position in the dynamic one. Null while there is none. */
-  values: Map<string, number> | null;
+/** What is known of a name before any message. */
+interface FixedName {
+  /** Its first index in the static table; 0 when it is not there. */
+  readonly index: number;
+  /** The static table's entries of that name; null when it is not there. */
+  readonly values: ReadonlyMap<string, number> | null;
+  readonly storing: Storing;
+}
 
-  constructor(name: string) {
-    this.staticIndex = staticByName.get(name) ?? 0;
-    this.isVarying = neverIndexed.has(name);
-    this.isSecret = secret.has(name);
-    this.values = staticValuesOf(name);
+/** The dynamic table's entries of one name, by their number since the table began. */
+interface StoredName {
+  readonly first: number;
+  readonly values: Map<string, number>;
+}
+
+function collectFixedNames(): ReadonlyMap<string, FixedName> {
+  const fixed = new Map<string, FixedName>();
+  for (const name of new Set([...staticByName.keys(), ...neverIndexed, ...secret])) {
+    const storing = secret.has(name) ? SECRET : neverIndexed.has(name) ? NO_STORE : MAY_STORE;
+    fixed.set(name, { index: staticByName.get(name) ?? 0, values: staticByField.get(name) ?? null, storing });
   }
+  return fixed;
 }
 
-function staticValuesOf(name: string): Map<string, number> | null {
-  const known = staticByField.get(name);
-  return known === undefined ? null : new Map(known);
-}
+const fixedNames: ReadonlyMap<string, FixedName> = collectFixedNames();
+
+const indexedValueMax = 256;
+/** Fields that came once; a field among them that comes again is worth an entry. */
+const rememberedFields = 64;
+/** After so many fields without a new entry, only one in some is looked at. */
+const patience = 512;
+const sampleMask = 15;
+const scratch = Buffer.allocUnsafeSlow(64 * 1024);
 
 export class HpackEncoder {
   /** Rises with every change of the table. */
   generation = 0;
-  private readonly names: Map<string, NameEntry> = new Map();
+  private readonly stored: Map<string, StoredName> = new Map();
+  private readonly cameOnce: Set<string> = new Set();
+  private sinceStored = 0;
   private inserted = 0;
   private tableBytes = 0;
-  private tableMax = 4096;
+  private tableMax = defaultTableBytes;
   private announcesSize = false;
 
   /** The peer's SETTINGS_HEADER_TABLE_SIZE; ours is never larger than 4,096. */
   setPeerTableSize(size: number): void {
-    const max = Math.min(4096, size);
+    const max = Math.min(defaultTableBytes, size);
     if (max === this.tableMax) return;
     this.tableMax = max;
     this.announcesSize = true;
-    this.names.clear();
+    this.stored.clear();
+    this.cameOnce.clear();
+    this.sinceStored = 0;
     this.inserted = 0;
     this.tableBytes = 0;
     this.generation++;
@@ -92,46 +106,60 @@ export class HpackEncoder {
   }
 
   field(out: ByteWriter, name: string, value: string): void {
-    const entry = this.names.get(name) ?? this.learn(name);
-    const known = entry.values === null ? undefined : entry.values.get(value);
-    if (known === undefined) this.literal(out, entry, name, value);
-    else writeInteger(out, known > 0 ? known : this.indexOf(-1 - known), 7, 0x80);
-  }
-
-  private learn(name: string): NameEntry {
-    const entry = new NameEntry(name);
-    if (this.names.size < knownNamesMax) this.names.set(name, entry);
-    return entry;
+    const fixed = fixedNames.get(name);
+    if (fixed !== undefined && fixed.values !== null) {
+      const index = fixed.values.get(value);
+      if (index !== undefined) {
+        out.byte(0x80 | index);
+        return;
+      }
+    }
+    const stored = this.stored.get(name);
+    const position = stored === undefined ? undefined : stored.values.get(value);
+    if (position !== undefined) {
+      writeInteger(out, this.indexOf(position), 7, 0x80);
+      return;
+    }
+    const nameIndex =
+      fixed !== undefined && fixed.index > 0 ? fixed.index : stored === undefined ? 0 : this.indexOf(stored.first);
+    const storing = fixed === undefined ? MAY_STORE : fixed.storing;
+    if (this.isWorthStoring(storing, nameIndex, name, value)) {
+      writeInteger(out, nameIndex, 6, 0x40);
+      if (nameIndex === 0) writeText(out, name);
+      writeText(out, value);
+      this.store(name, value, stored);
+      return;
+    }
+    writeInteger(out, nameIndex, 4, storing === SECRET ? 0x10 : 0x00);
+    if (nameIndex === 0) writeText(out, name);
+    // What differs each time would be compressed each time: a few bytes saved for more time than all the rest takes.
+    writePlain(out, value);
   }
 
   private indexOf(position: number): number {
     return staticSize + this.inserted - position;
   }
 
-  private literal(out: ByteWriter, entry: NameEntry, name: string, value: string): void {
-    const nameIndex = entry.staticIndex > 0 ? entry.staticIndex : entry.position < 0 ? 0 : this.indexOf(entry.position);
-    const isStored = this.isWorthStoring(entry, nameIndex, name, value);
-    if (isStored) writeInteger(out, nameIndex, 6, 0x40);
-    else writeInteger(out, nameIndex, 4, entry.isSecret ? 0x10 : 0x00);
-    if (nameIndex === 0) writeString(out, name);
-    // What differs each time would be compressed each time: a few bytes saved for more time than all the rest takes.
-    if (isStored) writeString(out, value);
-    else writePlain(out, value);
-    if (isStored) this.store(entry, name, value);
+  private isWorthStoring(storing: Storing, nameIndex: number, name: string, value: string): boolean {
+    const size = name.length + value.length + entryOverhead;
+    if (this.tableBytes + size > this.tableMax || value.length > indexedValueMax || storing === SECRET) return false;
+    // A name whose values vary is stored once, for its name.
+    if (storing === NO_STORE) return nameIndex === 0;
+    if (++this.sinceStored > patience && (this.sinceStored & sampleMask) !== 0) return false;
+    const key = `${name}\0${value}`;
+    if (this.cameOnce.delete(key)) return true;
+    if (this.cameOnce.size >= rememberedFields) this.cameOnce.clear();
+    this.cameOnce.add(key);
+    return false;
   }
 
-  // A name whose values vary is stored once, for its name.
-  private isWorthStoring(entry: NameEntry, nameIndex: number, name: string, value: string): boolean {
-    if (entry.isSecret || value.length > indexedValueMax || (entry.isVarying && nameIndex > 0)) return false;
-    return this.tableBytes + name.length + value.length + entryOverhead <= this.tableMax && this.names.has(name);
-  }
-
-  private store(entry: NameEntry, name: string, value: string): void {
+  private store(name: string, value: string, stored: StoredName | undefined): void {
     this.generation++;
+    this.sinceStored = 0;
     this.tableBytes += name.length + value.length + entryOverhead;
-    entry.values ??= new Map();
-    entry.values.set(value, -1 - this.inserted);
-    if (entry.position < 0) entry.position = this.inserted;
+    if (stored === undefined)
+      this.stored.set(name, { first: this.inserted, values: new Map([[value, this.inserted]]) });
+    else stored.values.set(value, this.inserted);
     this.inserted++;
   }
 }
@@ -152,15 +180,15 @@ function writeInteger(out: ByteWriter, value: number, prefixBits: number, flags:
   out.byte(rest);
 }
 
-function writeString(out: ByteWriter, text: string): void {
+function writeText(out: ByteWriter, text: string): void {
   const length = huffmanLength(text);
-  if (length < text.length && length <= scratch.length) {
-    writeInteger(out, length, 7, 0x80);
-    encodeHuffman(text, scratch, 0);
-    out.append(scratch, 0, length);
+  if (length >= text.length || length > scratch.length) {
+    writePlain(out, text);
     return;
   }
-  writePlain(out, text);
+  writeInteger(out, length, 7, 0x80);
+  encodeHuffman(text, scratch, 0);
+  out.append(scratch, 0, length);
 }
 
 function writePlain(out: ByteWriter, text: string): void {
