@@ -103,6 +103,14 @@ describe('explanation', () => {
     assert.match(text, /2 tries, the last at 10\.0\.0\.7:9080/);
   });
 
+  it('names the AuthorizationPolicy and the rule that refused', () => {
+    const log = new DecisionLog('p');
+    const details = 'rbac_access_denied_matched_policy[ns[shop]-policy[no-admin]-rule[2]]';
+    log.record(fakeView({ decisionId: 'x', status: 403, fault: fault.access_denied, details }));
+    const text = explainDecision(log.recent()[0] ?? assert.fail());
+    assert.match(text, /It was refused by spec\.rules\[2\] of AuthorizationPolicy\/shop\/no-admin\./);
+  });
+
   it('speaks of a connection where there was no request', () => {
     const view = new ConnectionView(fakeConnection(), 0, 0);
     view.decisionId = 'c';

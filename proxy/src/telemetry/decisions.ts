@@ -151,7 +151,15 @@ function whoDecided(decision: Decision): string {
   const route = decision.route === '' ? '' : `Route ${decision.route}`;
   const from = origin === null ? '' : `${route === '' ? 'The route' : route} comes from ${origin}.`;
   const details = decision.details === '' || decision.details === decision.code ? '' : `Details: ${decision.details}.`;
-  return [from, details].filter((sentence) => sentence !== '').join(' ');
+  return [from, whichPolicy(decision.details), details].filter((sentence) => sentence !== '').join(' ');
+}
+
+/** Names of RBAC policies that come from Istio's resources tell which rule of which resource they are. */
+function whichPolicy(details: string): string {
+  const match = /\[ns\[([^\]]+)\]-policy\[([^\]]+)\]-rule\[(\d+)\]\]/.exec(details);
+  if (match === null) return '';
+  const [, namespace, name, rule] = match;
+  return `It was refused by spec.rules[${rule}] of AuthorizationPolicy/${namespace}/${name}.`;
 }
 
 function whatToDo(decision: Decision): string {
