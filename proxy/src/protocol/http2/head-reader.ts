@@ -17,12 +17,15 @@ export type NoHead = 'compression' | 'malformed' | 'too-large';
 
 const cachedBytesMax = 1024;
 const cachedMax = 128;
+/** Text of all keys of one kind: what an idle connection may keep. */
+const cachedTextMax = 16 * 1024;
 
 type Head = H2RequestHead | H2ResponseHead | HeaderBlock;
 
 export class HeadReader {
   private readonly decoder: HpackDecoder;
   private readonly caches: readonly Map<string, Head>[] = [new Map(), new Map(), new Map()];
+  private cachedText = 0;
   private generation = 0;
 
   constructor(tableMax: number, limits: Http2Limits) {
@@ -56,7 +59,8 @@ export class HeadReader {
     const head = this.decode(kind, buffer, start, end);
     // A block that changes the table means something else the next time.
     if (typeof head === 'string' || this.decoder.generation !== before) return head;
-    if (cache.size >= cachedMax) cache.clear();
+    this.cachedText += key.length;
+    if (cache.size >= cachedMax || this.cachedText > cachedTextMax) this.forget();
     cache.set(key, head);
     return head;
   }
@@ -74,6 +78,7 @@ export class HeadReader {
 
   private forget(): void {
     this.generation = this.decoder.generation;
+    this.cachedText = 0;
     for (const cache of this.caches) cache.clear();
   }
 }
