@@ -78,6 +78,11 @@ export class Http2Client implements ConnectionOwner, Http2Sink {
   /** Sends the head; the client must have room. */
   start(head: UpstreamHead, endStream: boolean, events: UpstreamEvents): void {
     const upgrade = head.upgrade;
+    // RFC 8441 §3: a peer that has not announced it takes no extended CONNECT.
+    if (upgrade !== null && upgrade !== 'CONNECT' && !this.http2.peer.enablesConnectProtocol) {
+      events.onUpstreamFailed(fault.upgrade_failed, 'the endpoint takes no upgrades over HTTP/2');
+      return;
+    }
     const stream = this.http2.openStream(
       {
         method: upgrade === null ? head.method : 'CONNECT',

@@ -68,11 +68,15 @@ export class Http2UpstreamStream implements UpstreamStream {
   onWritable(): void {
     const { pending } = this;
     if (pending !== null) {
-      const taken = this.client.http2.sendData(this.stream, pending.buffer, 0, pending.length, this.endsAfterPending);
+      const taken = this.client.http2.sendData(
+        this.stream,
+        pending.buffer,
+        pending.start,
+        pending.length,
+        this.endsAfterPending,
+      );
       if (taken < pending.length) {
-        const rest = new BodyBuffer();
-        rest.append(pending.buffer, taken, pending.length - taken);
-        this.pending = rest;
+        pending.take(taken);
         return;
       }
       this.pending = null;

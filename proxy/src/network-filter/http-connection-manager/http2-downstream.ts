@@ -110,11 +110,15 @@ export class Http2Downstream implements Downstream {
   }
 
   private flushPending(pending: BodyBuffer): boolean {
-    const taken = this.http2.sendData(this.stream, pending.buffer, 0, pending.length, this.endsAfterPending);
+    const taken = this.http2.sendData(
+      this.stream,
+      pending.buffer,
+      pending.start,
+      pending.length,
+      this.endsAfterPending,
+    );
     if (taken < pending.length) {
-      const rest = new BodyBuffer();
-      rest.append(pending.buffer, taken, pending.length - taken);
-      this.pending = rest;
+      pending.take(taken);
       return false;
     }
     this.pending = null;
