@@ -60,11 +60,6 @@ export class Headers {
     return this.removed === 0 && this.addedNames === null ? this.block : null;
   }
 
-  /** One bit per removed slot of the block: equal masks over the same block are equal headers, additions aside. */
-  get absentMask(): number {
-    return this.removed;
-  }
-
   /** The decoded block below the changes. */
   get base(): HeaderBlock {
     return this.block;

@@ -1,6 +1,7 @@
 // Semantic checks of one `spec.http` rule.
 
 import { parseDurationMs } from '@weft/api/resource/duration';
+import { grpcStatusNames } from '@weft/api/resource/grpc-status';
 import type {
   HttpFault,
   HttpMatch,
@@ -219,30 +220,10 @@ function validateFault(findings: Findings, path: string, fault: HttpFault): void
     findings.add(meaningCodes.conflictingFields, `${path}.abort`, `Only one of ${errors.join(' and ')} can be set.`);
   if (
     abort.grpcStatus !== undefined &&
-    !grpcStatuses.includes(abort.grpcStatus) &&
+    !grpcStatusNames.includes(abort.grpcStatus) &&
     !/^(?:\d|1[0-6])$/.test(abort.grpcStatus)
   ) {
-    const message = `There is no gRPC status "${abort.grpcStatus}".${didYouMean(abort.grpcStatus, grpcStatuses)}`;
+    const message = `There is no gRPC status "${abort.grpcStatus}".${didYouMean(abort.grpcStatus, grpcStatusNames)}`;
     findings.add(meaningCodes.invalidName, `${path}.abort.grpcStatus`, message);
   }
 }
-
-const grpcStatuses = [
-  'OK',
-  'CANCELLED',
-  'UNKNOWN',
-  'INVALID_ARGUMENT',
-  'DEADLINE_EXCEEDED',
-  'NOT_FOUND',
-  'ALREADY_EXISTS',
-  'PERMISSION_DENIED',
-  'RESOURCE_EXHAUSTED',
-  'FAILED_PRECONDITION',
-  'ABORTED',
-  'OUT_OF_RANGE',
-  'UNIMPLEMENTED',
-  'INTERNAL',
-  'UNAVAILABLE',
-  'DATA_LOSS',
-  'UNAUTHENTICATED',
-];

@@ -1,5 +1,6 @@
 // `fault` of an HTTP route, as the route's own configuration of the fault filter.
 
+import { grpcStatusNames } from '@weft/api/resource/grpc-status';
 import type { HttpFault } from '@weft/api/resource/http-route';
 import type { envoy, google } from '@weft/api/xds/types';
 import { packAny } from '@weft/lib/protobuf/codec';
@@ -8,26 +9,6 @@ import { durationOf, fractionOf } from '../message.ts';
 type HTTPFault = envoy.extensions.filters.http.fault.v3.HTTPFault;
 
 export const faultFilterName = 'envoy.filters.http.fault';
-
-const grpcCodes: readonly string[] = [
-  'OK',
-  'CANCELLED',
-  'UNKNOWN',
-  'INVALID_ARGUMENT',
-  'DEADLINE_EXCEEDED',
-  'NOT_FOUND',
-  'ALREADY_EXISTS',
-  'PERMISSION_DENIED',
-  'RESOURCE_EXHAUSTED',
-  'FAILED_PRECONDITION',
-  'ABORTED',
-  'OUT_OF_RANGE',
-  'UNIMPLEMENTED',
-  'INTERNAL',
-  'UNAVAILABLE',
-  'DATA_LOSS',
-  'UNAUTHENTICATED',
-];
 
 /** `typed_per_filter_config` of a route with faults; undefined without. */
 export function faultConfig(
@@ -51,7 +32,7 @@ function abortOf({ abort }: HttpFault): HTTPFault {
   const percentage = fractionOf(abort.percentage?.value ?? abort.percent ?? 100);
   if (abort.httpStatus !== undefined) return { abort: { httpStatus: abort.httpStatus, percentage } };
   if (abort.grpcStatus === undefined) return {};
-  const named = grpcCodes.indexOf(abort.grpcStatus.toUpperCase());
+  const named = grpcStatusNames.indexOf(abort.grpcStatus.toUpperCase());
   const grpcStatus = named >= 0 ? named : Number(abort.grpcStatus);
   return Number.isInteger(grpcStatus) ? { abort: { grpcStatus, percentage } } : {};
 }

@@ -69,7 +69,7 @@ export class HeadWriter {
   private fields(headers: Headers): void {
     const { base } = headers;
     const size = base.names.length;
-    const absent = headers.absentMask;
+    const absent = headers.removedMask;
     const known = this.find(base, absent);
     if (known !== null) this.fragment.append(known.bytes, 0, known.bytes.length);
     else this.encodeBase(headers, base, absent);
