@@ -16,6 +16,9 @@ export function ownText(text: string): string {
   return Buffer.from(text, 'latin1').toString('latin1');
 }
 
+/** Up to this length, storing characters one by one is quicker than the call into Node that writes them all. */
+const shortText = 24;
+
 const noBuffer: Latin1Buffer = Buffer.alloc(0) as Latin1Buffer;
 
 /** Growable bytes. `view` is valid until the next change; `take` hands the bytes over for good. */
@@ -41,8 +44,16 @@ export class ByteWriter {
 
   /** Appends each character of `text` as one byte; characters above U+00FF must not occur. */
   latin1(text: string): void {
-    this.reserve(text.length);
-    this.position += this.buffer.latin1Write(text, this.position);
+    const { length } = text;
+    this.reserve(length);
+    if (length > shortText) {
+      this.position += this.buffer.latin1Write(text, this.position);
+      return;
+    }
+    const { buffer } = this;
+    let at = this.position;
+    for (let i = 0; i < length; i++) buffer[at++] = text.charCodeAt(i);
+    this.position = at;
   }
 
   /** Appends a copy of `length` bytes of `source`. */

@@ -77,6 +77,9 @@ class TimerWheel {
     if (entry.previous !== null) entry.previous.next = entry.next;
     else this.slots[entry.slot] = entry.next;
     if (entry.next !== null) entry.next.previous = entry.previous;
+    // A dead entry that the collector has not come to yet must not keep its neighbours alive, nor they theirs.
+    entry.previous = null;
+    entry.next = null;
     entry.slot = -1;
     this.size--;
   }

@@ -31,8 +31,9 @@ const maskBits = 31;
 export class Headers {
   private block: HeaderBlock;
   private removed = 0;
-  private addedNames: string[] | null = null;
-  private addedValues: string[] | null = null;
+  /** Name, value, name, value … of what was added; beyond `addedCount` pairs it is spare room. */
+  private added: string[] | null = null;
+  private addedCount = 0;
 
   constructor(block: HeaderBlock) {
     this.block = block;
@@ -57,7 +58,7 @@ export class Headers {
 
   /** The unchanged block when nothing was removed or added, else null: encoders may then reuse cached bytes. */
   get pristine(): HeaderBlock | null {
-    return this.removed === 0 && this.addedNames === null ? this.block : null;
+    return this.removed === 0 && this.addedCount === 0 ? this.block : null;
   }
 
   /** The decoded block below the changes. */
@@ -72,7 +73,7 @@ export class Headers {
 
   /** Number of slots, present or not. */
   get slots(): number {
-    return this.block.names.length + (this.addedNames === null ? 0 : this.addedNames.length);
+    return this.block.names.length + this.addedCount;
   }
 
   present(slot: number): boolean {
@@ -81,18 +82,18 @@ export class Headers {
 
   nameAt(slot: number): string {
     const size = this.block.names.length;
-    return (slot < size ? this.block.names[slot] : this.addedNames?.[slot - size]) as string;
+    return (slot < size ? this.block.names[slot] : this.added?.[2 * (slot - size)]) as string;
   }
 
   /** The name as it should be written where case is kept. */
   rawNameAt(slot: number): string {
     const size = this.block.names.length;
-    return (slot < size ? this.block.rawNames[slot] : this.addedNames?.[slot - size]) as string;
+    return (slot < size ? this.block.rawNames[slot] : this.added?.[2 * (slot - size)]) as string;
   }
 
   valueAt(slot: number): string {
     const size = this.block.names.length;
-    return (slot < size ? this.block.values[slot] : this.addedValues?.[slot - size]) as string;
+    return (slot < size ? this.block.values[slot] : this.added?.[2 * (slot - size) + 1]) as string;
   }
 
   /** The first value of that lower-case name. */
@@ -118,23 +119,27 @@ export class Headers {
     for (let i = from; i < names.length; i++) {
       if (names[i] === name && this.present(i)) return i;
     }
-    const added = this.addedNames;
+    const { added, addedCount } = this;
     if (added === null) return -1;
-    for (let i = Math.max(0, from - names.length); i < added.length; i++) {
-      if (added[i] === name && this.present(names.length + i)) return names.length + i;
+    for (let i = Math.max(0, from - names.length); i < addedCount; i++) {
+      if (added[2 * i] === name) return names.length + i;
     }
     return -1;
   }
 
   /** Appends, keeping others of that name. `name` is lower case. */
   add(name: string, value: string): void {
-    if (this.addedNames === null || this.addedValues === null) {
-      this.addedNames = [name];
-      this.addedValues = [value];
+    const at = 2 * this.addedCount++;
+    if (this.added === null) {
+      // Room for what a proxy usually adds; an array that starts with one element grows to seventeen with the second.
+      this.added = [name, value, '', '', '', '', '', ''];
       return;
     }
-    this.addedNames.push(name);
-    this.addedValues.push(value);
+    if (at >= this.added.length) this.added.push(name, value);
+    else {
+      this.added[at] = name;
+      this.added[at + 1] = value;
+    }
   }
 
   /** Replaces every header of that lower-case name by one. */
@@ -155,9 +160,8 @@ export class Headers {
   private removeAt(slot: number): void {
     const size = this.block.names.length;
     if (slot >= size) {
-      this.addedNames?.splice(slot - size, 1);
-      this.addedValues?.splice(slot - size, 1);
-      if (this.addedNames?.length === 0) this.addedNames = this.addedValues = null;
+      this.added?.splice(2 * (slot - size), 2);
+      this.addedCount--;
       return;
     }
     if (slot < maskBits) {
@@ -186,8 +190,8 @@ export class Headers {
   clone(): Headers {
     const copy = new Headers(this.block);
     copy.removed = this.removed;
-    copy.addedNames = this.addedNames === null ? null : this.addedNames.slice();
-    copy.addedValues = this.addedValues === null ? null : this.addedValues.slice();
+    copy.added = this.added === null ? null : this.added.slice();
+    copy.addedCount = this.addedCount;
     return copy;
   }
 

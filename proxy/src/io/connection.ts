@@ -3,6 +3,7 @@
 
 import type { Socket } from 'node:net';
 import { ByteWriter } from '@weft/lib/bytes';
+import { switchToSharedRead } from './shared-read.ts';
 
 /** Who drives a connection. Chunks are borrowed: valid during the call only. */
 export interface ConnectionOwner {
@@ -22,20 +23,29 @@ export interface ConnectionWatcher {
 
 /** Output that is handed to the kernel at once instead of at the end of the turn, so that no arena grows without bound. */
 const flushAtBytes = 64 * 1024;
-/** Arenas kept for reuse, process-wide: at most `arenasKept` × `arenaBytes`. */
-const arenasKept = 64;
-const arenaBytes = 16 * 1024;
+/** What an arena starts with: room for a head and a small body. Longer ones grow it, and it stays as large as it became … */
+const arenaBytes = 4 * 1024;
+/** … unless it is larger than a full flush and the chunk that filled it. */
+const keptArenaBytes = 160 * 1024;
+/** Memory of the arenas that wait for their next use, process-wide; beyond that they are left to the collector. */
+const keptBytesMax = 4 * 1024 * 1024;
 
 const freeArenas: ByteWriter[] = [];
+let keptBytes = 0;
 let dirty: Connection[] = [];
 let flushing: Connection[] = [];
 
 function takeArena(): ByteWriter {
-  return freeArenas.pop() ?? new ByteWriter(arenaBytes);
+  const arena = freeArenas.pop();
+  if (arena === undefined) return new ByteWriter(arenaBytes);
+  keptBytes -= arena.capacity;
+  return arena;
 }
 
 function giveArena(arena: ByteWriter): void {
-  if (freeArenas.length >= arenasKept || arena.capacity > flushAtBytes) return;
+  const { capacity } = arena;
+  if (capacity > keptArenaBytes || keptBytes + capacity > keptBytesMax) return;
+  keptBytes += capacity;
   arena.reset();
   freeArenas.push(arena);
 }
@@ -99,10 +109,19 @@ export class Connection {
     return this.ownAddress;
   }
 
-  /** Starts delivering what arrives as `data` events; sockets made with `onread` call `deliver` themselves. */
+  /** Starts delivering what arrives; sockets made with `onread` call `deliver` themselves. */
   listenForData(): void {
-    this.socket.on('data', (chunk: Buffer) => this.deliver(chunk, 0, chunk.length));
-    if (!this.isPaused) this.socket.resume();
+    const { socket } = this;
+    const deliver = (buffer: Buffer, offset: number, length: number): void => this.deliver(buffer, offset, length);
+    if (!switchToSharedRead(socket, deliver)) {
+      // What was read before and put back comes first; once that is through, the rest can go the short way.
+      const onData = (chunk: Buffer): void => {
+        deliver(chunk, 0, chunk.length);
+        if (!this.isClosed && switchToSharedRead(socket, deliver)) socket.off('data', onData);
+      };
+      socket.on('data', onData);
+    }
+    if (!this.isPaused) socket.resume();
   }
 
   deliver(buffer: Buffer, offset: number, length: number): void {

@@ -6,7 +6,7 @@ import { messageOf } from '@weft/lib/error';
 import type { Host } from '../cluster/host.ts';
 import { type Fault, fault } from '../fault/fault.ts';
 import { Connection, type ConnectionOwner } from '../io/connection.ts';
-import { sharedRead } from '../io/read-buffer.ts';
+import { sharedRead } from '../io/shared-read.ts';
 import { ConnectionRecord } from './connection-record.ts';
 
 /** Who asked for the connection. Exactly one of the two is called, once. */

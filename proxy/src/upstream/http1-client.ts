@@ -48,7 +48,9 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
   private gotResponseByte = false;
   /** The block whose `Keep-Alive` was read; most responses of one endpoint share it. */
   private hintBlock: HeaderBlock | null = null;
+  /** Runs on through an exchange and looks again when it fires: most connections are never idle for long. */
   private idleTimer: Timer | null = null;
+  private freeSinceMs = 0;
   private idleTimeoutMs: number;
   private readonly requestsMax: number;
   private readonly expiresMs: number;
@@ -78,8 +80,6 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
 
   /** Sends the head. The connection must be free. */
   start(head: UpstreamHead, endStream: boolean, events: UpstreamEvents): void {
-    this.idleTimer?.stop();
-    this.idleTimer = null;
     this.events = events;
     this.requests++;
     this.gotResponseByte = false;
@@ -207,7 +207,11 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
     if (seconds === null) return;
     const hintMs = Math.max(0, Number(seconds[1]) * 1000 - keepAliveMarginMs);
     if (hintMs === 0) this.mayReuse = false;
-    else if (this.idleTimeoutMs === 0 || hintMs < this.idleTimeoutMs) this.idleTimeoutMs = hintMs;
+    else if (this.idleTimeoutMs === 0 || hintMs < this.idleTimeoutMs) {
+      this.idleTimeoutMs = hintMs;
+      this.idleTimer?.stop();
+      this.idleTimer = null;
+    }
   }
 
   onData(buffer: Buffer, offset: number, length: number): void {
@@ -232,9 +236,23 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
       this.abandon();
       return;
     }
-    if (this.idleTimeoutMs > 0) this.idleTimer = this.clock.start(this.idleTimeoutMs, onIdle, this as Http1Client);
+    if (this.idleTimeoutMs > 0) this.startIdling();
     if (this.connection.paused) this.connection.resume();
     this.owner.onClientFree(this);
+  }
+
+  private startIdling(): void {
+    this.freeSinceMs = this.clock.now();
+    this.idleTimer ??= this.clock.start(this.idleTimeoutMs, onIdle, this as Http1Client);
+  }
+
+  /** Closes a connection that was free for the whole time. */
+  onIdleCheck(): void {
+    this.idleTimer = null;
+    if (this.events !== null || !this.isRequestEnded) return;
+    const leftMs = this.freeSinceMs + this.idleTimeoutMs - this.clock.now();
+    if (leftMs > 0) this.idleTimer = this.clock.start(leftMs, onIdle, this as Http1Client);
+    else this.closeIdle();
   }
 
   onFin(): void {
@@ -286,8 +304,7 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
     this.events?.onUpstreamDrain();
   }
 
-  /** Ends a free connection. */
-  closeIdle(): void {
+  private closeIdle(): void {
     this.stats.upstreamCxIdleTimeout.value++;
     this.abandon();
   }
@@ -320,7 +337,7 @@ export interface Http1ClientOptions {
 const noBytes = Buffer.alloc(0);
 
 function onIdle(client: Http1Client): void {
-  client.closeIdle();
+  client.onIdleCheck();
 }
 
 function requestFraming(head: UpstreamHead, endStream: boolean): Framing {

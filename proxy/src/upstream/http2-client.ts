@@ -2,6 +2,7 @@
 
 import type { Clock, Timer } from '@weft/lib/clock';
 import { type HeaderBlock, Headers } from '@weft/lib/header';
+import { PlacedSet } from '@weft/lib/placed-set';
 import type { ClusterStats } from '../cluster/cluster-stats.ts';
 import { type Fault, fault } from '../fault/fault.ts';
 import type { Connection, ConnectionOwner } from '../io/connection.ts';
@@ -43,7 +44,7 @@ export class Http2Client implements ConnectionOwner, Http2Sink {
   private readonly owner: Http2ClientOwner;
   private readonly clock: Clock;
   private readonly options: Http2ClientOptions;
-  private readonly active: Set<Http2UpstreamStream> = new Set();
+  private readonly active = new PlacedSet<Http2UpstreamStream>();
   private readonly expiresMs: number;
   private watch: Timer | null = null;
   private idleSinceMs: number;
@@ -180,12 +181,12 @@ export class Http2Client implements ConnectionOwner, Http2Sink {
   }
 
   onDrain(): void {
-    for (const carrier of [...this.active]) carrier.onWritable();
+    for (const carrier of this.active.all()) carrier.onWritable();
   }
 
   private failAll(reason: Fault, details: string): void {
     if (this.active.size > 0) this.options.stats.upstreamCxDestroyWithActiveRq.value++;
-    for (const carrier of [...this.active]) carrier.onFailed(reason, details);
+    for (const carrier of this.active.all()) carrier.onFailed(reason, details);
   }
 
   /** That exchange is over. */

@@ -2,13 +2,15 @@
 
 import { BodyBuffer } from '@weft/lib/body-buffer';
 import type { Headers } from '@weft/lib/header';
+import type { Placed } from '@weft/lib/placed-set';
 import type { Fault } from '../fault/fault.ts';
 import type { Http2Stream } from '../protocol/http2/connection.ts';
 import { ErrorCode } from '../protocol/http2/error.ts';
 import type { Http2Client } from './http2-client.ts';
 import type { UpstreamEvents, UpstreamStream } from './upstream-stream.ts';
 
-export class Http2UpstreamStream implements UpstreamStream {
+export class Http2UpstreamStream implements UpstreamStream, Placed {
+  place = -1;
   events: UpstreamEvents | null;
   private readonly client: Http2Client;
   private readonly stream: Http2Stream;

@@ -2,6 +2,7 @@
 
 import { BodyBuffer } from '@weft/lib/body-buffer';
 import type { Headers } from '@weft/lib/header';
+import type { Placed } from '@weft/lib/placed-set';
 import { fault } from '../../fault/fault.ts';
 import type { ConnectionInfo } from '../../io/connection-info.ts';
 import type { Http2Connection, Http2Stream } from '../../protocol/http2/connection.ts';
@@ -11,7 +12,8 @@ import type { Exchange } from '../../stream/exchange.ts';
 import type { HttpConnectionManager } from './http-connection-manager.ts';
 import type { Http2Server } from './http2-server.ts';
 
-export class Http2Downstream implements Downstream {
+export class Http2Downstream implements Downstream, Placed {
+  place = -1;
   exchange: Exchange | null = null;
   private readonly server: Http2Server;
   private readonly http2: Http2Connection;

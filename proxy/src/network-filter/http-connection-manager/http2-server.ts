@@ -2,6 +2,7 @@
 
 import type { Timer } from '@weft/lib/clock';
 import { type HeaderBlock, Headers } from '@weft/lib/header';
+import { PlacedSet } from '@weft/lib/placed-set';
 import { fault } from '../../fault/fault.ts';
 import type { Connection, ConnectionOwner } from '../../io/connection.ts';
 import type { ConnectionInfo } from '../../io/connection-info.ts';
@@ -26,7 +27,7 @@ export class Http2Server implements ConnectionOwner, Http2Sink {
   readonly connection: Connection;
   private manager: HttpConnectionManager;
   /** Streams whose exchange is not over. */
-  private readonly active: Set<Http2Downstream> = new Set();
+  private readonly active = new PlacedSet<Http2Downstream>();
   private watch: Timer | null = null;
   private drainTimer: Timer | null = null;
   private activeMs: number;
@@ -96,14 +97,14 @@ export class Http2Server implements ConnectionOwner, Http2Sink {
 
   onConnectionError(): void {
     this.manager.counters.protocolError.inc();
-    for (const downstream of [...this.active]) downstream.onReset('http2_connection_error', false);
+    for (const downstream of this.active.all()) downstream.onReset('http2_connection_error', false);
     this.end();
   }
 
   // ---- connection
 
   onFin(): void {
-    for (const downstream of [...this.active]) downstream.onReset('downstream_remote_disconnect', true);
+    for (const downstream of this.active.all()) downstream.onReset('downstream_remote_disconnect', true);
     this.connection.end();
   }
 
@@ -111,14 +112,16 @@ export class Http2Server implements ConnectionOwner, Http2Sink {
     this.watch?.stop();
     this.drainTimer?.stop();
     this.watch = this.drainTimer = null;
-    for (const downstream of [...this.active]) downstream.onReset('downstream_remote_disconnect', true);
-    this.active.clear();
+    for (const downstream of this.active.all()) {
+      downstream.onReset('downstream_remote_disconnect', true);
+      this.active.delete(downstream);
+    }
     this.manager.onConnectionClose(this);
   }
 
   onDrain(): void {
     this.connection.resume();
-    for (const downstream of [...this.active]) downstream.onWritable();
+    for (const downstream of this.active.all()) downstream.onWritable();
   }
 
   /** The exchange on that stream is over. */
@@ -168,7 +171,7 @@ export class Http2Server implements ConnectionOwner, Http2Sink {
     const nowMs = manager.clock.now();
     this.http2.tick();
     if (manager.isDraining) this.drain();
-    for (const downstream of [...this.active]) downstream.checkTimeouts(nowMs, manager);
+    for (const downstream of this.active.all()) downstream.checkTimeouts(nowMs, manager);
     const idleMs = manager.idleTimeoutMs;
     if (this.active.size === 0 && idleMs > 0 && nowMs >= this.activeMs + idleMs) {
       manager.counters.idleTimeout.inc();

@@ -100,8 +100,7 @@ function removeInternalHeaders(headers: Headers, configured: readonly string[]):
 function findClient(manager: HttpConnectionManager, info: ConnectionInfo, headers: Headers): string {
   const { remoteAddress } = info;
   // Lines of one name are one list; whoever reads only the first can be lied to by a second.
-  const lines = headers.getAll('x-forwarded-for');
-  const before = lines.length === 0 ? undefined : lines.join(',');
+  const before = headers.has('x-forwarded-for') ? headers.getAll('x-forwarded-for').join(',') : undefined;
   if (manager.usesRemoteAddress && !manager.skipsForwardedFor && isIP(remoteAddress) !== 0) {
     headers.set('x-forwarded-for', before === undefined ? remoteAddress : `${before},${remoteAddress}`);
   }

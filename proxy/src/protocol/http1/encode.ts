@@ -3,7 +3,7 @@
 
 import type { ByteWriter } from '@weft/lib/bytes';
 import type { Headers } from '@weft/lib/header';
-import { addedText, baseFacts, blockText, cleanValue, SKIP_HOST, SKIP_LENGTH } from './header-text.ts';
+import { appendAdded, appendLine, baseFacts, blockText, cleanValue, SKIP_HOST, SKIP_LENGTH } from './header-text.ts';
 import type { MessageFacts } from './message-facts.ts';
 import { reasonPhrase } from './reason.ts';
 import { isTargetText } from './request-target.ts';
@@ -41,16 +41,21 @@ export function encodeRequestHead(
   const facts = baseFacts(headers);
   const isChunked = framing === FRAMING_CHUNKED;
   let skip = isChunked ? SKIP_LENGTH : 0;
-  let head = `${method} ${isTargetText(target) ? target : cleanTarget(target)} HTTP/1.1\r\n`;
+  // Piece by piece: joining the text first would allocate all of it once more.
+  out.latin1(method);
+  out.byte(0x20);
+  out.latin1(isTargetText(target) ? target : cleanTarget(target));
+  out.latin1(' HTTP/1.1\r\n');
   if (!keepsHost(headers, facts, authority)) {
-    head += `Host: ${cleanValue(authority)}\r\n`;
+    appendLine(out, 'Host', authority);
     skip |= SKIP_HOST;
   }
-  head += blockText(headers, facts, skip);
-  if (facts.teTrailers && headers.has('te')) head += 'te: trailers\r\n';
+  out.latin1(blockText(headers, facts, skip));
+  if (facts.teTrailers && headers.has('te')) out.latin1('te: trailers\r\n');
   if (headers.slots > headers.base.names.length)
-    head += addedText(headers, isChunked ? requestOwnWithoutLength : requestOwn);
-  out.latin1(isChunked ? `${head + chunkedLine}\r\n` : `${head}\r\n`);
+    appendAdded(out, headers, isChunked ? requestOwnWithoutLength : requestOwn);
+  if (isChunked) out.latin1(chunkedLine);
+  out.latin1('\r\n');
 }
 
 function keepsHost(headers: Headers, facts: MessageFacts, authority: string): boolean {
@@ -90,12 +95,13 @@ export function encodeResponseHead(
   const isChunked = framing === FRAMING_CHUNKED;
   // RFC 9110 §8.6: neither 1xx nor 204 may have a length; a client that believed it would wait for a body.
   const dropsLength = isChunked || status < 200 || status === 204;
-  let head = statusLine(status, reason) + blockText(headers, baseFacts(headers), dropsLength ? SKIP_LENGTH : 0);
+  out.latin1(statusLine(status, reason));
+  out.latin1(blockText(headers, baseFacts(headers), dropsLength ? SKIP_LENGTH : 0));
   if (headers.slots > headers.base.names.length)
-    head += addedText(headers, dropsLength ? responseOwnWithoutLength : responseOwn);
-  if (isChunked) head += chunkedLine;
-  if (connectionOption !== '') head += `connection: ${connectionOption}\r\n`;
-  out.latin1(`${head}\r\n`);
+    appendAdded(out, headers, dropsLength ? responseOwnWithoutLength : responseOwn);
+  if (isChunked) out.latin1(chunkedLine);
+  if (connectionOption !== '') appendLine(out, 'connection', connectionOption);
+  out.latin1('\r\n');
 }
 
 const digits = Buffer.from('0123456789abcdef');
