@@ -41,8 +41,8 @@ type Storing = typeof MAY_STORE | typeof NO_STORE | typeof SECRET;
 interface FixedName {
   /** Its first index in the static table; 0 when it is not there. */
   readonly index: number;
-  /** The static table's entries of that name; null when it is not there. */
-  readonly values: ReadonlyMap<string, number> | null;
+  /** The static table's entries of that name, at most seven; null when it is not there. */
+  readonly values: readonly (readonly [value: string, index: number])[] | null;
   readonly storing: Storing;
 }
 
@@ -56,9 +56,14 @@ function collectFixedNames(): ReadonlyMap<string, FixedName> {
   const fixed = new Map<string, FixedName>();
   for (const name of new Set([...staticByName.keys(), ...neverIndexed, ...secret])) {
     const storing = secret.has(name) ? SECRET : neverIndexed.has(name) ? NO_STORE : MAY_STORE;
-    fixed.set(name, { index: staticByName.get(name) ?? 0, values: staticByField.get(name) ?? null, storing });
+    fixed.set(name, { index: staticByName.get(name) ?? 0, values: fixedValues(name), storing });
   }
   return fixed;
+}
+
+function fixedValues(name: string): FixedName['values'] {
+  const values = staticByField.get(name);
+  return values === undefined ? null : [...values];
 }
 
 const fixedNames: ReadonlyMap<string, FixedName> = collectFixedNames();
@@ -107,22 +112,23 @@ export class HpackEncoder {
 
   field(out: ByteWriter, name: string, value: string): void {
     const fixed = fixedNames.get(name);
+    const storing = fixed === undefined ? MAY_STORE : fixed.storing;
     if (fixed !== undefined && fixed.values !== null) {
-      const index = fixed.values.get(value);
-      if (index !== undefined) {
-        out.byte(0x80 | index);
+      for (const entry of fixed.values) {
+        if (entry[0] !== value) continue;
+        out.byte(0x80 | entry[1]);
         return;
       }
     }
     const stored = this.stored.get(name);
-    const position = stored === undefined ? undefined : stored.values.get(value);
+    // Looking a text up in a map makes V8 keep it until a full collection: not worth it where values differ each time.
+    const position = stored === undefined || storing === NO_STORE ? undefined : stored.values.get(value);
     if (position !== undefined) {
       writeInteger(out, this.indexOf(position), 7, 0x80);
       return;
     }
     const nameIndex =
       fixed !== undefined && fixed.index > 0 ? fixed.index : stored === undefined ? 0 : this.indexOf(stored.first);
-    const storing = fixed === undefined ? MAY_STORE : fixed.storing;
     if (this.isWorthStoring(storing, nameIndex, name, value)) {
       writeInteger(out, nameIndex, 6, 0x40);
       if (nameIndex === 0) writeText(out, name);
