@@ -1,7 +1,8 @@
 // Regular expressions in RE2 syntax whose time is linear in the text, with plain-text fast paths: most patterns people write in
 // routes are a literal, a prefix or a suffix, and need no automaton.
 
-import { RE2JS } from 're2js';
+import { createRequire } from 'node:module';
+import type { RE2JS } from 're2js';
 import { WeftError } from './error.ts';
 import { compileNative } from './regex-native.ts';
 
@@ -9,6 +10,17 @@ import { compileNative } from './regex-native.ts';
 export const maxPatternLength = 4096;
 /** Instructions of the compiled program; repetition can make a short pattern huge (`(a{100}){100}`). */
 export const maxProgramSize = 20_000;
+
+type Engine = typeof import('re2js');
+
+const require = createRequire(import.meta.url);
+let loaded: Engine | null = null;
+
+// Loaded with the first pattern: a proxy without expressions does without the megabyte.
+function engine(): Engine {
+  loaded ??= require('re2js') as Engine;
+  return loaded;
+}
 
 type Kind = 'any' | 'exact' | 'prefix' | 'suffix' | 'contains' | 'one-of' | 'native' | 'automaton';
 
@@ -23,7 +35,7 @@ export class Regex {
 
   constructor(pattern: string) {
     this.pattern = pattern;
-    this.automaton = RE2JS.compile(pattern);
+    this.automaton = engine().RE2JS.compile(pattern);
     const plain = analyse(pattern);
     const native = plain === null ? compileNative(pattern) : null;
     this.kind = plain?.kind ?? (native === null ? 'automaton' : 'native');
