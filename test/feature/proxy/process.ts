@@ -28,11 +28,17 @@ export interface ProxyProcess {
 }
 
 /** Starts `weft proxy` with these resources and waits until it serves; it is killed when the test ends. */
-export async function startProxyProcess(context: TestContext, resources: object): Promise<ProxyProcess> {
+export async function startProxyProcess(
+  context: TestContext,
+  resources: object,
+  nodeFlags: readonly string[] = [],
+): Promise<ProxyProcess> {
   const path = join(temporaryFolder(context), 'bootstrap.json');
   const admin = { address: { socket_address: { address: '127.0.0.1', port_value: 0 } } };
   writeFileSync(path, JSON.stringify({ admin, static_resources: resources }));
-  const child = spawn(process.execPath, [entry, '-c', path], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(process.execPath, [...nodeFlags, entry, '-c', path], {
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  });
   context.after(() => {
     child.kill('SIGKILL');
   });

@@ -1,0 +1,117 @@
+// What one request leaves to the garbage collector, on each path. Memory is what can be measured alike on a busy and on a quiet
+// machine, and pauses and CPU time follow from it.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { describe, it, type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { makeSampleCertificate } from '@weft/lib/x509/sample-certificate';
+import { proxyNodeFlags } from '@weft/proxy/node-flags';
+import { cluster, httpManager, listener, routeTo, tcpProxy } from '../fixture.ts';
+import { type ProxyProcess, startProxyProcess } from '../process.ts';
+import type { HeapReading } from './heap-probe.ts';
+import { http1Load, http2Load, type Load, startHttp1Upstream, startHttp2Upstream } from './load.ts';
+
+const probe = fileURLToPath(new URL('./heap-probe.ts', import.meta.url));
+/** Enough for the optimising compiler to have seen everything. */
+const warmUp = 16_000;
+const measured = 8_000;
+
+async function read({ child }: ProxyProcess): Promise<HeapReading> {
+  const answer = once(child, 'message');
+  child.send('read');
+  return (await answer)[0] as HeapReading;
+}
+
+function start(context: TestContext, resources: object): Promise<ProxyProcess> {
+  return startProxyProcess(context, resources, [...proxyNodeFlags, '--import', probe]);
+}
+
+/** Per request: bytes allocated, and bytes that outlived their request so far that only a full collection frees them. */
+async function cost(proxy: ProxyProcess, load: Load): Promise<{ allocated: number; aged: number }> {
+  await load(warmUp);
+  const before = await read(proxy);
+  await load(measured);
+  const after = await read(proxy);
+  return { allocated: (after.allocated - before.allocated) / measured, aged: (after.old - before.old) / measured };
+}
+
+// Far below the floor something is no longer measured, or the budget is to be tightened.
+function assertWithin(what: string, bytes: number, floor: number, budget: number): void {
+  assert.ok(
+    bytes >= floor && bytes <= budget,
+    `${what}: ${bytes.toFixed(0)} bytes per request, expected ${floor} to ${budget}`,
+  );
+}
+
+const http2Upstream = {
+  typed_extension_protocol_options: {
+    'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+      '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+      explicit_http_config: { http2_protocol_options: {} },
+    },
+  },
+};
+
+function tlsSocket(): object {
+  const { pem, keyPem } = makeSampleCertificate();
+  return {
+    name: 'envoy.transport_sockets.tls',
+    typed_config: {
+      '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext',
+      common_tls_context: {
+        tls_certificates: [{ certificate_chain: { inline_string: pem }, private_key: { inline_string: keyPem } }],
+      },
+    },
+  };
+}
+
+describe('what a request leaves to the collector', () => {
+  it('stays within its budget over HTTP/1.1', async (context) => {
+    const port = await startHttp1Upstream(context);
+    const proxy = await start(context, {
+      listeners: [listener('main', httpManager([routeTo('backend')]))],
+      clusters: [cluster('backend', [port])],
+    });
+    const { allocated, aged } = await cost(proxy, await http1Load(context, await proxy.port('main'), false));
+    assertWithin('allocated', allocated, 1500, 4500);
+    assertWithin('aged', aged, -2000, 40);
+  });
+
+  it('stays within its budget over TLS', async (context) => {
+    const port = await startHttp1Upstream(context);
+    const { filter_chains: chains, ...rest } = listener('main', httpManager([routeTo('backend')])) as {
+      filter_chains: readonly object[];
+    };
+    const transport_socket = tlsSocket();
+    const proxy = await start(context, {
+      listeners: [{ ...rest, filter_chains: chains.map((chain) => ({ ...chain, transport_socket })) }],
+      clusters: [cluster('backend', [port])],
+    });
+    const { allocated, aged } = await cost(proxy, await http1Load(context, await proxy.port('main'), true));
+    assertWithin('allocated', allocated, 1500, 5200);
+    assertWithin('aged', aged, -2000, 40);
+  });
+
+  it('stays within its budget over HTTP/2, with hundreds of streams open', async (context) => {
+    const port = await startHttp2Upstream(context);
+    const proxy = await start(context, {
+      listeners: [listener('main', httpManager([routeTo('backend')]))],
+      clusters: [cluster('backend', [port], http2Upstream)],
+    });
+    const { allocated, aged } = await cost(proxy, await http2Load(context, await proxy.port('main')));
+    assertWithin('allocated', allocated, 1500, 5800);
+    assertWithin('aged', aged, -2000, 60);
+  });
+
+  it('stays within its budget as plain TCP', async (context) => {
+    const port = await startHttp1Upstream(context);
+    const proxy = await start(context, {
+      listeners: [listener('main', tcpProxy('backend'))],
+      clusters: [cluster('backend', [port])],
+    });
+    const { allocated, aged } = await cost(proxy, await http1Load(context, await proxy.port('main'), false));
+    assertWithin('allocated', allocated, 400, 2200);
+    assertWithin('aged', aged, -2000, 40);
+  });
+});
