@@ -9,7 +9,7 @@ export interface Timer {
   stop(): void;
 }
 
-/** Source of time. `now` is monotonic milliseconds, `wallMs` is Unix time in milliseconds. */
+/** Source of time. `now` is monotonic milliseconds, one reading for each turn of the event loop; `wallMs` is Unix time in milliseconds. */
 export interface Clock {
   now(): number;
   wallMs(): number;
@@ -113,9 +113,20 @@ class SystemClock implements Clock {
   private readonly wheel = new TimerWheel(performance.now());
   private interval: NodeJS.Timeout | null = null;
   private emptyTicks = 0;
+  /** The time of this turn of the event loop; read anew in the next one. */
+  private turnMs = 0;
+  private isTurnRead = false;
+  private readonly onTurnOver = (): void => {
+    this.isTurnRead = false;
+  };
 
+  // A request asks a dozen times; reading the clock each time would cost as much as routing it.
   now(): number {
-    return performance.now();
+    if (this.isTurnRead) return this.turnMs;
+    this.isTurnRead = true;
+    this.turnMs = performance.now();
+    setImmediate(this.onTurnOver);
+    return this.turnMs;
   }
 
   wallMs(): number {

@@ -114,6 +114,7 @@ export const metricHelp: Readonly<Record<string, string>> = {
   downstream_rq_active: 'Requests in flight.',
   downstream_rq_completed: 'Requests answered.',
   downstream_rq_http1_total: 'HTTP/1 requests received.',
+  downstream_rq_http2_total: 'HTTP/2 requests received.',
   downstream_rq_idle_timeout: 'Requests ended by stream_idle_timeout.',
   downstream_rq_rx_reset: 'Requests given up by the client.',
   downstream_rq_time: 'Milliseconds from the first byte of a request to the last of its response.',

@@ -9,6 +9,7 @@ export class ManagerCounters {
   readonly cxActive: Gauge;
   readonly rqTotal: Counter;
   readonly rqHttp1Total: Counter;
+  readonly rqHttp2Total: Counter;
   readonly rqActive: Gauge;
   readonly rqCompleted: Counter;
   readonly rqTime: Histogram;
@@ -25,6 +26,7 @@ export class ManagerCounters {
     this.cxActive = scope.gauge('downstream_cx_active');
     this.rqTotal = scope.counter('downstream_rq_total');
     this.rqHttp1Total = scope.counter('downstream_rq_http1_total');
+    this.rqHttp2Total = scope.counter('downstream_rq_http2_total');
     this.rqActive = scope.gauge('downstream_rq_active');
     this.rqCompleted = scope.counter('downstream_rq_completed');
     this.rqTime = scope.histogram('downstream_rq_time');
@@ -45,9 +47,10 @@ export class ManagerCounters {
     this.cxActive.value--;
   }
 
-  onRequest(_exchange: Exchange): void {
+  onRequest(exchange: Exchange): void {
     this.rqTotal.value++;
-    this.rqHttp1Total.value++;
+    if (exchange.protocol === 'HTTP/2') this.rqHttp2Total.value++;
+    else this.rqHttp1Total.value++;
     this.rqActive.value++;
   }
 
