@@ -42,6 +42,8 @@ export interface LoadPlan {
   readonly seconds: number;
   /** Requests per second to keep to; 0 for as many as are answered. */
   readonly rate: number;
+  /** So many paths are asked for in turn; with more than one, wrk also sends a header that differs each time. */
+  readonly paths: number;
 }
 
 /** Loads the port. `direct` loads the backend itself, in plain text. */
@@ -49,14 +51,15 @@ export function runLoad(task: Task, port: number, direct: boolean, plan: LoadPla
   const scheme = acceptsTls(task) && !direct ? 'https' : 'http';
   const url = `${scheme}://127.0.0.1:${port}${loadPath}`;
   // wrk cannot keep to a rate.
-  return speaksHttp2(task.name) || plan.rate > 0 ? runH2load(task, url, plan) : runWrk(url, plan);
+  return speaksHttp2(task.name) || plan.rate > 0 ? runH2load(task, url, plan) : runWrk(task, url, plan);
 }
 
 const unitMs: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000, m: 60000 };
 
-async function runWrk(url: string, { core, seconds }: LoadPlan): Promise<LoadResult> {
+async function runWrk(task: Task, url: string, { core, seconds, paths }: LoadPlan): Promise<LoadResult> {
   const program = needProgram('wrk', 'wrk');
-  const text = await run(core, [program, '-t', '1', '-c', '64', '-d', `${seconds}s`, '--latency', url]);
+  const words = ['-t', '1', '-c', '64', '-d', `${seconds}s`, '--latency', ...scriptWords(task, paths)];
+  const text = await run(core, [program, ...words, url]);
   const percentile = (name: string): number => {
     const [, value = 'NaN', unit = 'ms'] = new RegExp(`^\\s*${name}%\\s+([0-9.]+)(us|ms|s|m)$`, 'm').exec(text) ?? [];
     return Number(value) * (unitMs[unit] ?? Number.NaN);
@@ -72,13 +75,21 @@ async function runWrk(url: string, { core, seconds }: LoadPlan): Promise<LoadRes
   return { requests, failed, perSecond: requests / duration, p50Ms: percentile('50'), p99Ms: percentile('99') };
 }
 
+function scriptWords(task: Task, paths: number): string[] {
+  if (paths === 1) return [];
+  const script = join(task.folder, 'paths.lua');
+  const call = `wrk.format("GET", "${loadPath}/" .. (n % ${paths}), { ["x-number"] = tostring(n) })`;
+  writeFileSync(script, `local n = 0\nrequest = function()\n  n = n + 1\n  return ${call}\nend\n`);
+  return ['-s', script];
+}
+
 // Its summary has no percentiles; the log has a line for each request: start, status, duration, in microseconds.
 async function runH2load(task: Task, url: string, plan: LoadPlan): Promise<LoadResult> {
   const program = needProgram('h2load', 'nghttp2-client');
   const log = join(task.folder, 'h2load.log');
   rmSync(log, { force: true });
   const words = ['-t', '1', '-D', String(plan.seconds), '--log-file', log, ...shapeWords(task, plan.rate)];
-  const text = await run(plan.core, [program, ...words, ...grpcWords(task), url]);
+  const text = await run(plan.core, [program, ...words, ...grpcWords(task), ...urlWords(task, url, plan.paths)]);
   const counts =
     /requests: \d+ total, \d+ started, \d+ done, (\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout/.exec(
       text,
@@ -102,6 +113,13 @@ function shapeWords(task: Task, rate: number): string[] {
   const clients = isHttp2 ? 16 : 64;
   const shape = isHttp2 ? ['-c', '16', '-m', '32'] : ['--h1', '-c', '64', '-m', '1'];
   return rate === 0 ? shape : [...shape, '--rps', String(rate / clients)];
+}
+
+function urlWords(task: Task, url: string, paths: number): string[] {
+  if (paths === 1) return [url];
+  const list = join(task.folder, 'urls.txt');
+  writeFileSync(list, Array.from({ length: paths }, (_, number) => `${url}/${number}\n`).join(''));
+  return ['-i', list];
 }
 
 function grpcWords(task: Task): string[] {

@@ -23,6 +23,7 @@ export interface Stage {
   readonly warmupSeconds: number;
   /** Requests per second; 0 for as many as are answered. */
   readonly rate: number;
+  readonly paths: number;
   /** How long to wait at most, before each measurement, until nothing else uses the two cores. */
   readonly waitIdleSeconds: number;
 }
@@ -124,14 +125,14 @@ async function measureLoad(
   direct: boolean,
   pids: readonly number[],
 ): Promise<Omit<Measurement, 'startMs' | 'remarks'>> {
-  const { proxyCore, loadCore, seconds, warmupSeconds, rate } = stage;
-  if (warmupSeconds > 0) await runLoad(task, port, direct, { core: loadCore, seconds: warmupSeconds, rate });
+  const { proxyCore, loadCore, seconds, warmupSeconds, rate, paths } = stage;
+  if (warmupSeconds > 0) await runLoad(task, port, direct, { core: loadCore, seconds: warmupSeconds, rate, paths });
   // What the warm-up left to do does not count.
   await delay(100);
   const busyBefore = busySecondsOf(proxyCore);
   const before = cpuTimeOf(pids);
   const started = performance.now();
-  const load = await runLoad(task, port, direct, { core: loadCore, seconds, rate });
+  const load = await runLoad(task, port, direct, { core: loadCore, seconds, rate, paths });
   const elapsed = (performance.now() - started) / 1000;
   const after = cpuTimeOf(pids);
   const busy = busySecondsOf(proxyCore) - busyBefore;

@@ -28,6 +28,8 @@ const usage = `usage: npm run bench -- peers [options]
   --seconds N      of load in each measurement (default 8)
   --warmup N       seconds of load before it (default 2)
   --rate N         requests per second (default: as many as are answered); then h2load drives every case
+  --share PERCENT  the rate is that share of what Envoy answers at most, found out first for each case
+  --paths N        so many paths are asked for in turn (default 1)
   --wait-idle N    seconds to wait, at most, for a quiet machine before each measurement (default 0)
   --proxy-core N   core of the proxy (default 0)
   --load-core N    core of load and backend (default 1)
@@ -42,6 +44,8 @@ const flags = {
   seconds: { type: 'string', default: '8' },
   warmup: { type: 'string', default: '2' },
   rate: { type: 'string', default: '0' },
+  share: { type: 'string', default: '0' },
+  paths: { type: 'string', default: '1' },
   'wait-idle': { type: 'string', default: '0' },
   'proxy-core': { type: 'string', default: '0' },
   'load-core': { type: 'string', default: '1' },
@@ -58,6 +62,9 @@ interface Plan {
   readonly seconds: number;
   readonly warmupSeconds: number;
   readonly rate: number;
+  /** Per cent of Envoy's maximum; 0 means that `rate` holds. */
+  readonly share: number;
+  readonly paths: number;
   readonly waitIdleSeconds: number;
   readonly proxyCore: number;
   readonly loadCore: number;
@@ -93,6 +100,8 @@ function parsePlan(): Plan | null {
     seconds: numberOf('seconds', values.seconds, 1),
     warmupSeconds: numberOf('warmup', values.warmup, 0),
     rate: numberOf('rate', values.rate, 0),
+    share: numberOf('share', values.share, 0),
+    paths: numberOf('paths', values.paths, 1),
     waitIdleSeconds: numberOf('wait-idle', values['wait-idle'], 0),
     proxyCore: numberOf('proxy-core', values['proxy-core'], 0),
     loadCore: numberOf('load-core', values['load-core'], 0),
@@ -115,11 +124,21 @@ async function measureAll(plan: Plan, stage: Stage, rows: Row[], present: readon
     const names = [...(plan.direct ? ['direct'] : []), ...present.map(({ name }) => name)];
     const mine = names.map((peer): Row => ({ caseName, peer, rounds: [], failure: null }));
     rows.push(...mine);
+    const rate = plan.share === 0 ? plan.rate : await shareOfEnvoy(plan.share, caseName, stage);
     for (let round = 1; round <= plan.rounds; round++) {
-      for (const row of mine) await measureRow(row, round, stage, present);
+      for (const row of mine) await measureRow(row, round, { ...stage, rate }, present);
     }
     console.log(formatTable(rows, caseName));
   }
+}
+
+async function shareOfEnvoy(percent: number, caseName: CaseName, stage: Stage): Promise<number> {
+  const { perSecond } = await measurePeer({ ...stage, rate: 0 }, envoy, caseName);
+  const rate = Math.round((perSecond * percent) / 100);
+  console.log(
+    `${caseName}: Envoy answers ${perSecond.toFixed(0)} requests per second; ${percent} % of that are ${rate}`,
+  );
+  return rate;
 }
 
 async function measureRow(row: Row, round: number, stage: Stage, present: readonly Peer[]): Promise<void> {
@@ -141,19 +160,19 @@ async function measureRow(row: Row, round: number, stage: Stage, present: readon
 
 async function runPlan(plan: Plan, folder: string): Promise<void> {
   needProgram('taskset', 'util-linux');
-  for (const name of plan.cases) needLoadProgram(name, plan.rate);
+  for (const name of plan.cases) needLoadProgram(name, plan.rate + plan.share);
   const [backendPort = 0] = await freePorts(1);
   const command = [buildBackend(folder), String(backendPort)];
   const backend = new Child(plan.loadCore, command, join(folder, 'backend.log'), {});
   const rows: Row[] = [];
   try {
     await backend.listening(backendPort, 5000);
-    const { seconds, warmupSeconds, rate, waitIdleSeconds, proxyCore, loadCore } = plan;
+    const { seconds, warmupSeconds, rate, paths, waitIdleSeconds, proxyCore, loadCore } = plan;
     const certificates = makeCertificates(folder);
     const own = { folder, certificates, backendPort, backendPid: backend.pid };
     await measureAll(
       plan,
-      { ...own, seconds, warmupSeconds, rate, waitIdleSeconds, proxyCore, loadCore },
+      { ...own, seconds, warmupSeconds, rate, paths, waitIdleSeconds, proxyCore, loadCore },
       rows,
       presentPeers(plan),
     );
@@ -164,6 +183,8 @@ async function runPlan(plan: Plan, folder: string): Promise<void> {
     seconds: plan.seconds,
     warmup: plan.warmupSeconds,
     rate: plan.rate,
+    share: plan.share,
+    paths: plan.paths,
     cpu: cpus()[0]?.model,
     kernel: release(),
   };
