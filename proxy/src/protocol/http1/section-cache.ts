@@ -4,38 +4,30 @@
 // only fill the cache. So it is bounded, forgets by generation, and rests for a while when too few lookups find anything.
 
 import type { HeaderBlock } from '@weft/lib/header';
+import { HitRate } from '../hit-rate.ts';
 
 const textLimit = 2048;
 const generationEntries = 256;
 const generationBytes = 128 * 1024;
-/** Lookups between two looks at the hit rate. */
-const period = 1024;
-/** Below one hit in this many lookups the cache rests … */
-const worthOneIn = 8;
-/** … for this many periods. */
-const restPeriods = 8;
-
 /** A bounded map from section text to block, in two generations: an entry used again moves to the young one. */
 export class SectionCache {
   private young: Map<string, HeaderBlock> = new Map();
   private old: Map<string, HeaderBlock> = new Map();
   private youngBytes = 0;
-  private lookups = 0;
-  private hits = 0;
-  private rest = 0;
+  private readonly rate = new HitRate();
 
   /** The block that was stored for that text; null also while the cache rests. */
   get(text: string): HeaderBlock | null {
-    if (++this.lookups >= period) this.review();
-    if (this.rest > 0 || text.length > textLimit) return null;
+    this.rate.onLookup();
+    if (this.rate.isResting || text.length > textLimit) return null;
     const found = this.young.get(text);
     if (found !== undefined) {
-      this.hits++;
+      this.rate.onHit();
       return found;
     }
     const older = this.old.get(text);
     if (older === undefined) return null;
-    this.hits++;
+    this.rate.onHit();
     this.old.delete(text);
     this.put(text, older);
     return older;
@@ -43,7 +35,7 @@ export class SectionCache {
 
   /** Whether `put` would keep a text of that length now. */
   takes(length: number): boolean {
-    return this.rest === 0 && length <= textLimit;
+    return !this.rate.isResting && length <= textLimit;
   }
 
   /** Keeps the block. `text` must own its characters, not be a part of some larger string. */
@@ -60,13 +52,6 @@ export class SectionCache {
   /** Entries held, for tests. */
   get size(): number {
     return this.young.size + this.old.size;
-  }
-
-  private review(): void {
-    if (this.rest > 0) this.rest--;
-    else if (this.hits * worthOneIn < this.lookups) this.rest = restPeriods;
-    this.lookups = 0;
-    this.hits = 0;
   }
 }
 

@@ -1,7 +1,8 @@
 // Header blocks → heads. A block whose bytes were seen before, while the table has not changed, is the same immutable head.
 
-import { latin1Text } from '@weft/lib/bytes';
 import type { HeaderBlock } from '@weft/lib/header';
+import { HitRate } from '../hit-rate.ts';
+import { BlockCache } from './block-cache.ts';
 import { readRequest, readResponse, readTrailers } from './header-rules.ts';
 import { HpackDecoder, MALFORMED, TOO_LARGE } from './hpack/decoder.ts';
 import type { H2RequestHead, H2ResponseHead } from './message.ts';
@@ -15,17 +16,12 @@ export type BlockKind = typeof REQUEST | typeof RESPONSE | typeof TRAILERS;
 /** Why there is no head: the table is lost (ends the connection), the message is malformed, or there is too much of it. */
 export type NoHead = 'compression' | 'malformed' | 'too-large';
 
-const cachedBytesMax = 1024;
-const cachedMax = 128;
-/** Text of all keys of one kind: what an idle connection may keep. */
-const cachedTextMax = 16 * 1024;
-
 type Head = H2RequestHead | H2ResponseHead | HeaderBlock;
 
 export class HeadReader {
   private readonly decoder: HpackDecoder;
-  private readonly caches: readonly Map<string, Head>[] = [new Map(), new Map(), new Map()];
-  private cachedText = 0;
+  private readonly caches = [new BlockCache<Head>(), new BlockCache<Head>(), new BlockCache<Head>()] as const;
+  private readonly rates = [new HitRate(), new HitRate(), new HitRate()] as const;
   private generation = 0;
 
   constructor(tableMax: number, limits: Http2Limits) {
@@ -50,18 +46,19 @@ export class HeadReader {
   }
 
   private read(kind: BlockKind, buffer: Buffer, start: number, end: number): Head | NoHead {
-    if (end - start > cachedBytesMax) return this.decode(kind, buffer, start, end);
-    const cache = this.caches[kind] as Map<string, Head>;
-    const key = latin1Text(buffer, start, end);
-    const known = cache.get(key);
-    if (known !== undefined) return known;
+    const rate = this.rates[kind];
+    const cache = this.caches[kind];
+    rate.onLookup();
+    if (rate.isResting || !cache.takes(end - start)) return this.decode(kind, buffer, start, end);
+    const known = cache.get(buffer, start, end);
+    if (known !== null) {
+      rate.onHit();
+      return known;
+    }
     const before = this.decoder.generation;
     const head = this.decode(kind, buffer, start, end);
     // A block that changes the table means something else the next time.
-    if (typeof head === 'string' || this.decoder.generation !== before) return head;
-    this.cachedText += key.length;
-    if (cache.size >= cachedMax || this.cachedText > cachedTextMax) this.forget();
-    cache.set(key, head);
+    if (typeof head !== 'string' && this.decoder.generation === before) cache.put(buffer, start, end, head);
     return head;
   }
 
@@ -78,7 +75,6 @@ export class HeadReader {
 
   private forget(): void {
     this.generation = this.decoder.generation;
-    this.cachedText = 0;
     for (const cache of this.caches) cache.clear();
   }
 }

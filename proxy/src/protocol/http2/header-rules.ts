@@ -120,25 +120,30 @@ interface RequestPseudo {
   readonly protocol: string | null;
 }
 
+// One variable for each field: an object that is filled by name would be made anew for each request.
 function readRequestPseudo(names: Fields, values: Fields, end: number): RequestPseudo | null {
-  const found: Record<string, string | undefined> = {};
+  let method: string | null = null;
+  let path: string | null = null;
+  let scheme: string | null = null;
+  let authority: string | null = null;
+  let protocol: string | null = null;
   for (let i = 0; i < end; i++) {
     const name = names[i] as string;
     const value = values[i] as string;
-    if (!requestPseudoNames.has(name) || found[name] !== undefined) return null;
-    found[name] = value;
+    if (name === ':method' && method === null) method = value;
+    else if (name === ':path' && path === null) path = value;
+    // A scheme is compared without regard to case; routing and policies see one form of it.
+    else if (name === ':scheme' && scheme === null) scheme = value.toLowerCase();
+    else if (name === ':authority' && authority === null) authority = value;
+    else if (name === ':protocol' && protocol === null) protocol = value;
+    // Unknown, or here for the second time.
+    else return null;
   }
-  const method = found[':method'];
-  if (method === undefined || !methodPattern.test(method)) return null;
-  const protocol = found[':protocol'] ?? null;
+  if (method === null || !methodPattern.test(method)) return null;
   if (protocol !== null && (method !== 'CONNECT' || !methodPattern.test(protocol))) return null;
-  // A scheme is compared without regard to case; routing and policies see one form of it.
-  const scheme = found[':scheme']?.toLowerCase() ?? null;
   if (scheme !== null && !schemePattern.test(scheme)) return null;
-  return { method, protocol, scheme, path: found[':path'] ?? null, authority: found[':authority'] ?? null };
+  return { method, protocol, scheme, path, authority };
 }
-
-const requestPseudoNames: ReadonlySet<string> = new Set([':method', ':path', ':scheme', ':authority', ':protocol']);
 
 /** The head of a response, or null when it is malformed. */
 export function readResponse(names: Fields, values: Fields): H2ResponseHead | null {
