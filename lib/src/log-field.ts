@@ -28,6 +28,8 @@ export interface LogFields {
   readonly node?: LogValue;
   readonly identity?: LogValue;
   readonly serial?: LogValue;
+  readonly origin?: LogValue;
+  readonly decision?: LogValue;
 
   // Where.
   readonly address?: LogValue;

@@ -65,5 +65,6 @@ export const operatorHelp: Readonly<Record<string, string>> = {
   UPSTREAM_TRANSPORT_FAILURE_REASON: 'why the connection to the endpoint failed',
   VIRTUAL_CLUSTER_NAME: 'always absent: virtual clusters are not carried out',
   WEFT_DECISION_ID: 'id for `weft explain`, where the mesh answered itself',
-  WEFT_ORIGIN: 'resource behind the route, with file and line where it has them',
+  WEFT_ORIGIN:
+    'resource behind it (policy that refused, route, cluster, listener), with file and line where it has them',
 };

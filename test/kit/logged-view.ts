@@ -20,6 +20,7 @@ export function fakeConnection(changes: Partial<ConnectionInfo> = {}): Connectio
     ownUriSans: [],
     tlsVersion: '',
     tlsCipher: '',
+    listener: null,
     ...changes,
   };
 }

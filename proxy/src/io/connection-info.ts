@@ -1,6 +1,22 @@
 // What is known of one connection besides its bytes: addresses, TLS, the peer's identity. Made once per connection, read by
 // filters, policies and the access log.
 
+import type { Origin } from '@weft/lib/issue';
+
+/** Which resources stand behind a listener: what it is there for, and the policies that it enforces. */
+export interface ListenerOrigins {
+  readonly listener: Origin | null;
+  /** By the names of their RBAC policies. */
+  readonly policies: ReadonlyMap<string, Origin>;
+  /** Policies one of which has to allow what is not refused otherwise. */
+  readonly allowPolicies: readonly Origin[];
+}
+
+/** A listener as explanations see it: always by the configuration in force. */
+export interface ListenerView {
+  readonly origins: ListenerOrigins;
+}
+
 /** The verified certificate of the peer, by its parts. */
 export interface PeerCertificate {
   /** `spiffe://…` and other URI names, in order. */
@@ -39,4 +55,6 @@ export interface ConnectionInfo {
   ownUriSans: readonly string[];
   tlsVersion: string;
   tlsCipher: string;
+  /** What took the connection; null where nothing did yet. */
+  listener: ListenerView | null;
 }

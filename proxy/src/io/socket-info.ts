@@ -2,7 +2,7 @@
 
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import type { ConnectionInfo, PeerCertificate } from './connection-info.ts';
+import type { ConnectionInfo, ListenerView, PeerCertificate } from './connection-info.ts';
 
 let lastId = 0;
 
@@ -21,6 +21,7 @@ export class SocketInfo implements ConnectionInfo {
   ownUriSans: readonly string[] = [];
   tlsVersion = '';
   tlsCipher = '';
+  listener: ListenerView | null = null;
   private readonly socket: Socket;
   private remote: string | null = null;
   private local: string | null = null;
@@ -80,6 +81,7 @@ export class TunnelInfo implements ConnectionInfo {
   ownUriSans: readonly string[];
   tlsVersion = '';
   tlsCipher = '';
+  listener: ListenerView | null = null;
 
   constructor(outer: ConnectionInfo, destination: string) {
     this.remoteAddress = outer.remoteAddress;

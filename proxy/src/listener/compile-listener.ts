@@ -6,6 +6,7 @@ import { messageOf } from '@weft/lib/error';
 import type { Issue } from '@weft/lib/issue';
 import type { Scope } from '@weft/lib/metrics';
 import { encodeMessage, typeNameOf, unpackAny } from '@weft/lib/protobuf/codec';
+import type { ListenerOrigins } from '../io/connection-info.ts';
 import { compileNetworkChain } from '../network-filter/filters.ts';
 import type { CompilePlace, NetworkContext } from '../network-filter/network-context.ts';
 import { timeMs } from '../network-filter/time-limit.ts';
@@ -13,6 +14,7 @@ import { compileDownstreamTls, type DownstreamTls } from '../security/downstream
 import { type ChainMatcher, compileChainMatch } from './chain-match.ts';
 import { FilterChain } from './filter-chain.ts';
 import type { InspectionPlan } from './inspection.ts';
+import { listenerOrigins } from './listener-origins.ts';
 
 type Config = envoy.config.listener.v3.Listener;
 type ChainConfig = envoy.config.listener.v3.FilterChain;
@@ -43,6 +45,7 @@ export interface CompiledListener {
   /** Chains by who may connect to them and how (match and transport): what stays the same when only the filters change. */
   readonly chainsByEntrance: ReadonlyMap<string, FilterChain>;
   readonly scope: Scope;
+  readonly origins: ListenerOrigins;
 }
 
 /** Whether everything it needs from elsewhere is there. */
@@ -117,6 +120,7 @@ export function compileListener(
     chainsByContent: compiler.byContent,
     chainsByEntrance: entrances,
     scope,
+    origins: listenerOrigins(config.metadata),
   };
 }
 

@@ -4,7 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock, Timer } from '@weft/lib/clock';
 import type { Counter, Gauge } from '@weft/lib/metrics';
 import type { Connection, ConnectionOwner } from '../io/connection.ts';
-import type { ConnectionInfo } from '../io/connection-info.ts';
+import type { ConnectionInfo, ListenerOrigins, ListenerView } from '../io/connection-info.ts';
 import { SocketInfo } from '../io/socket-info.ts';
 import { matchChain } from './chain-match.ts';
 import type { CompiledListener } from './compile-listener.ts';
@@ -13,7 +13,7 @@ import { type Inspected, inspect, notInspected } from './inspection.ts';
 
 const inspectedBytesMax = 64 * 1024;
 
-export class Listener {
+export class Listener implements ListenerView {
   readonly name: string;
   current: CompiledListener;
   private readonly clock: Clock;
@@ -40,6 +40,10 @@ export class Listener {
   /** The port it is bound to, 0 before that. */
   get port(): number {
     return this.boundPort;
+  }
+
+  get origins(): ListenerOrigins {
+    return this.current.origins;
   }
 
   /** New connections go by this version from now on. */
@@ -86,6 +90,7 @@ export class Listener {
       this.cxActive.value--;
     });
     const info = new SocketInfo(socket);
+    info.listener = this;
     if (this.only !== null) {
       this.only.takeSocket(socket, info);
       return;
@@ -122,6 +127,7 @@ export class Listener {
   /** Takes a connection that came through a tunnel; `rest` was read before. */
   takeTunnel(connection: Connection, info: ConnectionInfo, rest: Buffer): void {
     this.cxTotal.value++;
+    info.listener = this;
     if (this.only !== null || this.current.inspection === null) {
       const chain = this.only ?? this.choose(info, notInspected);
       handTunnel(connection, info, chain, rest);

@@ -32,6 +32,7 @@ function connection(of: PeerCertificate | null): ConnectionInfo {
     ownUriSans: own,
     tlsVersion: '',
     tlsCipher: '',
+    listener: null,
   };
 }
 

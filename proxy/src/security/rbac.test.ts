@@ -6,7 +6,7 @@ import type { Issue } from '@weft/lib/issue';
 import { Scope } from '@weft/lib/metrics';
 import type { ConnectionInfo, PeerCertificate } from '../io/connection-info.ts';
 import type { RbacRequest } from './rbac/rule.ts';
-import { compileRbac, originOfPolicy, RbacCounters, RbacEnforcer } from './rbac.ts';
+import { compileRbac, RbacCounters, RbacEnforcer } from './rbac.ts';
 
 type RbacConfig = envoy.config.rbac.v3.RBAC;
 type Permission = envoy.config.rbac.v3.Permission;
@@ -34,6 +34,7 @@ function connection(parts: Partial<ConnectionInfo> = {}): ConnectionInfo {
     ownUriSans: [],
     tlsVersion: '',
     tlsCipher: '',
+    listener: null,
     ...parts,
   };
 }
@@ -286,12 +287,6 @@ test('shadow rules are counted and refuse nobody', () => {
 
 test('a request rule never matches a bare connection', () => {
   assert.equal(allows({ urlPath: { path: { prefix: '/' } } }, any, connection(), null), false);
-});
-
-test('finds the resource behind a policy name', () => {
-  const origin = originOfPolicy('ns[default]-policy[deny-all]-rule[0]');
-  assert.deepEqual(origin, { kind: 'AuthorizationPolicy', namespace: 'default', name: 'deny-all' });
-  assert.equal(originOfPolicy('anything'), null);
 });
 
 const broken: [name: string, config: RbacConfig, code: string, path: string][] = [

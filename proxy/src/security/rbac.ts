@@ -1,7 +1,6 @@
 // Role based access: `envoy.config.rbac.v3.RBAC` compiled once, used by the HTTP and the network filter alike.
 
 import type { envoy } from '@weft/api/xds/types';
-import type { Origin } from '@weft/lib/issue';
 import type { Counter, Scope } from '@weft/lib/metrics';
 import type { ConnectionInfo } from '../io/connection-info.ts';
 import { type IssueSink, refuseFields, reportError, sinkAt } from './data-source.ts';
@@ -102,16 +101,6 @@ function compileList<T>(
   }
   const rules = configs.map((config, i) => compile(config, { ...place, sink: sinkAt(place.sink, `${field}[${i}]`) }));
   return rules.some((rule) => rule === null) ? null : anyRule(rules.filter((rule) => rule !== null));
-}
-
-const istioPolicyName = /^ns\[([^\]]+)\]-policy\[([^\]]+)\]-rule\[\d+\]$/;
-
-/** The resource behind a policy's name in Istio's convention, `ns[default]-policy[deny-all]-rule[0]`; null for other names. */
-export function originOfPolicy(name: string): Origin | null {
-  const match = istioPolicyName.exec(name);
-  if (match === null) return null;
-  const [, namespace = '', policy = ''] = match;
-  return { kind: 'AuthorizationPolicy', namespace, name: policy };
 }
 
 /** Enforced and shadow rules of one filter, with their counters. */

@@ -111,6 +111,52 @@ describe('explanation', () => {
     assert.match(text, /It was refused by spec\.rules\[2\] of AuthorizationPolicy\/shop\/no-admin\./);
   });
 
+  it('tells the file and line of a policy from the listener that enforced it', () => {
+    const log = new DecisionLog('p');
+    const policy = (name: string, line: number) => ({
+      kind: 'AuthorizationPolicy',
+      namespace: 'shop',
+      name,
+      file: 'authz.yaml',
+      line,
+    });
+    const origins = {
+      listener: null,
+      policies: new Map([['ns[shop]-policy[no-admin]-rule[0]', policy('no-admin', 9)]]),
+      allowPolicies: [policy('readers', 20), policy('writers', 30)],
+    };
+    const connection = fakeConnection({ listener: { origins } });
+    const explain = (name: string) => {
+      const details = `rbac_access_denied_matched_policy[${name}]`;
+      log.record(fakeView({ decisionId: 'x', status: 403, fault: fault.access_denied, details, connection }));
+      return explainDecision(log.recent()[0] ?? assert.fail());
+    };
+    assert.match(
+      explain('ns[shop]-policy[no-admin]-rule[0]'),
+      /refused by spec\.rules\[0\] of AuthorizationPolicy\/shop\/no-admin \(authz\.yaml:9\)\./,
+    );
+    assert.match(
+      explain('none'),
+      /lets it in: AuthorizationPolicy\/shop\/readers \(authz\.yaml:20\), AuthorizationPolicy\/shop\/writers \(authz\.yaml:30\)\./,
+    );
+    assert.equal(log.recent()[0]?.origin?.name, 'readers');
+  });
+
+  it('names what the listener stands for when no route was found', () => {
+    const log = new DecisionLog('p');
+    const listener = { kind: 'Gateway', namespace: 'shop', name: 'edge', file: 'g.yaml', line: 4 };
+    const connection = fakeConnection({
+      listener: { origins: { listener, policies: new Map(), allowPolicies: [] } },
+    });
+    log.record(
+      fakeView({ decisionId: 'x', status: 404, fault: fault.no_route, details: 'route_not_found', connection }),
+    );
+    assert.match(
+      explainDecision(log.recent()[0] ?? assert.fail()),
+      /The listener stands for Gateway\/shop\/edge \(g\.yaml:4\)\./,
+    );
+  });
+
   it('speaks of a connection where there was no request', () => {
     const view = new ConnectionView(fakeConnection(), 0, 0);
     view.decisionId = 'c';

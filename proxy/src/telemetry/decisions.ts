@@ -7,6 +7,7 @@ import { faultAdvice } from './fault-advice.ts';
 import { describeOrigin } from './operator/connection.ts';
 import { formatAddress } from './operator/operator.ts';
 import { flagsOf } from './operator/response-flag.ts';
+import { type Refusal, refusalOf, responsibleFor } from './responsible.ts';
 import type { LoggedView } from './view.ts';
 
 /** One reply of the mesh's own: everything `explain` needs, nothing of the exchange kept alive. */
@@ -32,8 +33,12 @@ export interface Decision {
   readonly host: string;
   readonly attempts: number;
   readonly durationMs: number;
-  /** The resource behind the route, else behind the cluster. */
+  /** The resource most to the point. */
   readonly origin: Origin | null;
+  /** What it is to the exchange. */
+  readonly originOf: 'policy' | 'route' | 'cluster' | 'listener';
+  /** The policies that refused; null when none did. */
+  readonly refusal: Refusal | null;
   readonly client: string;
   /** SPIFFE id of the client, or an empty string. */
   readonly clientIdentity: string;
@@ -104,10 +109,18 @@ function decisionOf(view: LoggedView): Decision {
     host: view.host?.key ?? '',
     attempts: view.attempts,
     durationMs: Math.max(0, Math.trunc(view.endMs)),
-    origin: view.route?.origin ?? view.cluster?.origin ?? null,
+    origin: responsibleFor(view),
+    originOf: roleOfOrigin(view),
+    refusal: refusalOf(view),
     client: connection.remoteAddress === '' ? '' : formatAddress(connection.remoteAddress, connection.remotePort),
     clientIdentity: connection.peer?.uriSans[0] ?? '',
   };
+}
+
+function roleOfOrigin(view: LoggedView): Decision['originOf'] {
+  if ((refusalOf(view)?.policies.length ?? 0) > 0) return 'policy';
+  if (view.route?.origin) return 'route';
+  return view.cluster?.origin ? 'cluster' : 'listener';
 }
 
 function withoutQuery(path: string): string {
@@ -147,19 +160,23 @@ function whoWasAsked(decision: Decision): string {
 }
 
 function whoDecided(decision: Decision): string {
-  const origin = describeOrigin(decision.origin);
-  const route = decision.route === '' ? '' : `Route ${decision.route}`;
-  const from = origin === null ? '' : `${route === '' ? 'The route' : route} comes from ${origin}.`;
+  const origin = decision.refusal === null ? whereFrom(decision) : whoRefused(decision.refusal);
   const details = decision.details === '' || decision.details === decision.code ? '' : `Details: ${decision.details}.`;
-  return [from, whichPolicy(decision.details), details].filter((sentence) => sentence !== '').join(' ');
+  return [origin, details].filter((sentence) => sentence !== '').join(' ');
 }
 
-/** Names of RBAC policies that come from Istio's resources tell which rule of which resource they are. */
-function whichPolicy(details: string): string {
-  const match = /\[ns\[([^\]]+)\]-policy\[([^\]]+)\]-rule\[(\d+)\]\]/.exec(details);
-  if (match === null) return '';
-  const [, namespace, name, rule] = match;
-  return `It was refused by spec.rules[${rule}] of AuthorizationPolicy/${namespace}/${name}.`;
+function whereFrom({ origin, originOf, route }: Decision): string {
+  const resource = describeOrigin(origin);
+  if (resource === null) return '';
+  if (originOf === 'cluster') return `The cluster comes from ${resource}.`;
+  if (originOf === 'listener') return `The listener stands for ${resource}.`;
+  return `${route === '' ? 'The route' : `Route ${route}`} comes from ${resource}.`;
+}
+
+function whoRefused({ rule, policies }: Refusal): string {
+  const names = policies.map(describeOrigin).join(', ');
+  if (rule !== '') return `It was refused by ${rule} of ${names}.`;
+  return names === '' ? '' : `No rule of the policies that allow something lets it in: ${names}.`;
 }
 
 function whatToDo(decision: Decision): string {

@@ -18,6 +18,15 @@ const denyConnections: Json = {
   name: 'rbac',
   typed_config: { '@type': networkRbacType, stat_prefix: 'n', rules: nobody },
 };
+const everybody = { permissions: [{ any: true }], principals: [{ any: true }] };
+const admitConnections: Json = {
+  name: 'rbac',
+  typed_config: {
+    '@type': networkRbacType,
+    stat_prefix: 'n',
+    rules: { action: 'ALLOW', policies: { everybody } },
+  },
+};
 
 function replaceListener(proxy: TestProxy, json: Json): void {
   const issues: Issue[] = [];
@@ -72,6 +81,36 @@ describe('a replaced listener', () => {
     const client = await openClient(context, proxy.port());
     assert.equal((await client.fetch('GET', '/')).status, 200);
     replaceListener(proxy, listener('main', denyConnections, httpManager([routeTo('a')])));
+    await client.closed();
+  });
+
+  it('keeps a TCP session where only the policies change, and ends it when they do not admit it any more', async (context) => {
+    const upstream = await startUpstream(context);
+    const proxy = await startTestProxy(context, () => ({
+      listeners: [listener('main', tcpProxy('a'))],
+      clusters: [cluster('a', [upstream.port])],
+    }));
+    const client = await openClient(context, proxy.port());
+    assert.equal((await client.fetch('GET', '/')).status, 200);
+    replaceListener(proxy, listener('main', admitConnections, tcpProxy('a')));
+    assert.equal((await client.fetch('GET', '/')).status, 200);
+    assert.equal(proxy.running.listeners.connections, 1);
+    replaceListener(proxy, listener('main', denyConnections, tcpProxy('a')));
+    await client.closed();
+    assert.equal(proxy.running.listeners.connections, 0);
+  });
+
+  it('lets a TCP session drain where the new configuration would send it elsewhere', async (context) => {
+    const upstream = await startUpstream(context);
+    const proxy = await startTestProxy(context, () => ({
+      listeners: [listener('main', tcpProxy('a'))],
+      clusters: [cluster('a', [upstream.port]), cluster('b', [upstream.port])],
+    }));
+    const client = await openClient(context, proxy.port());
+    assert.equal((await client.fetch('GET', '/')).status, 200);
+    replaceListener(proxy, listener('main', tcpProxy('b')));
+    assert.equal((await client.fetch('GET', '/')).status, 200);
+    proxy.running.listeners.closeAll();
     await client.closed();
   });
 

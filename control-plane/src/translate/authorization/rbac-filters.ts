@@ -3,9 +3,7 @@
 import type { envoy } from '@weft/api/xds/types';
 import { packAny } from '@weft/lib/protobuf/codec';
 import type { AuthorizationItem, WorkloadAuthorization } from '../../model/authorization.ts';
-import { originOf } from '../../model/sourced.ts';
 import type { HttpFilter, NetworkFilter } from '../filters.ts';
-import { jsonOrigin } from '../origin-metadata.ts';
 import { type RuleContext, rulePolicy } from './rbac-rule.ts';
 
 type RBAC = envoy.config.rbac.v3.RBAC;
@@ -70,17 +68,6 @@ function policiesOf(
 }
 
 /** Istio's names, so that what reads its logs reads ours. */
-function policyName(item: AuthorizationItem, index: number): string {
+export function policyName(item: AuthorizationItem, index: number): string {
   return `ns[${item.namespace}]-policy[${item.name}]-rule[${index}]`;
-}
-
-/** Origins of the policies by their names, for the metadata of the listener: RBAC itself has no room for them. */
-export function policyOrigins({ deny, allow }: WorkloadAuthorization): Record<string, ReturnType<typeof jsonOrigin>> {
-  const origins: Record<string, ReturnType<typeof jsonOrigin>> = {};
-  for (const item of [...deny, ...allow]) {
-    for (const index of (item.spec.rules ?? []).keys()) {
-      origins[policyName(item, index)] = jsonOrigin(originOf(item, `spec.rules[${index}]`));
-    }
-  }
-  return origins;
 }

@@ -2,8 +2,17 @@
 
 import type { envoy } from '@weft/api/xds/types';
 import { hostCovers } from '../../model/host.ts';
+import { policyMetadata } from '../authorization/policy-metadata.ts';
+import { httpRbacFilters, networkRbacFilters } from '../authorization/rbac-filters.ts';
 import { blackHoleCluster } from '../cluster-name.ts';
-import { connectionManager, faultFilter, routerFilter, tcpProxy, tlsInspector } from '../filters.ts';
+import {
+  connectionManager,
+  faultFilter,
+  type NetworkFilter,
+  routerFilter,
+  tcpProxy,
+  tlsInspector,
+} from '../filters.ts';
 import { socketAddress } from '../message.ts';
 import { originMetadata } from '../origin-metadata.ts';
 import type { Reach } from '../reach.ts';
@@ -31,7 +40,7 @@ export function gatewayListener(name: string, servers: readonly OfferedServer[],
     filterChains: chains,
     ...(needsTls ? { listenerFilters: [tlsInspector] } : {}),
     trafficDirection: 'OUTBOUND',
-    metadata: originMetadata(first.origin),
+    ...policyMetadata(first.origin, first.authorization.policies),
   };
 }
 
@@ -44,7 +53,7 @@ function manager(server: OfferedServer, hasClientCertificate: boolean) {
   return connectionManager({
     statPrefix: `outbound_${server.bindAddress}_${server.bindPort}`,
     routes: routeTableName(server),
-    httpFilters: [faultFilter, routerFilter],
+    httpFilters: [...httpRbacFilters(server.authorization), faultFilter, routerFilter],
     isEdge: true,
     clientCertificate: hasClientCertificate ? 'SANITIZE_SET' : 'SANITIZE',
   });
@@ -104,7 +113,12 @@ function firstTcpTarget(server: OfferedServer, reach: Reach): TcpTarget | null {
 function tcpChains(server: OfferedServer, reach: Reach): FilterChain[] {
   const target = firstTcpTarget(server, reach);
   if (target === null) return [];
-  return [{ filters: [tcpProxy(statPrefix(server), target.clusters)], metadata: originMetadata(target.origin) }];
+  return [{ filters: tcpFilters(server, target.clusters), metadata: originMetadata(target.origin) }];
+}
+
+function tcpFilters(server: OfferedServer, clusters: TcpTarget['clusters']): NetworkFilter[] {
+  const prefix = statPrefix(server);
+  return [...networkRbacFilters(server.authorization, prefix), tcpProxy(prefix, clusters)];
 }
 
 function statPrefix({ bindAddress, bindPort }: OfferedServer): string {
@@ -116,7 +130,7 @@ function endedTlsChains(server: OfferedServer, reach: Reach): FilterChain[] {
   const target = firstTcpTarget(server, reach);
   const clusters = target?.clusters ?? [{ name: blackHoleCluster, weight: 1 }];
   const transportSocket = serverSocket(server, [], reach);
-  return [{ ...nameMatch(hostNames(server)), filters: [tcpProxy(statPrefix(server), clusters)], transportSocket }];
+  return [{ ...nameMatch(hostNames(server)), filters: tcpFilters(server, clusters), transportSocket }];
 }
 
 /** TLS that is passed on unread: a chain per tls rule, for the names that the rule and the server share. */
@@ -131,7 +145,7 @@ function passthroughChains(server: OfferedServer, reach: Reach): FilterChain[] {
       const target = tlsRuleTarget(item, index, reach, context);
       chains.push({
         ...nameMatch([...new Set(names)]),
-        filters: [tcpProxy(statPrefix(server), target.clusters)],
+        filters: tcpFilters(server, target.clusters),
         metadata: originMetadata(target.origin),
       });
     }

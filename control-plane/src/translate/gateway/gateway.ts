@@ -1,6 +1,8 @@
 // All that a gateway proxy gets: listeners for the servers of the Gateways it serves, routes of the VirtualServices bound to them.
 
-import { gatewaysOf, parseOfferedHost } from '../../model/gateway.ts';
+import type { GatewayServer } from '@weft/api/resource/gateway';
+import type { WorkloadAuthorization } from '../../model/authorization.ts';
+import { type GatewayItem, gatewaysOf, parseOfferedHost } from '../../model/gateway.ts';
 import type { MeshModel } from '../../model/mesh.ts';
 import { originOf } from '../../model/sourced.ts';
 import { catchAllClusters, outboundClusters } from '../cluster/outbound-clusters.ts';
@@ -39,19 +41,40 @@ export function gatewaySnapshot(reach: Reach, node: ProxyNode): Omit<ConfigSnaps
 
 /** Every server that this proxy serves, with the port it really binds. */
 function offeredServers(mesh: MeshModel, node: ProxyNode): OfferedServer[] {
-  const mapping = node.local?.gateway;
+  const policies = mesh.authorizations.of(node);
   return gatewaysOf(mesh.gateways, node.labels).flatMap((gateway) =>
-    (gateway.spec.servers ?? []).map((server, index) => ({
-      gateway,
-      gatewayName: `${gateway.namespace}/${gateway.name}`,
-      server,
-      hosts: server.hosts.map((entry) => parseOfferedHost(entry, gateway.namespace, mesh.settings)),
-      origin: originOf(gateway, `spec.servers[${index}]`),
-      bindAddress: server.bind ?? (node.local === null ? '0.0.0.0' : '127.0.0.1'),
-      alpnProtocols: node.speaksHttp2 ? ['h2', 'http/1.1'] : ['http/1.1'],
-      bindPort: mapping?.[String(server.port.number)] ?? server.port.number,
-    })),
+    (gateway.spec.servers ?? []).map((server, index) =>
+      offeredServer(gateway, server, index, { mesh, node, policies }),
+    ),
   );
+}
+
+interface GatewayView {
+  readonly mesh: MeshModel;
+  readonly node: ProxyNode;
+  readonly policies: WorkloadAuthorization;
+}
+
+function offeredServer(
+  gateway: GatewayItem,
+  server: GatewayServer,
+  index: number,
+  { mesh, node, policies }: GatewayView,
+): OfferedServer {
+  const { number } = server.port;
+  const bindPort = node.local?.gateway?.[String(number)] ?? number;
+  return {
+    gateway,
+    gatewayName: `${gateway.namespace}/${gateway.name}`,
+    server,
+    hosts: server.hosts.map((entry) => parseOfferedHost(entry, gateway.namespace, mesh.settings)),
+    origin: originOf(gateway, `spec.servers[${index}]`),
+    bindAddress: server.bind ?? (node.local === null ? '0.0.0.0' : '127.0.0.1'),
+    alpnProtocols: node.speaksHttp2 ? ['h2', 'http/1.1'] : ['http/1.1'],
+    bindPort,
+    // Policies name the port as the Gateway does; the one that is bound may be chance.
+    authorization: { policies, settings: mesh.settings, ports: [number, bindPort] },
+  };
 }
 
 function routeTables(servers: readonly OfferedServer[]): { name: string; servers: OfferedServer[] }[] {

@@ -3,6 +3,7 @@
 import type { GatewayServer } from '@weft/api/resource/gateway';
 import type { Origin } from '@weft/lib/issue';
 import type { GatewayItem, OfferedHost } from '../../model/gateway.ts';
+import type { PortAuthorization } from '../authorization/rbac-filters.ts';
 
 /** One server of one Gateway, as this proxy offers it. */
 export interface OfferedServer {
@@ -14,6 +15,8 @@ export interface OfferedServer {
   readonly origin: Origin;
   readonly bindAddress: string;
   readonly bindPort: number;
+  /** The AuthorizationPolicies of the gateway proxy itself, in front of this port. */
+  readonly authorization: PortAuthorization;
   /** What is offered to clients of an HTTPS server. */
   readonly alpnProtocols: readonly string[];
 }

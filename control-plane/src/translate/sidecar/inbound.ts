@@ -1,17 +1,17 @@
 // The listeners and clusters in front of a workload itself.
 
-import type { envoy } from '@weft/api/xds/types';
+import type { Origin } from '@weft/lib/issue';
 import { endpointKey } from '../../model/endpoint.ts';
 import { labelsFit } from '../../model/host.ts';
 import type { MeshModel } from '../../model/mesh.ts';
 import type { Protocol } from '../../model/protocol.ts';
 import type { MeshPort, MeshService } from '../../model/service.ts';
-import { type PortAuthorization, policyOrigins } from '../authorization/rbac-filters.ts';
+import { policyMetadata } from '../authorization/policy-metadata.ts';
+import type { PortAuthorization } from '../authorization/rbac-filters.ts';
 import { upstreamProtocolOptions } from '../cluster/upstream-protocol.ts';
 import { inboundCluster } from '../cluster-name.ts';
 import { httpInspector, type ListenerFilter, originalDestination, tcpProxy, tlsInspector } from '../filters.ts';
 import { socketAddress } from '../message.ts';
-import { weftMetadataKey } from '../origin-metadata.ts';
 import type { LocalInbound, ProxyNode } from '../proxy-node.ts';
 import type { Cluster, Listener } from '../snapshot.ts';
 import { type FilterChain, inboundChains } from './inbound-chains.ts';
@@ -47,7 +47,7 @@ function localListener(mesh: MeshModel, node: ProxyNode, port: LocalInbound): Li
     filterChains,
     ...(listenerFilters.length > 0 ? inspection(listenerFilters) : {}),
     trafficDirection: 'INBOUND',
-    metadata: policyMetadata(mesh, node),
+    ...policyMetadata(servedOrigin(mesh, node, port.servicePort), mesh.authorizations.of(node)),
   };
 }
 
@@ -78,9 +78,11 @@ function authorizationOf(mesh: MeshModel, node: ProxyNode, ports: readonly numbe
   return { policies: mesh.authorizations.of(node), settings: mesh.settings, ports };
 }
 
-function policyMetadata(mesh: MeshModel, node: ProxyNode): envoy.config.core.v3.Metadata {
-  const policies = policyOrigins(mesh.authorizations.of(node));
-  return { filterMetadata: { [weftMetadataKey]: { workload: node.workload, namespace: node.namespace, policies } } };
+/** The service by which callers know the port; null while there is none. */
+function servedOrigin(mesh: MeshModel, node: ProxyNode, servicePort: number): Origin | null {
+  const hasPort = ({ ports }: MeshService) => ports.some(({ number }) => number === servicePort);
+  const served = mesh.services.find((service) => service.selector !== null && isOwn(service, node) && hasPort(service));
+  return served?.origin ?? null;
 }
 
 const virtualInboundPort = 15_006;
@@ -113,7 +115,7 @@ export function virtualInbound(mesh: MeshModel, node: ProxyNode): InboundResourc
         ...(filterChains.length > 0 ? { filterChains } : {}),
         defaultFilterChain: { name: 'virtualInbound-blackhole', filters: [passthrough] },
         trafficDirection: 'INBOUND',
-        metadata: policyMetadata(mesh, node),
+        ...policyMetadata(null, mesh.authorizations.of(node)),
       },
     ],
     clusters: [
@@ -157,8 +159,11 @@ function servedPorts(mesh: MeshModel, node: ProxyNode): ReadonlyMap<number, Serv
 }
 
 function ownPorts(mesh: MeshModel, node: ProxyNode, service: MeshService, port: MeshPort): readonly number[] {
+  if (!isOwn(service, node)) return [];
   const endpoints = mesh.endpoints.get(endpointKey(service, port)) ?? [];
-  const isOwn =
-    service.namespace === node.namespace && (service.selector === null || labelsFit(service.selector, node.labels));
-  return endpoints.filter(({ address }) => isOwn && node.addresses.includes(address)).map((endpoint) => endpoint.port);
+  return endpoints.filter(({ address }) => node.addresses.includes(address)).map((endpoint) => endpoint.port);
+}
+
+function isOwn({ namespace, selector }: MeshService, node: ProxyNode): boolean {
+  return namespace === node.namespace && (selector === null || labelsFit(selector, node.labels));
 }

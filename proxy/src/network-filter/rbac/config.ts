@@ -7,15 +7,13 @@ import type { MetricsRegistry } from '@weft/lib/metrics';
 import { unpackAny } from '@weft/lib/protobuf/codec';
 import { refuseFields, reportError, sinkAt } from '../../security/data-source.ts';
 import { compileRbac, RbacCounters, RbacEnforcer } from '../../security/rbac.ts';
-import type { SecurityLog } from '../../security/security-log.ts';
-import { NetworkRbacFilter } from './filter.ts';
+import { NetworkRbacFilter, type RefusalReport } from './filter.ts';
 
 type Any = google.protobuf.Any;
 
 /** What it needs of the chain's context. */
-interface Context {
+interface Context extends RefusalReport {
   readonly metrics: MetricsRegistry;
-  readonly log: SecurityLog;
 }
 
 /** Null after reporting errors. Throws `ProtobufError` for bytes that are no such message. */
@@ -35,5 +33,5 @@ export function compileNetworkRbac(
   if (place.issues.slice(before).some((issue) => issue.level === 'error')) return null;
   const names = { rulesPrefix: '', shadowPrefix: message.shadowRulesStatPrefix ?? '', perPolicy: false };
   const counters = new RbacCounters(context.metrics.scope({ prefix }), names);
-  return new NetworkRbacFilter(new RbacEnforcer(rules, shadow, counters), context.log);
+  return new NetworkRbacFilter(new RbacEnforcer(rules, shadow, counters), context);
 }

@@ -1,15 +1,21 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { PausedClock } from '@weft/lib/clock';
 import type { Issue } from '@weft/lib/issue';
 import { MetricsRegistry } from '@weft/lib/metrics';
 import { packAny } from '@weft/lib/protobuf/codec';
+import { fakeConnection } from '../../../../test/kit/logged-view.ts';
 import { fault } from '../../fault/fault.ts';
-import type { ConnectionInfo } from '../../io/connection-info.ts';
 import { silentLog } from '../../security/security-log.ts';
+import { DecisionLog } from '../../telemetry/decisions.ts';
 import { compileNetworkRbac } from './config.ts';
 
 const type = 'envoy.extensions.filters.network.rbac.v3.RBAC';
-const info = { remoteAddress: '10.0.0.1', peer: null } as unknown as ConnectionInfo;
+const origin = { kind: 'AuthorizationPolicy', namespace: 'default', name: 'local', file: 'authz.yaml', line: 3 };
+const listener = { origins: { listener: null, policies: new Map(), allowPolicies: [origin] } };
+const info = fakeConnection({ remoteAddress: '10.0.0.1', listener });
+const decisions = new DecisionLog();
+const report = { clock: new PausedClock(), decisions, log: silentLog };
 
 test('refuses a connection before its first byte and counts it', () => {
   const metrics = new MetricsRegistry();
@@ -18,10 +24,14 @@ test('refuses a connection before its first byte and counts it', () => {
   const rules = { policies: { local: { permissions: [{ any: true }], principals: [local] } } };
   const filter = compileNetworkRbac(
     packAny(type, { statPrefix: 'tcp.', rules }),
-    { metrics, log: silentLog },
+    { ...report, metrics },
     { issues, path: 'f' },
   );
   assert.equal(filter?.onConnection(info), fault.access_denied);
+  const [decision] = decisions.recent();
+  assert.equal(decision?.code, 'access_denied');
+  assert.equal(decision?.client, '10.0.0.1:50000');
+  assert.deepEqual(decision?.refusal?.policies, [origin]);
   assert.equal(filter?.onConnection({ ...info, remoteAddress: '127.0.0.1' }), null);
   const scope = metrics.scope({ prefix: 'tcp.' });
   assert.equal(scope.counter('rbac.denied').value, 1);
@@ -31,10 +41,7 @@ test('refuses a connection before its first byte and counts it', () => {
 test('reports a missing stat_prefix and bad rules together', () => {
   const issues: Issue[] = [];
   const any = packAny(type, { rules: { policies: { p: {} } } });
-  assert.equal(
-    compileNetworkRbac(any, { metrics: new MetricsRegistry(), log: silentLog }, { issues, path: 'f' }),
-    null,
-  );
+  assert.equal(compileNetworkRbac(any, { ...report, metrics: new MetricsRegistry() }, { issues, path: 'f' }), null);
   assert.deepEqual(
     issues.map((issue) => issue.code),
     ['WEFT0735', 'WEFT0731', 'WEFT0731'],

@@ -95,9 +95,21 @@ export class TcpProxy implements TerminalFilter {
     if (this.sessions.delete(session)) this.stats.active.dec();
   }
 
-  // Its bytes have been promised to a host: a session ends where it began.
-  succeedBy(): boolean {
-    return false;
+  // A session stays with its host. It goes on as if it had come later where the new configuration would have sent it the same
+  // way, else it is to drain; what the new policies do not admit ends now.
+  succeedBy(next: TerminalFilter, admits: (info: ConnectionInfo) => boolean): boolean {
+    for (const session of [...this.sessions]) {
+      if (!admits(session.info)) session.end(fault.access_denied, 'policy_changed');
+    }
+    if (!(next instanceof TcpProxy) || !isSameWay(this.options, next.options)) return false;
+    for (const session of this.sessions) {
+      this.stats.active.dec();
+      next.stats.active.inc();
+      next.sessions.add(session);
+      session.moveTo(next);
+    }
+    this.sessions.clear();
+    return true;
   }
 
   drain(): void {}
@@ -109,10 +121,18 @@ export class TcpProxy implements TerminalFilter {
   }
 }
 
+function isSameWay(a: TcpProxyOptions, b: TcpProxyOptions): boolean {
+  return (
+    a.idleTimeoutMs === b.idleTimeoutMs &&
+    a.maxDurationMs === b.maxDurationMs &&
+    JSON.stringify(a.targets) === JSON.stringify(b.targets)
+  );
+}
+
 /** States: connecting → piping → over. The downstream half owns the session; the upstream half is `Upstream`. */
 class TcpSession implements ConnectionOwner, ConnectEvents {
   readonly downstream: Connection;
-  private readonly proxy: TcpProxy;
+  private proxy: TcpProxy;
   private readonly view: ConnectionView;
   private cluster: Cluster | null = null;
   private host: Host | null = null;
@@ -134,6 +154,15 @@ class TcpSession implements ConnectionOwner, ConnectEvents {
     this.view = new ConnectionView(info, clock.wallMs(), clock.now());
     this.activeMs = this.view.startMs;
     downstream.owner = this;
+  }
+
+  get info(): ConnectionInfo {
+    return this.view.connection;
+  }
+
+  /** Goes on as a session of another. */
+  moveTo(next: TcpProxy): void {
+    this.proxy = next;
   }
 
   start(): void {

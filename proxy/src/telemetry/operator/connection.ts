@@ -3,6 +3,7 @@
 import { hostname } from 'node:os';
 import type { Origin } from '@weft/lib/issue';
 import type { ConnectionInfo, PeerCertificate } from '../../io/connection-info.ts';
+import { responsibleFor } from '../responsible.ts';
 import type { LoggedView } from '../view.ts';
 import { type CompileOperator, formatAddress, fromPeer, type OperatorTable, plain, textOrNull } from './operator.ts';
 
@@ -100,6 +101,6 @@ export const connectionOperators: OperatorTable = {
 
   HOSTNAME: plain(() => hostName),
   ENVIRONMENT: compileEnvironment,
-  WEFT_ORIGIN: plain((view) => describeOrigin(view.route?.origin ?? view.cluster?.origin)),
+  WEFT_ORIGIN: plain((view) => describeOrigin(responsibleFor(view))),
   WEFT_DECISION_ID: plain((view) => textOrNull(view.decisionId)),
 };
