@@ -15,6 +15,7 @@ import type { HostContext } from './compile-context.ts';
 import { compileOverrides, type Overrides } from './filter-override.ts';
 import { compileRetryPolicy } from './retry-policy.ts';
 import { Route, type RouteFields } from './route.ts';
+import { bareRouteFields } from './route-fields.ts';
 import { compileRouteMatcher, type RouteMatcher } from './route-matcher.ts';
 import type { RouteEntry } from './virtual-host.ts';
 
@@ -78,33 +79,13 @@ function single(route: Route): RouteEntry {
   return { matcher: route.matcher, only: route, weighted: null };
 }
 
-// A route that does nothing but exist; actions fill in the rest.
 function plainFields(message: RouteMessage, parts: Parts): RouteFields {
   const { context, levels } = parts;
   return {
+    ...bareRouteFields(context.virtualHost, parts.matcher),
     name: message.name ?? '',
     origin: originOf(message.metadata),
-    virtualHost: context.virtualHost,
-    matcher: parts.matcher,
-    cluster: null,
-    clusterHeader: null,
-    clusterNotFoundStatus: 503,
-    timeoutMs: 0,
-    idleTimeoutMs: -1,
-    maxStreamDurationMs: -1,
-    grpcTimeoutMaxMs: -1,
-    grpcTimeoutOffsetMs: 0,
-    retry: null,
-    hashPolicy: null,
-    isHighPriority: false,
-    upgrades: null,
-    terminatesConnect: false,
-    isAutoHostRewrite: false,
     bufferLimitBytes: message.perRequestBufferLimitBytes ?? context.bufferLimitBytes,
-    isForwarding: false,
-    redirect: null,
-    directResponse: null,
-    rewrite: null,
     requestMutations: orderLevels(levels, context.mostSpecificWins, 'request'),
     responseMutations: orderLevels(levels, context.mostSpecificWins, 'response'),
     overrides: parts.overrides,

@@ -1,21 +1,18 @@
 // The incremental variant: requests say what is wanted more or less than before, responses hold what changed.
 import { decodeMessage, encodeMessage } from '@weft/lib/protobuf/codec';
 import { durationMs } from '@weft/lib/protobuf/duration';
-import { grpcInvalidArgument } from './grpc/status.ts';
 import type { Node, Response, XdsProtocol } from './protocol.ts';
 import type { ReceivedResource, ResourceChannel } from './resource-channel.ts';
+import { errorDetail, refusalFields, StreamNode } from './stream-node.ts';
 
 /** One stream of the incremental variant. */
 export class Incremental implements XdsProtocol {
-  private readonly node: Node;
-  private readonly nodeOnce: boolean;
-  private isNodeSent = false;
+  private readonly node: StreamNode;
   /** Names the server has been asked for on this stream. */
   private readonly subscribed: Map<ResourceChannel, ReadonlySet<string>> = new Map();
 
   constructor(node: Node, nodeOnce: boolean) {
-    this.node = node;
-    this.nodeOnce = nodeOnce;
+    this.node = new StreamNode(node, nodeOnce);
   }
 
   request(channel: ResourceChannel): Uint8Array | null {
@@ -48,29 +45,19 @@ export class Incremental implements XdsProtocol {
     const isFirst = !this.subscribed.has(channel);
     this.subscribed.set(channel, new Set(channel.wanted));
     return encodeMessage('envoy.service.discovery.v3.DeltaDiscoveryRequest', {
-      node: this.nextNode(),
+      node: this.node.next(),
       typeUrl: channel.spec.typeUrl,
       resourceNamesSubscribe: changes.added,
       resourceNamesUnsubscribe: changes.gone,
       initialResourceVersions: isFirst ? heldVersions(channel) : undefined,
       responseNonce: nonce,
-      errorDetail: error === null ? undefined : { code: grpcInvalidArgument, message: error },
+      errorDetail: errorDetail(error),
     });
   }
 
   refuse(response: Response, error: string): Uint8Array {
-    return encodeMessage('envoy.service.discovery.v3.DeltaDiscoveryRequest', {
-      node: this.nextNode(),
-      typeUrl: response.typeUrl,
-      responseNonce: response.nonce,
-      errorDetail: { code: grpcInvalidArgument, message: error },
-    });
-  }
-
-  private nextNode(): Node | undefined {
-    if (this.nodeOnce && this.isNodeSent) return undefined;
-    this.isNodeSent = true;
-    return this.node;
+    const message = { node: this.node.next(), ...refusalFields(response, error) };
+    return encodeMessage('envoy.service.discovery.v3.DeltaDiscoveryRequest', message);
   }
 
   parse(bytes: Uint8Array): Response {

@@ -1,8 +1,8 @@
 // The state-of-the-world variant: every request names all that is wanted, every response of a wildcard kind holds all there is.
 import { decodeMessage, encodeMessage } from '@weft/lib/protobuf/codec';
-import { grpcInvalidArgument } from './grpc/status.ts';
 import type { Node, Response, XdsProtocol } from './protocol.ts';
 import { type ResourceChannel, unwrapResource } from './resource-channel.ts';
+import { errorDetail, refusalFields, StreamNode } from './stream-node.ts';
 
 interface Sent {
   /** Nonce of the latest response, answered or not. */
@@ -12,14 +12,11 @@ interface Sent {
 
 /** One stream of the state-of-the-world variant. */
 export class StateOfTheWorld implements XdsProtocol {
-  private readonly node: Node;
-  private readonly nodeOnce: boolean;
-  private isNodeSent = false;
+  private readonly node: StreamNode;
   private readonly sent: Map<ResourceChannel, Sent> = new Map();
 
   constructor(node: Node, nodeOnce: boolean) {
-    this.node = node;
-    this.nodeOnce = nodeOnce;
+    this.node = new StreamNode(node, nodeOnce);
   }
 
   request(channel: ResourceChannel): Uint8Array | null {
@@ -40,28 +37,18 @@ export class StateOfTheWorld implements XdsProtocol {
     const names = [...channel.wanted];
     this.sent.set(channel, { nonce, names: names.join('\0') });
     return encodeMessage('envoy.service.discovery.v3.DiscoveryRequest', {
-      node: this.nextNode(),
+      node: this.node.next(),
       typeUrl: channel.spec.typeUrl,
       versionInfo: channel.version,
       resourceNames: names,
       responseNonce: nonce,
-      errorDetail: error === null ? undefined : { code: grpcInvalidArgument, message: error },
+      errorDetail: errorDetail(error),
     });
   }
 
   refuse(response: Response, error: string): Uint8Array {
-    return encodeMessage('envoy.service.discovery.v3.DiscoveryRequest', {
-      node: this.nextNode(),
-      typeUrl: response.typeUrl,
-      responseNonce: response.nonce,
-      errorDetail: { code: grpcInvalidArgument, message: error },
-    });
-  }
-
-  private nextNode(): Node | undefined {
-    if (this.nodeOnce && this.isNodeSent) return undefined;
-    this.isNodeSent = true;
-    return this.node;
+    const message = { node: this.node.next(), ...refusalFields(response, error) };
+    return encodeMessage('envoy.service.discovery.v3.DiscoveryRequest', message);
   }
 
   parse(bytes: Uint8Array): Response {

@@ -3,6 +3,7 @@
 import { assert } from '@weft/lib/assert';
 import { compilePathMatcher } from '../path-matcher.ts';
 import { Route } from '../route.ts';
+import { bareRouteFields } from '../route-fields.ts';
 import { RouteMatcher } from '../route-matcher.ts';
 import type { VirtualHost } from '../virtual-host.ts';
 import { Redirect } from './redirect.ts';
@@ -11,31 +12,8 @@ export function makeTlsRedirect(virtualHost: VirtualHost): Route {
   const path = compilePathMatcher({ prefix: '/' }, { issues: [], path: '' });
   assert(path !== null, 'the prefix "/" compiles');
   return new Route({
+    ...bareRouteFields(virtualHost, new RouteMatcher(path, null)),
     name: 'require_tls',
-    origin: null,
-    virtualHost,
-    matcher: new RouteMatcher(path, null),
-    cluster: null,
-    clusterHeader: null,
-    clusterNotFoundStatus: 503,
-    timeoutMs: 0,
-    idleTimeoutMs: -1,
-    maxStreamDurationMs: -1,
-    grpcTimeoutMaxMs: -1,
-    grpcTimeoutOffsetMs: 0,
-    retry: null,
-    hashPolicy: null,
-    isHighPriority: false,
-    upgrades: null,
-    terminatesConnect: false,
-    isAutoHostRewrite: false,
-    bufferLimitBytes: -1,
-    isForwarding: false,
     redirect: new Redirect({ httpsRedirect: true }, 301, null),
-    directResponse: null,
-    rewrite: null,
-    requestMutations: null,
-    responseMutations: null,
-    overrides: null,
   });
 }
