@@ -160,8 +160,15 @@ export class HandshakeServer {
       stats.failVerifyNoCertificate.inc();
       return 'the client showed no certificate, which is required here';
     }
-    return `TLS handshake: ${messageOf(error)}`;
+    return `TLS handshake: ${handshakeReason(error)}`;
   }
+}
+
+/** OpenSSL's reason without the rest of its line; what people most often get wrong in their own words. */
+function handshakeReason(error: Error): string {
+  const reason = 'reason' in error && typeof error.reason === 'string' ? error.reason : messageOf(error);
+  if (reason !== 'http request') return reason;
+  return 'the client spoke plain HTTP where TLS is demanded (by a PeerAuthentication, the default of the mesh, or a Gateway)';
 }
 
 function needsChain(trust: TrustMaterial | null): boolean {

@@ -13,7 +13,7 @@ import type { ConnectionInfo } from '../io/connection-info.ts';
 import { filterDisabled } from '../route/filter-override.ts';
 import type { Route } from '../route/route.ts';
 import type { Downstream } from './downstream.ts';
-import { localReplyHead } from './local-reply.ts';
+import { localReplyHead, showDecision } from './local-reply.ts';
 import type { Stream, StreamProtocol } from './stream.ts';
 import type { StreamConfig } from './stream-config.ts';
 
@@ -444,6 +444,8 @@ export class Exchange implements Stream {
   reply(status: number, headers: Headers, body: string, details: string): void {
     if (this.isComplete || this.isResponseStarted) return;
     this.details = details;
+    this.decisionId = this.config.decisions.newId();
+    showDecision(this, headers);
     this.answer(status, headers, body);
   }
 

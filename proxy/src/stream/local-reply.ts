@@ -19,12 +19,15 @@ export function localReplyHead(exchange: Exchange, reason: Fault, body: string):
         encodeGrpcMessage(body),
       )
     : Headers.of('content-type', 'text/plain', 'content-length', String(Buffer.byteLength(body)));
-  if (exchange.decisionId !== '' && exchange.config.showsDecision(exchange)) {
-    headers.add(decisionHeader, exchange.decisionId);
-  }
+  showDecision(exchange, headers);
   if (reason.status === 407) headers.add('proxy-authenticate', 'Basic realm="weft"');
   if (reason.flag === 'UO') headers.add('x-envoy-overloaded', 'true');
   return headers;
+}
+
+/** Lets those who may ask know by which id. */
+export function showDecision(exchange: Exchange, headers: Headers): void {
+  if (exchange.config.showsDecision(exchange)) headers.add(decisionHeader, exchange.decisionId);
 }
 
 // A forward proxy speaks to the HTTP client below the gRPC one: to it a refusal is 407, and a CONNECT is no call.

@@ -157,6 +157,17 @@ describe('explanation', () => {
     );
   });
 
+  it('tells what a route that answers by itself said', () => {
+    const log = new DecisionLog('p');
+    const direct = { name: 'gone', origin, directResponse: { status: 503, body: 'WEFT0610: it leads nowhere\n' } };
+    const route = direct as unknown as Route;
+    log.record(fakeView({ decisionId: 'x', status: 503, details: 'direct_response', route }));
+    assert.match(
+      explainDecision(log.recent()[0] ?? assert.fail()),
+      /answered 503 by the mesh after 12 ms: direct_response\. Route gone comes from VirtualService\/default\/reviews \(vs\.yaml:7\)\. It said: WEFT0610: it leads nowhere\.$/,
+    );
+  });
+
   it('speaks of a connection where there was no request', () => {
     const view = new ConnectionView(fakeConnection(), 0, 0);
     view.decisionId = 'c';

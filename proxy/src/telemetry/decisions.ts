@@ -20,6 +20,8 @@ export interface Decision {
   readonly source: FaultSource | '';
   readonly message: string;
   readonly details: string;
+  /** What the reply of a route that answers by itself said; its first line. */
+  readonly said: string;
   readonly flags: string;
   readonly status: number;
   readonly method: string;
@@ -45,6 +47,7 @@ export interface Decision {
 }
 
 const capacity = 1000;
+const saidCharsMax = 500;
 
 /** A ring of the latest decisions. */
 export class DecisionLog {
@@ -97,6 +100,7 @@ function decisionOf(view: LoggedView): Decision {
     source: fault?.source ?? '',
     message: fault?.message ?? '',
     details: view.details,
+    said: fault === null ? saidBy(view) : '',
     flags: flagsOf(view),
     status: view.status,
     method: view.method,
@@ -115,6 +119,11 @@ function decisionOf(view: LoggedView): Decision {
     client: connection.remoteAddress === '' ? '' : formatAddress(connection.remoteAddress, connection.remotePort),
     clientIdentity: connection.peer?.uriSans[0] ?? '',
   };
+}
+
+function saidBy({ route }: LoggedView): string {
+  const body = route?.directResponse?.body ?? '';
+  return body.slice(0, saidCharsMax).split('\n', 1)[0] ?? '';
 }
 
 function roleOfOrigin(view: LoggedView): Decision['originOf'] {
@@ -161,8 +170,13 @@ function whoWasAsked(decision: Decision): string {
 
 function whoDecided(decision: Decision): string {
   const origin = decision.refusal === null ? whereFrom(decision) : whoRefused(decision.refusal);
-  const details = decision.details === '' || decision.details === decision.code ? '' : `Details: ${decision.details}.`;
-  return [origin, details].filter((sentence) => sentence !== '').join(' ');
+  const said = decision.said === '' ? '' : `It said: ${decision.said}.`;
+  return [origin, said, detailsOf(decision)].filter((sentence) => sentence !== '').join(' ');
+}
+
+// Without a fault the details are the reason already given; a code has been told as well.
+function detailsOf({ code, details }: Decision): string {
+  return code === '' || details === '' || details === code ? '' : `Details: ${details}.`;
 }
 
 function whereFrom({ origin, originOf, route }: Decision): string {

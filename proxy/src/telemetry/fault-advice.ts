@@ -35,7 +35,7 @@ export const faultAdvice: Readonly<Partial<Record<FaultCode, string>>> = {
   reused_connection_closed:
     'Make the idle time of the endpoint longer than that of the mesh, or allow retries of this request.',
   upstream_closed:
-    'Look at the endpoint: it closed the connection in the middle of the response, often because it crashed.',
+    'Look at the endpoint: it closed the connection in the middle of the response, often because it crashed, or because one side speaks TLS and the other does not.',
   upstream_reset: 'Look at the endpoint: it cancelled the stream.',
   upstream_refused: 'Look at the load of the endpoint: it takes no more streams at present.',
   upstream_protocol_error: 'Look at the endpoint: what it sent is not valid HTTP; the details name what.',
