@@ -231,7 +231,8 @@ export class ControlPlane {
   }
 
   private checkContext(): CheckContext {
-    return { rootNamespaces: this.settings.rootNamespaces, proxies: this.ads.nodes(), nowMs: this.clock.wallMs() };
+    const { rootNamespaces, mutualTls } = this.settings;
+    return { rootNamespaces, mutualTls, proxies: this.ads.nodes(), nowMs: this.clock.wallMs() };
   }
 
   private closeDiscovery(): Promise<void> {

@@ -29,8 +29,9 @@ Made by \`node scripts/docs.ts\` from the source; do not edit.
 
 A finding of validation has a permanent code, a level, the resource and field it is about, and a message that says what happened,
 why, and what to do. \`weft analyze\`, \`weft apply\`, the mesh API, the status of a resource, the log and the NACK of a proxy all show
-the same findings. An error refuses the change and leaves the last good version in force; a warning does not. Failures of single
-requests are listed in [errors.md](errors.md).
+the same findings. An error of a resource itself refuses the change and leaves the last good version in force; a warning does not. What
+does not fit together with other resources (WEFT0480 and up) is written all the same, as the order in which resources come must not
+matter: \`apply\` tells it as a warning, \`analyze\` and the status by the level given here. Failures of single requests are listed in [errors.md](errors.md).
 `;
 
 /** Codes in the source and the folders that mention them. */

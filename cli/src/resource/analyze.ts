@@ -19,5 +19,6 @@ export function analyzeResources(resources: readonly ParsedResource[]): Issue[] 
   }
   const world = createWorld(1, content as Parameters<typeof createWorld>[1]);
   const proxies = [{ namespace: 'istio-system', labels: ingressLabels }];
-  return checkWorld(world, { rootNamespaces: defaultSettings.rootNamespaces, proxies, nowMs: Date.now() });
+  const { rootNamespaces, mutualTls } = defaultSettings;
+  return checkWorld(world, { rootNamespaces, mutualTls, proxies, nowMs: Date.now() });
 }

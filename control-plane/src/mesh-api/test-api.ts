@@ -53,7 +53,12 @@ export async function startTestApi(options: Partial<MeshApiOptions> = {}): Promi
     clock,
     access: { token: 'secret' },
     version: '1.2.3',
-    checkContext: () => ({ rootNamespaces: ['istio-system'], proxies: [], nowMs: clock.wallMs() }),
+    checkContext: () => ({
+      rootNamespaces: ['istio-system'],
+      mutualTls: 'PERMISSIVE',
+      proxies: [],
+      nowMs: clock.wallMs(),
+    }),
     certificate: { certificate: leaf.pem, key: leaf.keyPem },
     ...options,
   });

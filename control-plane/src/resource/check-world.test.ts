@@ -339,4 +339,16 @@ describe('checkWorld', () => {
     assert.deepEqual(checkText(tls('MUTUAL') + secret('c', { ...pair, 'ca.crt': pem })), []);
     assert.deepEqual(checkText(tls('MUTUAL') + secret('c', pair) + secret('c-cacert', { 'ca.crt': pem })), []);
   });
+
+  it('finds plain text towards hosts of a mesh that demands TLS by default, unless a policy lets it be', () => {
+    const host = 'reviews.default.svc.cluster.local';
+    const plain = rule('b', `{host: ${host}, trafficPolicy: {tls: {mode: DISABLE}}}`, 'istio-system');
+    const permissive = resource('security.istio.io/v1', 'PeerAuthentication', 'p', '{mtls: {mode: PERMISSIVE}}');
+    const strict = { mutualTls: 'STRICT' } as const;
+    const [found, ...more] = checkText(reviews + plain, strict);
+    assert.equal(found?.code, 'WEFT0498');
+    assert.match(found?.message ?? '', /the default of this mesh/);
+    assert.deepEqual(more, []);
+    assert.deepEqual(checkText(reviews + plain + permissive, strict), []);
+  });
 });

@@ -28,7 +28,7 @@ export function checkStored<K extends KindName>(
   return findings.issues;
 }
 
-/** The findings about one resource of the world, for the answer to its writer. */
+/** The findings about one resource of the world, for the answer to its writer: none of them keeps it from being written. */
 export function checkOne(
   kind: KindName,
   namespace: string,
@@ -38,5 +38,7 @@ export function checkOne(
 ): readonly Issue[] {
   if (kindRules[kind].check === undefined) return [];
   const resource = world.get(kind, namespace, name);
-  return resource === null ? [] : checkStored(kind, resource, new MeshIndex(world, context));
+  if (resource === null) return [];
+  const found = checkStored(kind, resource, new MeshIndex(world, context));
+  return found.map((issue) => (issue.level === 'error' ? { ...issue, level: 'warning' } : issue));
 }

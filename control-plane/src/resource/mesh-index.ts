@@ -32,6 +32,8 @@ export interface Workload {
 export interface CheckContext {
   /** Policies in these namespaces are for the whole mesh. */
   readonly rootNamespaces: readonly string[];
+  /** What workloads demand of their callers where no PeerAuthentication says otherwise. */
+  readonly mutualTls: 'STRICT' | 'PERMISSIVE' | 'DISABLE';
   /** Proxies that are known besides registered workloads, gateways above all. */
   readonly proxies: readonly { readonly namespace: string; readonly labels: Labels }[];
   /** Wall time, for certificates. */

@@ -49,6 +49,7 @@ export function worldOfText(text: string): World {
 export function checkText(text: string, context: Partial<CheckContext> = {}): readonly Issue[] {
   return checkWorld(worldOfText(text), {
     rootNamespaces: ['istio-system'],
+    mutualTls: 'PERMISSIVE',
     proxies: [],
     nowMs: Date.UTC(2026, 0, 1),
     ...context,

@@ -39,7 +39,7 @@ const world = worldOfText(text);
 const board = (fileIssues: readonly Issue[] = []) =>
   new StatusBoard({
     world: () => world,
-    checkContext: () => ({ rootNamespaces: [], proxies: [], nowMs: 0 }),
+    checkContext: () => ({ rootNamespaces: [], mutualTls: 'PERMISSIVE', proxies: [], nowMs: 0 }),
     fileIssues: () => fileIssues,
   });
 const statusOf = (kind: 'VirtualService' | 'Gateway' | 'WorkloadEntry', name: string, from = board()) => {

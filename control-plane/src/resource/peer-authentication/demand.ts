@@ -1,17 +1,22 @@
-// Whether the workloads of a host demand mutual TLS by a PeerAuthentication that says so.
+// Whether the workloads of a host demand mutual TLS, by a PeerAuthentication or by the default of the mesh.
 
 import type { StoredResource } from '../../store/world.ts';
 import { type HostEntry, type MeshIndex, namespaceOf, type Workload } from '../mesh-index.ts';
 import { selects } from '../selector.ts';
 
-/** The name of the policy that makes every workload of the host STRICT, or null. The mesh's built-in default is not looked at. */
+/** What makes every workload of the host STRICT, in words, or null. */
 export function demandsMutualTls(entry: HostEntry, index: MeshIndex): string | null {
   const workloads = entry.selector === null ? [] : index.selected(entry.selector, entry.namespace);
   const policies = workloads.map((workload) => policyFor(workload, index));
   const [first] = policies;
-  if (first === undefined || first === null) return null;
-  const isStrict = policies.every((policy) => policy?.object.spec?.mtls?.mode === 'STRICT');
-  return isStrict ? `PeerAuthentication ${namespaceOf(first)}/${first.object.metadata.name}` : null;
+  if (first === undefined) return null;
+  const isStrict = policies.every(
+    (policy) => (policy?.object.spec?.mtls?.mode ?? index.context.mutualTls) === 'STRICT',
+  );
+  if (!isStrict) return null;
+  return first === null
+    ? 'the default of this mesh'
+    : `PeerAuthentication ${namespaceOf(first)}/${first.object.metadata.name}`;
 }
 
 /** The narrowest policy for a workload: its own, its namespace's, the mesh's. */
