@@ -52,7 +52,7 @@ export function proxyBootstrap(
     ],
     dynamic_resources: {
       ads_config: {
-        api_type: 'GRPC',
+        api_type: 'DELTA_GRPC',
         transport_api_version: 'V3',
         grpc_services: [{ envoy_grpc: { cluster_name: xdsCluster } }],
       },
