@@ -6,6 +6,7 @@ import { parseDurationMs } from '@weft/api/resource/duration';
 import { messageOf, WeftError } from '@weft/lib/error';
 import { pino } from 'pino';
 import { type ControlPlaneOptions, readToken, startControlPlane } from './control-plane.ts';
+import { exitStatusOf } from './exit-status.ts';
 import type { MeshSettings } from './model/settings.ts';
 
 const usage = `Usage: weft control-plane --state DIR --token-file FILE [options]
@@ -137,5 +138,5 @@ try {
 } catch (error) {
   const code = error instanceof WeftError ? `${error.code}: ` : '';
   process.stderr.write(`weft control-plane: ${code}${messageOf(error)}\n`);
-  process.exit(error instanceof WeftError && error.code === 'WEFT0625' ? 2 : 1);
+  process.exit(exitStatusOf(error));
 }

@@ -182,7 +182,7 @@ describe('the control plane', () => {
   test('refuses to start beside another on the same state, and on a port in use', async () => {
     await assert.rejects(
       startControlPlane(options),
-      (error) => error instanceof WeftError && error.code === 'WEFT0520',
+      (error) => error instanceof WeftError && error.code === 'WEFT0830',
     );
     const busy = { ...options, stateDirectory: null, plaintext: true, xdsPort: plane.xdsPort };
     await assert.rejects(startControlPlane(busy), (error) => error instanceof WeftError && error.code === 'WEFT0621');

@@ -1,10 +1,15 @@
 // weft status: every proxy of the mesh, whether it is connected and has what it should, and how long its certificate lasts.
+import { join } from 'node:path';
+import { WeftError } from '@weft/lib/error';
+import { lastWords } from '@weft/local/process/last-words';
 import { Command, Option } from 'commander';
 import { exitCode } from '../exit-code.ts';
 import type { Invocation } from '../invocation.ts';
 import { formatAge, toJson, toTable } from '../print/format.ts';
 import type { CommandMaker } from '../program.ts';
 import { fetchProxies, type ProxyStatus } from '../resource/proxy-status.ts';
+
+const unreachableCode = 'WEFT0807';
 
 interface Row {
   readonly name: string;
@@ -42,7 +47,7 @@ Examples:
 /** A proxy that runs but never connected is known by run.json only; one that `weft run` brought may be known by the control plane only. */
 async function collectRows(invocation: Invocation): Promise<Row[]> {
   const running = invocation.mesh.workloads.filter((workload) => workload.admin !== '');
-  const proxies = await fetchProxies(invocation.api);
+  const proxies = await fetchProxies(invocation.api).catch((error: unknown) => throwWithReason(invocation, error));
   const rows = running.map(({ name, namespace }) =>
     rowOf(
       name,
@@ -55,6 +60,14 @@ async function collectRows(invocation: Invocation): Promise<Row[]> {
       proxy.isConnected && !running.some((each) => each.name === proxy.workload && each.namespace === proxy.namespace),
   );
   return [...rows, ...others.map((proxy) => rowOf(proxy.workload, proxy.namespace, proxy))];
+}
+
+/** Where the control plane is down, what it said last is more to the point than that it does not answer. */
+function throwWithReason(invocation: Invocation, error: unknown): never {
+  const isSilent = error instanceof WeftError && error.code === unreachableCode;
+  const why = isSilent ? lastWords(join(invocation.paths.logs, 'control-plane.log'), 'control-plane') : null;
+  if (why === null) throw error;
+  throw new WeftError(unreachableCode, `the control plane does not run: ${why}`, { cause: error });
 }
 
 function rowOf(name: string, namespace: string, proxy: ProxyStatus | undefined): Row {

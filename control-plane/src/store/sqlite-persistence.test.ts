@@ -53,7 +53,7 @@ describe('SQLite persistence', () => {
     const first = openStore(file);
     assert.throws(
       () => openStore(file),
-      (error) => error instanceof WeftError && error.code === 'WEFT0520' && /another control plane/.test(error.message),
+      (error) => error instanceof WeftError && error.code === 'WEFT0830' && /another control plane/.test(error.message),
     );
     first.close();
     openStore(file).close();

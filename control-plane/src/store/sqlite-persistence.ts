@@ -35,12 +35,18 @@ export function openSqlitePersistence(file: string): Persistence {
   } catch (thrown) {
     database?.close();
     if (thrown instanceof WeftError) throw thrown;
-    const isLocked = /locked|busy/i.test(messageOf(thrown));
-    const why = isLocked
-      ? 'another control plane has it open; stop that one first'
-      : `${messageOf(thrown)}; move the file away to start empty`;
-    throw new WeftError('WEFT0520', `The store ${file} cannot be opened: ${why}.`, { cause: thrown });
+    throw openingError(file, thrown);
   }
+}
+
+function openingError(file: string, cause: unknown): WeftError {
+  const problem = messageOf(cause);
+  if (/locked|busy/i.test(problem)) {
+    const why = 'another control plane has it open; stop that one first';
+    return new WeftError('WEFT0830', `The store ${file} cannot be opened: ${why}.`, { cause });
+  }
+  const why = `${problem}; move the file away to start with what the files of the mesh say`;
+  return new WeftError('WEFT0520', `The store ${file} cannot be opened: ${why}.`, { cause });
 }
 
 function prepare(database: DatabaseSync, file: string): void {

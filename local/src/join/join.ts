@@ -7,6 +7,7 @@ import { announceJoined } from '../mesh/joined.ts';
 import { entry } from '../mesh/mesh.ts';
 import { clientFor, type MeshApiClient } from '../mesh-api/client.ts';
 import { PortPicker } from '../port/free-port.ts';
+import { retryText } from '../process/backoff.ts';
 import { type Child, describeExit, type Exit, startUserChild } from '../process/child.ts';
 import type { StatePaths } from '../state/folder.ts';
 import { isAlive } from '../state/process-identity.ts';
@@ -90,8 +91,7 @@ class Member {
     const settings = proxySettings(options, paths, client);
     this.sidecar = new ProxyProcess(workload, { tcp, gateway: null }, settings, {
       onReady: (ready) => this.onSidecar(ready),
-      onDown: (reason, retryMs) =>
-        note(`weft: sidecar ${reason}; starting it again in ${(retryMs / 1000).toFixed(1)} s`),
+      onDown: (reason, retryMs) => note(`weft: sidecar ${reason}; ${retryText(retryMs)}`),
     });
     this.registration = new Registration(client, workload);
     this.probe = new Probe(probeTarget(null, workload.ports), null, (ready) => {

@@ -3,9 +3,11 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { kindInfo } from '@weft/api/resource/kind';
+import { exitStatus } from '@weft/control-plane/exit-status';
 import type { MeshApiClient } from '../mesh-api/client.ts';
 import { startOwnChild } from '../process/child.ts';
 import { Keeper } from '../process/keeper.ts';
+import { lastWords } from '../process/last-words.ts';
 import type { StatePaths } from '../state/folder.ts';
 import { ownEnvironment } from '../workload/proxy-process.ts';
 
@@ -28,6 +30,9 @@ export interface ControlPlaneEvents {
   onDown(reason: string, retryMs: number): void;
 }
 
+/** What it calls itself when it says why it ends. */
+const program = 'control-plane';
+
 /** The control plane of a local mesh. */
 export class ControlPlane {
   readonly log: string;
@@ -36,6 +41,8 @@ export class ControlPlane {
   private readonly events: ControlPlaneEvents;
   private run = 0;
   ready = false;
+  /** Why it cannot run before somebody mends something; null while it runs or may yet. */
+  problem: string | null = null;
 
   constructor(spec: ControlPlaneSpec, client: MeshApiClient, events: ControlPlaneEvents) {
     this.log = join(spec.paths.logs, 'control-plane.log');
@@ -51,13 +58,24 @@ export class ControlPlane {
         }),
       {
         onStarted: () => void this.awaitReady(++this.run),
-        onDown: (reason, retryMs) => {
+        onDown: (reason, retryMs, code) => {
           this.run++;
           this.ready = false;
-          events.onDown(reason, retryMs);
+          const why = lastWords(this.log, program);
+          this.problem = code === exitStatus.unusable ? (why ?? reason) : null;
+          events.onDown(why === null ? reason : `${reason} (${why})`, retryMs);
         },
       },
     );
+  }
+
+  get state(): 'starting' | 'ready' | 'restarting' {
+    if (this.ready) return 'ready';
+    return this.keeper.restarts === 0 ? 'starting' : 'restarting';
+  }
+
+  get restarts(): number {
+    return this.keeper.restarts;
   }
 
   start(): void {
@@ -75,6 +93,7 @@ export class ControlPlane {
         await this.client.list(kindInfo('Process'));
         if (run !== this.run) return;
         this.ready = true;
+        this.problem = null;
         this.events.onReady();
         return;
       } catch {

@@ -1,7 +1,7 @@
 // The whole supervisor with real processes: a fake control plane, fake proxies, and small programs.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -148,6 +148,20 @@ describe('a local mesh', () => {
     await mesh.client.delete(kind, 'default', 'late');
     await until('none', async () => (await entryOf(mesh, 'late')) === null);
     await until('run.json', () => runFile(bench).workloads.every((workload) => workload.name !== 'late'));
+  });
+
+  it('ends at once with the reason when the control plane can never start', async (context) => {
+    const bench = makeBench(context, []);
+    mkdirSync(bench.state, { recursive: true });
+    writeFileSync(join(bench.state, 'token'), 'bad');
+    const notes: string[] = [];
+    const mesh = await Mesh.open(bench.options, { onRows: () => {}, onNote: (text) => notes.push(text) });
+    context.after(() => mesh.stop());
+    await assert.rejects(mesh.start(), {
+      code: 'WEFT0831',
+      message: 'the control plane cannot start: WEFT0624: the token is bad',
+    });
+    assert.match(notes[0] ?? '', /^control plane exited with status 78 \(WEFT0624: the token is bad\)/);
   });
 
   it('refuses a second mesh in the same state folder, naming the process that runs', async (context) => {

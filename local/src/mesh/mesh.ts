@@ -8,6 +8,7 @@ import { messageOf, WeftError } from '@weft/lib/error';
 import { type ApiObject, clientFor, type MeshApiClient } from '../mesh-api/client.ts';
 import { type Objects, Watch } from '../mesh-api/watch.ts';
 import { claimPort, PortPicker } from '../port/free-port.ts';
+import { retryText } from '../process/backoff.ts';
 import { LogKeeper } from '../process/log-file.ts';
 import { findStateFolder, makeStateFolders, type StatePaths, statePaths } from '../state/folder.ts';
 import { acquireLock, type Lock } from '../state/lock.ts';
@@ -251,6 +252,9 @@ export class Mesh {
     controlPlane.start();
     const deadline = performance.now() + controlPlaneStartMs;
     while (!controlPlane.ready && this.stopped === null) {
+      if (controlPlane.problem !== null) {
+        throw new WeftError('WEFT0831', `the control plane cannot start: ${controlPlane.problem}`);
+      }
       if (performance.now() > deadline) {
         throw new WeftError(
           'WEFT0806',
@@ -300,7 +304,7 @@ export class Mesh {
     const { controlPlane, gateway } = this.mustParts();
     if (part === 'gateway') this.gatewayState = 'restarting';
     const log = part === 'gateway' ? gateway.log : controlPlane.log;
-    this.events.onNote(`${part} ${reason}; starting it again in ${(retryMs / 1000).toFixed(1)} s (log: ${log})`);
+    this.events.onNote(`${part} ${reason}; ${retryText(retryMs)} (log: ${log})`);
     this.refresh();
   }
 
@@ -320,9 +324,9 @@ export class Mesh {
 
   private rows(): StatusRow[] {
     const { controlPlane, gateway, processes } = this.mustParts();
-    const state = this.stopped !== null ? 'stopping' : controlPlane.ready ? 'ready' : 'starting';
+    const state = this.stopped !== null ? 'stopping' : controlPlane.state;
     const rows: StatusRow[] = [
-      { name: 'control-plane', kind: 'control plane', state, restarts: 0, log: controlPlane.log },
+      { name: 'control-plane', kind: 'control plane', state, restarts: controlPlane.restarts, log: controlPlane.log },
       {
         name: 'istio-ingressgateway',
         kind: 'gateway',

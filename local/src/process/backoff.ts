@@ -1,4 +1,4 @@
-// How long to wait before starting something again: doubling with jitter, forgotten after a stable time.
+// How long to wait before starting something again: not at all after a stable time, else doubling with jitter.
 
 const firstDelayMs = 200;
 const maxDelayMs = 30_000;
@@ -14,12 +14,20 @@ export class Backoff {
     this.random = random;
   }
 
-  /** The delay after a run that lasted `ranMs`. */
+  /** The delay after a run that lasted `ranMs`; none after a stable one: what was killed is missed at once. */
   next(ranMs: number): number {
-    if (ranMs >= stableMs) this.failures = 0;
+    if (ranMs >= stableMs) {
+      this.failures = 0;
+      return 0;
+    }
     const delay = Math.min(maxDelayMs, firstDelayMs * 2 ** this.failures);
     this.failures++;
     // Between half and the whole: many that fell together do not come back together.
     return Math.round(delay * (0.5 + this.random() / 2));
   }
+}
+
+/** For a person: when it is tried again. */
+export function retryText(retryMs: number): string {
+  return retryMs === 0 ? 'starting it again' : `starting it again in ${(retryMs / 1000).toFixed(1)} s`;
 }

@@ -7,8 +7,8 @@ import { type Child, describeExit, type Exit } from './child.ts';
 export interface KeeperEvents {
   /** The process runs. */
   onStarted(child: Child): void;
-  /** It ended or could not be started, and will be started again in `retryMs`. */
-  onDown(reason: string, retryMs: number): void;
+  /** It ended or could not be started, and will be started again in `retryMs`. `code` is its exit status where it had one. */
+  onDown(reason: string, retryMs: number, code: number | null): void;
 }
 
 /** A process that is to run for as long as the mesh does. */
@@ -40,25 +40,25 @@ export class Keeper {
   private async run(): Promise<void> {
     while (!this.stopping) {
       const startedMs = performance.now();
-      const reason = await this.runOnce();
+      const { reason, code } = await this.runOnce();
       if (this.stopping) return;
       const delayMs = this.backoff.next(performance.now() - startedMs);
       this.restarts++;
-      this.events.onDown(reason, delayMs);
+      this.events.onDown(reason, delayMs, code);
       await this.pause(delayMs);
     }
   }
 
-  private async runOnce(): Promise<string> {
+  private async runOnce(): Promise<{ reason: string; code: number | null }> {
     try {
       const child = await this.startChild();
       this.child = child;
-      if (this.stopping) return '';
+      if (this.stopping) return { reason: '', code: null };
       this.events.onStarted(child);
       const exit: Exit = await child.ended;
-      return describeExit(exit);
+      return { reason: describeExit(exit), code: exit.code };
     } catch (error) {
-      return `could not be started: ${messageOf(error)}`;
+      return { reason: `could not be started: ${messageOf(error)}`, code: null };
     } finally {
       if (!this.stopping) this.child = null;
     }

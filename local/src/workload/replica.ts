@@ -1,5 +1,6 @@
 // One replica of a process: the user's program, its sidecar and its registration, started in that order of need: the sidecar
 // first, as the program may call others at once; registered when the program is ready.
+import { retryText } from '../process/backoff.ts';
 import { type ChildSpec, startUserChild } from '../process/child.ts';
 import { Keeper } from '../process/keeper.ts';
 import { Probe, probeTarget } from './probe.ts';
@@ -143,9 +144,7 @@ export class Replica {
     if (this.state === 'stopping') return;
     this.lastProblem = `${part} ${reason}`;
     this.setState('restarting');
-    this.events.onNote(
-      `${this.name}: ${this.lastProblem}; starting it again in ${(retryMs / 1000).toFixed(1)} s (log: ${this.logOf(part)})`,
-    );
+    this.events.onNote(`${this.name}: ${this.lastProblem}; ${retryText(retryMs)} (log: ${this.logOf(part)})`);
   }
 
   private logOf(part: string): string {
