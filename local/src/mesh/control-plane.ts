@@ -40,6 +40,7 @@ export class ControlPlane {
   private readonly client: MeshApiClient;
   private readonly events: ControlPlaneEvents;
   private run = 0;
+  private hasServed = false;
   ready = false;
   /** Why it cannot run before somebody mends something; null while it runs or may yet. */
   problem: string | null = null;
@@ -63,6 +64,8 @@ export class ControlPlane {
           this.ready = false;
           const why = lastWords(this.log, program);
           this.problem = code === exitStatus.unusable ? (why ?? reason) : null;
+          // Whoever waits for the first start is told by `problem`.
+          if (this.problem !== null && !this.hasServed) return;
           events.onDown(why === null ? reason : `${reason} (${why})`, retryMs);
         },
       },
@@ -93,6 +96,7 @@ export class ControlPlane {
         await this.client.list(kindInfo('Process'));
         if (run !== this.run) return;
         this.ready = true;
+        this.hasServed = true;
         this.problem = null;
         this.events.onReady();
         return;
