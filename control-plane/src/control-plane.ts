@@ -15,6 +15,7 @@ import { checkWorld } from './resource/check-world.ts';
 import type { CheckContext } from './resource/mesh-index.ts';
 import { MeshSecurity } from './security.ts';
 import { type FileSnapshot, FileSource } from './source/file/file-source.ts';
+import { resourceKey } from './source/file/load-file.ts';
 import { memoryPersistence } from './store/persistence.ts';
 import { ResourceStore } from './store/resource-store.ts';
 import { openSqlitePersistence } from './store/sqlite-persistence.ts';
@@ -159,6 +160,7 @@ export class ControlPlane {
       defaultNamespace: 'default',
       clock: this.clock,
       onChange: (snapshot) => this.takeFiles(snapshot),
+      ownerOf: this.store.filesOfResources(resourceKey),
     });
     this.takeFiles(await this.source.start());
   }

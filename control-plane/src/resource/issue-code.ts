@@ -72,7 +72,7 @@ export const formCodes = {
     '0412',
     'error',
     'Resource is declared twice',
-    'Two documents declare the same kind, namespace and name. The first in order of file name and line is used.',
+    'Two documents declare the same kind, namespace and name. The one that is in use stays; at the start that is the first in order of file name and line.',
   ),
   namespaceIgnored: code('0413', 'warning', 'Namespace has no effect', 'The kind is not namespaced.'),
   notCarriedOut: code(

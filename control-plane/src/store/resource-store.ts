@@ -117,6 +117,19 @@ export class ResourceStore {
     return this.layers.file.get(kind)?.get(keyOf(namespace, name)) ?? null;
   }
 
+  /** Which file each resource of the file layer was taken from, asked by a key of the caller's making. */
+  filesOfResources(
+    keyFor: (kind: KindName, namespace: string, name: string) => string,
+  ): (key: string) => string | null {
+    const files = new Map<string, string>();
+    for (const [kind, records] of this.layers.file) {
+      for (const { origin } of records.values()) {
+        if (origin.file !== undefined) files.set(keyFor(kind, origin.namespace, origin.name), origin.file);
+      }
+    }
+    return (key) => files.get(key) ?? null;
+  }
+
   /** Every resource that the API says and a file too, for `diff`. */
   overlays(): readonly { readonly kind: KindName; readonly file: StoredResource; readonly api: StoredResource }[] {
     return [...this.layers.api].flatMap(([kind, records]) =>

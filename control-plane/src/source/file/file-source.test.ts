@@ -50,13 +50,19 @@ class Feed {
   }
 }
 
-function openSource(clock: Clock, feed = new Feed(), isRecursive = false): FileSource {
+function openSource(
+  clock: Clock,
+  feed = new Feed(),
+  isRecursive = false,
+  ownerOf: (key: string) => string | null = () => null,
+): FileSource {
   const source = new FileSource({
     directory: root,
     defaultNamespace: 'default',
     clock,
     onChange: feed.push,
     isRecursive,
+    ownerOf,
     debounceMs: 20,
     pollMs: 60_000,
   });
@@ -132,6 +138,30 @@ describe('FileSource: reading', () => {
     assert.equal(names(snapshot), 'a:80 b:82');
     assert.deepEqual(problems(snapshot), ['b.yaml:1 WEFT0412', 'b.yaml:15 WEFT0412']);
     assert.match(snapshot.issues[0]?.message ?? '', /a\.yaml:1 already/);
+  });
+
+  it('keeps the declaration in use when another file declares the same, until it is gone', async () => {
+    const feed = new Feed();
+    write('m.yaml', service('a', 80));
+    const source = openSource(new PausedClock(), feed);
+    await source.start();
+    write('a.yaml', service('a', 81));
+    await source.refresh();
+    assert.equal(names(source.snapshot), 'a:80');
+    assert.deepEqual(problems(source.snapshot), ['a.yaml:1 WEFT0412']);
+    assert.match(source.snapshot.issues[0]?.message ?? '', /m\.yaml:1 already/);
+    rmSync(join(root, 'm.yaml'));
+    await source.refresh();
+    assert.equal(names(source.snapshot), 'a:81');
+    assert.deepEqual(source.snapshot.issues, []);
+  });
+
+  it('goes on with the declaration that was in use before it started', async () => {
+    write('a.yaml', service('a', 81));
+    write('m.yaml', service('a', 80));
+    const file = join(root, 'm.yaml');
+    const source = openSource(new PausedClock(), new Feed(), false, (key) => (key.endsWith('/a') ? file : null));
+    assert.equal(names(await source.start()), 'a:80');
   });
 
   it('survives hostile files', async () => {

@@ -6,7 +6,8 @@ import type { Issue } from '@weft/lib/issue';
 import { Findings } from '../../resource/findings.ts';
 import { formCodes } from '../../resource/issue-code.ts';
 import type { ParsedResource } from '../../resource/parse-resource.ts';
-import { type LoadedFile, loadFile, resourceKey } from './load-file.ts';
+import { composeFiles } from './compose.ts';
+import { type LoadedFile, loadFile } from './load-file.ts';
 import { type FoundFile, type Scan, scanDirectory } from './scan-directory.ts';
 import { TreeWatch } from './watch-tree.ts';
 
@@ -25,6 +26,8 @@ export interface FileSourceOptions {
   readonly onChange: (snapshot: FileSnapshot) => void;
   /** Whether folders inside the directory are read too. Not by default, as with `kubectl apply -f DIR`. */
   readonly isRecursive?: boolean;
+  /** The file from which a resource was taken before this start, by the resource's key; null when it is not known. */
+  readonly ownerOf?: (key: string) => string | null;
   /** Quiet time after an event before reading: editors write in several steps. */
   readonly debounceMs?: number;
   /** How often to look without an event, for file systems that send none. */
@@ -48,6 +51,8 @@ export class FileSource {
   private files: ReadonlyMap<string, FileState> = new Map();
   private current: FileSnapshot = { resources: [], issues: [] };
   private directoryIssues: readonly Issue[] = [];
+  /** By key; null before the first read. */
+  private inUse: ReadonlyMap<string, ParsedResource> | null = null;
   private timer: Timer | null = null;
   private reading: Promise<void> | null = null;
   private isStale = false;
@@ -119,10 +124,20 @@ export class FileSource {
     if (files !== this.files || JSON.stringify(directoryIssues) !== JSON.stringify(this.directoryIssues)) {
       this.files = files;
       this.directoryIssues = directoryIssues;
-      this.current = compose(files, directoryIssues);
+      this.current = this.compose(files, directoryIssues);
       this.options.onChange(this.current);
     }
     return isWatched && scan.problem === null;
+  }
+
+  private compose(files: ReadonlyMap<string, FileState>, directoryIssues: readonly Issue[]): FileSnapshot {
+    const { resources, issues } = composeFiles(files.values(), (key) => this.ownerOf(key));
+    this.inUse = resources;
+    return { resources: [...resources.values()], issues: [...directoryIssues, ...issues] };
+  }
+
+  private ownerOf(key: string): string | null {
+    return this.inUse === null ? (this.options.ownerOf?.(key) ?? null) : (this.inUse.get(key)?.positions?.file ?? null);
   }
 
   private async readFiles(scan: Scan): Promise<ReadonlyMap<string, FileState>> {
@@ -173,45 +188,4 @@ function goodResources(
     if (key !== null && kept !== undefined && !good.has(key)) good.set(key, kept);
   }
   return good;
-}
-
-function compose(files: ReadonlyMap<string, FileState>, directoryIssues: readonly Issue[]): FileSnapshot {
-  const issues: Issue[] = [...directoryIssues];
-  const taken = new Map<string, ParsedResource>();
-  for (const { loaded, good } of files.values()) {
-    issues.push(...loaded.issues);
-    for (const resource of good.values()) takeFirst(taken, resource, issues);
-    reportRepeats(loaded, issues);
-  }
-  return { resources: [...taken.values()], issues };
-}
-
-function takeFirst(taken: Map<string, ParsedResource>, resource: ParsedResource, issues: Issue[]): void {
-  const key = resourceKey(resource.info.id, resource.namespace, resource.name);
-  const first = taken.get(key);
-  if (first === undefined) taken.set(key, resource);
-  else addDuplicate(issues, resource, first);
-}
-
-/** Documents of one file that declare the same resource. */
-function reportRepeats(loaded: LoadedFile, issues: Issue[]): void {
-  const seen = new Map<string, ParsedResource>();
-  for (const { key, resource } of loaded.documents) {
-    if (key === null || resource === null) continue;
-    const first = seen.get(key);
-    if (first === undefined) seen.set(key, resource);
-    else addDuplicate(issues, resource, first);
-  }
-}
-
-function addDuplicate(issues: Issue[], resource: ParsedResource, first: ParsedResource): void {
-  const { info, namespace, name, positions } = resource;
-  const findings = new Findings({ kind: info.kind, namespace, name }, positions);
-  const place = first.positions === null ? 'elsewhere' : `in ${first.positions.file}:${first.positions.line}`;
-  findings.add(
-    formCodes.duplicateResource,
-    '',
-    `${info.kind} ${name} is declared ${place} already, which is used; remove one of the two.`,
-  );
-  issues.push(...findings.issues);
 }
