@@ -152,4 +152,10 @@ export const rootMessages: readonly string[] = [
   // The certificate authority's service.
   'istio.v1.auth.IstioCertificateRequest',
   'istio.v1.auth.IstioCertificateResponse',
+
+  // What kubectl sends of core kinds to the mesh API.
+  'weft.kubernetes.Unknown',
+  'weft.kubernetes.Namespace',
+  'weft.kubernetes.Secret',
+  'weft.kubernetes.Service',
 ];

@@ -100,6 +100,7 @@ export const kinds: readonly KindInfo[] = [
     plural: 'services',
     singular: 'service',
     shortNames: ['svc'],
+    categories: ['all'],
     columns: [
       { name: 'Type', type: 'string', path: '.spec.type' },
       { name: 'Port(s)', type: 'string', path: '.spec.ports[*].port' },
@@ -194,7 +195,7 @@ export const kinds: readonly KindInfo[] = [
     plural: 'processes',
     singular: 'process',
     shortNames: ['proc'],
-    categories: ['weft'],
+    categories: ['all', 'weft'],
     namespaced: true,
     columns: [{ name: 'Replicas', type: 'integer', path: '.spec.replicas' }, age],
     schema: processSchema,

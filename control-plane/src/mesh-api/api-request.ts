@@ -4,6 +4,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { messageOf } from '@weft/lib/error';
 import { readDocuments } from '../source/file/yaml-document.ts';
 import type { Positions } from '../store/world.ts';
+import { kubernetesProtobuf, parseKubernetesBody } from './protobuf/kubernetes-body.ts';
 import { failure, type Reply } from './reply.ts';
 
 /** A request that has passed the guard. */
@@ -43,11 +44,13 @@ const yamlTypes = ['application/yaml', 'application/apply-patch+yaml', 'text/yam
 
 /** Reads and parses a body of at most `limitBytes`. */
 export async function readBody(message: IncomingMessage, limitBytes: number): Promise<BodyResult> {
-  const text = await readText(message, limitBytes);
-  if (text === null)
+  const bytes = await readBytes(message, limitBytes);
+  if (bytes === null)
     return { refusal: failure('RequestEntityTooLarge', `The body is larger than ${limitBytes} bytes.`) };
   const mediaType = (message.headers['content-type'] ?? 'application/json').split(';')[0]?.trim().toLowerCase() ?? '';
   const source = parseSource(message.headers[sourceHeader]);
+  if (mediaType === kubernetesProtobuf && bytes.length > 0) return parseProtobuf(bytes, mediaType);
+  const text = bytes.toString('utf8');
   if (text.trim() === '') return { value: undefined, mediaType, positions: null, refusal: null };
   if (jsonTypes.includes(mediaType)) return parseJson(text, mediaType, source);
   if (yamlTypes.includes(mediaType)) return parseYaml(text, mediaType, source);
@@ -59,7 +62,7 @@ export async function readBody(message: IncomingMessage, limitBytes: number): Pr
   };
 }
 
-async function readText(message: IncomingMessage, limitBytes: number): Promise<string | null> {
+async function readBytes(message: IncomingMessage, limitBytes: number): Promise<Buffer | null> {
   const chunks: Buffer[] = [];
   let size = 0;
   // Not destroyed on the way out, as the refusal still has to be sent over the same socket.
@@ -69,7 +72,13 @@ async function readText(message: IncomingMessage, limitBytes: number): Promise<s
     if (size > limitBytes) return null;
     chunks.push(bytes);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
+}
+
+function parseProtobuf(bytes: Buffer, mediaType: string): BodyResult {
+  const body = parseKubernetesBody(bytes);
+  if ('value' in body) return { value: body.value, mediaType, positions: null, refusal: null };
+  return { refusal: failure('UnsupportedMediaType', `The body cannot be read as ${mediaType}: ${body.problem}.`) };
 }
 
 interface Source {

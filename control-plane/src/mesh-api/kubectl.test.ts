@@ -106,6 +106,28 @@ describe('Mesh API under kubectl', { skip }, () => {
     assert.match(err, /no matches for kind "Pod" in version "v1"/);
   });
 
+  it('creates core kinds, which kubectl sends as protobuf', async () => {
+    assert.match(await run(['create', 'namespace', 'shop']), /namespace\/shop created/);
+    await run(['create', 'secret', 'generic', 'words', '--from-literal=a=b', '-n', 'shop']);
+    assert.equal(await run(['get', 'secret', 'words', '-n', 'shop', '-o', 'jsonpath={.data.a}']), 'Yg==');
+    await run(['create', 'service', 'clusterip', 'web', '--tcp=80:8080']);
+    assert.equal(await run(['get', 'svc', 'web', '-o', 'jsonpath={.spec.ports[0].targetPort}']), '8080');
+    assert.match(await run(['get', 'all', '-o', 'name']), /service\/web/);
+    await run(['delete', 'svc', 'web']);
+    await run(['delete', 'secret', 'words', '-n', 'shop']);
+    await run(['delete', 'namespace', 'shop']);
+  });
+
+  it('lists the namespaces that something is in', async () => {
+    await run(['apply', '-n', 'busy', '-f', '-'], mesh);
+    assert.equal(await run(['get', 'ns', '-o', 'name']), 'namespace/busy\nnamespace/default\n');
+    assert.match(await run(['get', 'ns', 'busy']), /busy +Active/);
+    const { err } = await kubectl(['delete', 'ns', 'busy']);
+    assert.match(err, /as long as something is in it/);
+    await run(['delete', '-n', 'busy', '-f', '-'], mesh);
+    assert.equal(await run(['get', 'ns', '-o', 'name']), 'namespace/default\n');
+  });
+
   it('labels, patches, describes and explains', async () => {
     await run(['apply', '-f', '-'], mesh);
     await run(['label', 'vs', 'reviews', 'team=x']);

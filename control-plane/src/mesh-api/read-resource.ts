@@ -1,8 +1,10 @@
 // Reading resources: one, or a list with selectors, pages and tables.
 
 import type { AnyResource } from '@weft/api/resource/kind';
+import type { StoredResource } from '../store/world.ts';
 import type { ApiRequest } from './api-request.ts';
 import { listEnvelope } from './discovery.ts';
+import { impliedNamespaces } from './implied-namespaces.ts';
 import { failure, jsonReply, type Reply } from './reply.ts';
 import { notFound, type ResourceContext, selectionOf, servedObject, wantsTable } from './resource-context.ts';
 import type { ResourcePath } from './resource-path.ts';
@@ -11,8 +13,10 @@ import { tableOf } from './table.ts';
 /** GET of one resource. */
 export function getResource(context: ResourceContext, target: ResourcePath, request: ApiRequest): Reply {
   const { info, version } = target;
-  const resource = context.store.get(info.id, target.namespace ?? '', target.name ?? '');
-  if (resource === null) return notFound(target);
+  const resource =
+    context.store.get(info.id, target.namespace ?? '', target.name ?? '') ??
+    impliedOf(context, target).find(({ object }) => object.metadata.name === target.name);
+  if (resource === undefined) return notFound(target);
   const object = servedObject(context, info, version, resource);
   if (!wantsTable(request)) return jsonReply(200, object);
   return jsonReply(
@@ -30,9 +34,9 @@ export function listResources(context: ResourceContext, target: ResourcePath, re
   if (!Number.isInteger(limit) || limit < 0) return failure('BadRequest', 'limit is no whole number.');
   if (after === null) return failure('Expired', 'The continue token is not one of this API; list from the start.');
   const { items, version } = context.store.list(target.info.id);
-  const selected = items
-    .map((each) => each)
-    .filter((each) => selection.matches(each.object) && keyOf(each.object) > after);
+  const selected = [...items, ...impliedOf(context, target)]
+    .filter((each) => selection.matches(each.object) && keyOf(each.object) > after)
+    .sort((a, b) => (keyOf(a.object) < keyOf(b.object) ? -1 : 1));
   const isCut = limit > 0 && selected.length > limit;
   const page = (isCut ? selected.slice(0, limit) : selected).map((each) =>
     servedObject(context, target.info, target.version, each),
@@ -46,6 +50,10 @@ export function listResources(context: ResourceContext, target: ResourcePath, re
   };
   if (wantsTable(request)) return jsonReply(200, tableOf(target.info, page, metadata, context.clock.wallMs()));
   return jsonReply(200, { ...listEnvelope(target.info, target.version), metadata, items: page });
+}
+
+function impliedOf(context: ResourceContext, { info }: ResourcePath): readonly StoredResource[] {
+  return info.id === 'Namespace' ? impliedNamespaces(context) : [];
 }
 
 function keyOf(object: AnyResource): string {

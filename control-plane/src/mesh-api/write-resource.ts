@@ -9,6 +9,7 @@ import { overlayWorld } from '../store/overlay-world.ts';
 import type { PutRequest } from '../store/resource-store.ts';
 import type { Positions, StoredResource } from '../store/world.ts';
 import type { ApiRequest } from './api-request.ts';
+import { impliedNamespaces } from './implied-namespaces.ts';
 import { isMapping } from './json-patch.ts';
 import { failure, invalidReply, jsonReply, type Reply, warningHeaders } from './reply.ts';
 import { notFound, type ResourceContext, servedObject } from './resource-context.ts';
@@ -125,7 +126,13 @@ export async function deleteResource(
   const { info } = target;
   const [namespace, name] = [target.namespace ?? '', target.name ?? ''];
   const current = context.store.get(info.id, namespace, name);
-  if (current === null) return notFound(target);
+  if (current === null) {
+    const isImplied =
+      info.id === 'Namespace' && impliedNamespaces(context).some(({ object }) => object.metadata.name === name);
+    return isImplied
+      ? failure('Conflict', `Namespace "${name}" is there as long as something is in it; remove that instead.`)
+      : notFound(target);
+  }
   const preconditions = isMapping(body.value) && isMapping(body.value.preconditions) ? body.value.preconditions : {};
   const { uid, resourceVersion } = current.object.metadata;
   const isStale =
