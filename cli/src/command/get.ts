@@ -3,13 +3,14 @@ import type { KindInfo } from '@weft/api/resource/kind';
 import { WeftError } from '@weft/lib/error';
 import type { ApiObject } from '@weft/local/mesh-api/client';
 import { Command, Option } from 'commander';
-import { exitCode } from '../exit-code.ts';
+import { exitCode, usageError } from '../exit-code.ts';
 import type { Invocation } from '../invocation.ts';
 import { toJson } from '../print/format.ts';
 import type { CommandMaker } from '../program.ts';
 
 interface Options {
   readonly namespace?: string;
+  readonly allNamespaces?: true;
   readonly output: 'table' | 'wide' | 'yaml' | 'json' | 'name';
 }
 
@@ -19,6 +20,7 @@ export const getCommand: CommandMaker = (invocation, perform) =>
     .argument('<kind>', 'kind, plural or short name; several with commas; all')
     .argument('[name]', 'one resource only')
     .option('-n, --namespace <namespace>', 'only this namespace; without it all for a list, default for a name')
+    .option('-A, --all-namespaces', 'every namespace, as a list shows without -n anyway')
     .addOption(
       new Option('-o, --output <format>', 'how to show them')
         .choices(['table', 'wide', 'yaml', 'json', 'name'])
@@ -35,6 +37,8 @@ Examples:
     .action((kindText: string, name: string | undefined, options: Options) =>
       perform(async () => {
         const { parseKinds } = await import('../resource/kind-argument.ts');
+        if (options.allNamespaces && (name !== undefined || options.namespace !== undefined))
+          throw usageError('--all-namespaces goes with neither a name nor --namespace');
         const found = await fetchObjects(invocation, parseKinds(kindText), name, options.namespace);
         await show(invocation, found, name !== undefined, options.output);
         return exitCode.ok;

@@ -33,5 +33,11 @@ export const serviceNotCarriedOut: readonly NotCarriedOut[] = [
     why: 'endpoints are not told apart by node.',
     when: (value) => value === 'Local',
   },
+  {
+    path: 'spec.publishNotReadyAddresses',
+    level: 'warning',
+    why: 'workloads are called when they are ready.',
+    when: (value) => value === true,
+  },
   { path: 'spec.trafficDistribution', level: 'warning', why: 'endpoints are not told apart by zone.' },
 ];
