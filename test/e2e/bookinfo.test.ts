@@ -235,12 +235,39 @@ spec:
     await eventually('ratings is open again', async () => (await anyone.look()).failures.length === 0);
   });
 
+  it('enforces a policy at the gateway, and explains its refusal down to the line', async () => {
+    const path = write(
+      'edge',
+      `apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: edge, namespace: istio-system }
+spec:
+  selector: { matchLabels: { istio: ingressgateway } }
+  action: DENY
+  rules:
+    - to: [{ operation: { methods: [DELETE] } }]
+    - to: [{ operation: { paths: [/login] } }]
+`,
+    );
+    await mesh.apply(path);
+    try {
+      const answer = await fetch(new URL('/login', mesh.page), { redirect: 'manual' });
+      assert.equal(answer.status, 403);
+      const { out } = await mesh.weft('explain', answer.headers.get('x-weft-decision') ?? '');
+      assert.match(out, /spec\.rules\[1\] of AuthorizationPolicy\/istio-system\/edge \(\S+edge\.yaml:9\)/);
+      assert.equal((await anyone.look()).failures.length, 0);
+    } finally {
+      await mesh.weft('delete', '-f', path, '-n', 'istio-system');
+    }
+  });
+
   it('explains a reply that it made itself, down to the line', async () => {
     await mesh.apply('fault-injection-details-v1');
     const id = (await fetch(new URL('/nothing-here', mesh.page))).headers.get('x-weft-decision') ?? '';
     const { status, out, err } = await mesh.weft('explain', id);
     assert.equal(status, 0, err);
     assert.match(out, /istio-ingressgateway/);
+    assert.match(out, /Gateway\/default\/bookinfo-gateway \(\S+\.yaml:\d+\)/);
     const unknown = await mesh.weft('explain', 'none-1');
     assert.equal(unknown.status, 1);
     await mesh.apply('virtual-service-all-v1');

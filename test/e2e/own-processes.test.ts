@@ -131,8 +131,8 @@ describe('a mesh of own processes', { skip: has('openssl') ? false : 'openssl is
     assert.equal(await (await fetch(mesh.run.ingress)).text(), 'hello from echo');
   });
 
-  it('serves HTTPS at a gateway port of its own number, with the certificate of a Secret', async () => {
-    const text = await new Promise<string>((resolve, reject) => {
+  const askByHttps = (): Promise<string> =>
+    new Promise((resolve, reject) => {
       const call = request({ host: 'localhost', port: httpsPort, ca: certificate, agent: false }, (answer) => {
         let body = '';
         answer.on('data', (chunk) => (body += chunk));
@@ -141,7 +141,24 @@ describe('a mesh of own processes', { skip: has('openssl') ? false : 'openssl is
       call.on('error', reject);
       call.end();
     });
-    assert.equal(text, 'hello from echo');
+
+  it('serves HTTPS at a gateway port of its own number, with the certificate of a Secret', async () => {
+    assert.equal(await askByHttps(), 'hello from echo');
+  });
+
+  it('stops serving a certificate whose Secret is removed, until it is there again', async () => {
+    const file = join(folder, 'mesh.yaml');
+    const whole = readFileSync(file, 'utf8');
+    const documents = whole.split('---\n');
+    writeFileSync(file, documents.filter((text) => !text.includes('kind: Secret')).join('---\n'));
+    await eventually('the handshake fails', () =>
+      askByHttps().then(
+        () => false,
+        () => true,
+      ),
+    );
+    writeFileSync(file, whole);
+    await eventually('it is served again', () => askByHttps().catch(() => ''));
   });
 
   const clients: readonly (readonly [habit: string, program: string, ...command: string[]])[] = [
