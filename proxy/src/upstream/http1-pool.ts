@@ -2,21 +2,16 @@
 
 import type { Clock } from '@weft/lib/clock';
 import type { Host } from '../cluster/host.ts';
-import { type Fault, fault } from '../fault/fault.ts';
+import type { Fault } from '../fault/fault.ts';
 import type { Connection } from '../io/connection.ts';
-import { type ConnectEvents, Connecting } from './connect.ts';
+import type { ConnectEvents, Connecting } from './connect.ts';
+import { connectionFailed, connectionOver, openConnection } from './connection-ledger.ts';
 import { Http1Client, type Http1ClientOptions, type Http1ClientOwner } from './http1-client.ts';
 import type { UpstreamEvents, UpstreamHead, UpstreamPool } from './upstream-stream.ts';
+import { WaitingQueue } from './waiting-queue.ts';
 
 /** Responses: as much head as Envoy takes, and no fewer headers. */
 const responseLimits = { maxHeaderBytes: 60 * 1024, maxHeaderCount: 100, allowHttp10: true };
-
-/** A start that waits for a connection. */
-interface Waiting {
-  readonly head: UpstreamHead;
-  readonly endStream: boolean;
-  readonly events: UpstreamEvents;
-}
 
 /** One per host; made by the router on first use. */
 export class Http1Pool implements UpstreamPool, Http1ClientOwner, ConnectEvents {
@@ -26,13 +21,14 @@ export class Http1Pool implements UpstreamPool, Http1ClientOwner, ConnectEvents 
   private readonly free: Http1Client[] = [];
   private readonly all: Set<Http1Client> = new Set();
   private readonly connecting: Set<Connecting> = new Set();
-  private readonly waiting: Waiting[] = [];
+  private readonly waiting: WaitingQueue;
   private isDraining = false;
 
   constructor(host: Host, clock: Clock) {
     this.host = host;
     this.clock = clock;
     const { cluster } = host;
+    this.waiting = new WaitingQueue(cluster);
     this.options = {
       stats: cluster.stats,
       limits: responseLimits,
@@ -52,35 +48,14 @@ export class Http1Pool implements UpstreamPool, Http1ClientOwner, ConnectEvents 
       client.start(head, endStream, events);
       return;
     }
-    this.wait({ head, endStream, events });
-  }
-
-  private wait(waiting: Waiting): void {
-    const { breakers, stats } = this.host.cluster;
-    if (!breakers.tryPending()) {
-      stats.upstreamRqPendingOverflow.inc();
-      waiting.events.onUpstreamFailed(fault.breaker_open, 'max_pending_requests');
-      return;
-    }
-    stats.upstreamRqPendingTotal.inc();
-    stats.upstreamRqPendingActive.inc();
-    this.waiting.push(waiting);
+    if (!this.waiting.push(head, endStream, events)) return;
     if (this.connecting.size < this.waiting.length) this.open();
-    // Nothing is being opened and nothing will become free: no one would ever wake it.
-    if (this.connections === 0) this.rejectWaiting(fault.breaker_open, 'max_connections');
+    if (this.connections === 0) this.waiting.rejectStranded();
   }
 
   private open(): void {
-    const { cluster } = this.host;
-    if (!cluster.breakers.tryConnection()) {
-      cluster.stats.upstreamCxOverflow.inc();
-      return;
-    }
-    cluster.stats.upstreamCxTotal.inc();
-    cluster.stats.upstreamCxActive.inc();
-    this.host.stats.cxTotal++;
-    this.host.stats.cxActive++;
-    this.connecting.add(new Connecting(this.host, this.clock, this));
+    const connecting = openConnection(this.host, this.clock, this);
+    if (connecting !== null) this.connecting.add(connecting);
   }
 
   onConnected(connecting: Connecting, connection: Connection): void {
@@ -94,35 +69,9 @@ export class Http1Pool implements UpstreamPool, Http1ClientOwner, ConnectEvents 
 
   onConnectFailed(connecting: Connecting, reason: Fault, details: string): void {
     this.connecting.delete(connecting);
-    const { cluster } = this.host;
-    cluster.stats.upstreamCxConnectFail.inc();
-    if (reason === fault.connect_timeout) cluster.stats.upstreamCxConnectTimeout.inc();
-    this.releaseConnection();
+    connectionFailed(this.host, reason);
     this.host.onConnectResult(false);
-    this.rejectWaiting(reason, details);
-  }
-
-  // As Envoy: when connecting fails everything that waits for this host fails, to be retried elsewhere.
-  private rejectWaiting(reason: Fault, details: string): void {
-    const rejected = this.waiting.splice(0);
-    for (const { events } of rejected) {
-      this.releasePending();
-      if (reason !== fault.breaker_open) this.host.cluster.stats.upstreamRqPendingFailureEject.inc();
-      events.onUpstreamFailed(reason, details);
-    }
-  }
-
-  private releasePending(): void {
-    const { breakers, stats } = this.host.cluster;
-    breakers.releasePending();
-    stats.upstreamRqPendingActive.dec();
-  }
-
-  private releaseConnection(): void {
-    const { cluster } = this.host;
-    cluster.breakers.releaseConnection();
-    cluster.stats.upstreamCxActive.dec();
-    this.host.stats.cxActive--;
+    this.waiting.rejectAll(reason, details);
   }
 
   onClientFree(client: Http1Client): void {
@@ -132,7 +81,6 @@ export class Http1Pool implements UpstreamPool, Http1ClientOwner, ConnectEvents 
       else this.free.push(client);
       return;
     }
-    this.releasePending();
     client.start(next.head, next.endStream, next.events);
   }
 
@@ -140,17 +88,13 @@ export class Http1Pool implements UpstreamPool, Http1ClientOwner, ConnectEvents 
     if (!this.all.delete(client)) return;
     const at = this.free.lastIndexOf(client);
     if (at >= 0) this.free.splice(at, 1);
-    this.releaseConnection();
+    connectionOver(this.host);
     if (this.waiting.length > this.connecting.size) this.open();
-    if (this.connections === 0) this.rejectWaiting(fault.breaker_open, 'max_connections');
+    if (this.connections === 0) this.waiting.rejectStranded();
   }
 
   cancel(events: UpstreamEvents): void {
-    const at = this.waiting.findIndex((waiting) => waiting.events === events);
-    if (at < 0) return;
-    this.waiting.splice(at, 1);
-    this.host.cluster.stats.upstreamRqCancelled.inc();
-    this.releasePending();
+    this.waiting.cancel(events);
   }
 
   drain(): void {

@@ -2,21 +2,17 @@
 
 import type { Clock } from '@weft/lib/clock';
 import type { Host } from '../cluster/host.ts';
-import { type Fault, fault } from '../fault/fault.ts';
+import type { Fault } from '../fault/fault.ts';
 import type { Connection } from '../io/connection.ts';
-import { type ConnectEvents, Connecting } from './connect.ts';
+import type { ConnectEvents, Connecting } from './connect.ts';
+import { connectionFailed, connectionOver, openConnection } from './connection-ledger.ts';
 import { Http2Client, type Http2ClientOptions, type Http2ClientOwner } from './http2-client.ts';
 import { compileHttp2Limits, compileHttp2Settings } from './http2-options.ts';
 import type { UpstreamEvents, UpstreamHead, UpstreamPool } from './upstream-stream.ts';
+import { WaitingQueue } from './waiting-queue.ts';
 
 /** As much of a response head as HTTP/1 takes. */
 const responseHeads = { maxHeaderListBytes: 60 * 1024, maxHeaderCount: 100 };
-
-interface Waiting {
-  readonly head: UpstreamHead;
-  readonly endStream: boolean;
-  readonly events: UpstreamEvents;
-}
 
 export class Http2Pool implements UpstreamPool, Http2ClientOwner, ConnectEvents {
   private readonly host: Host;
@@ -24,13 +20,14 @@ export class Http2Pool implements UpstreamPool, Http2ClientOwner, ConnectEvents 
   private readonly options: Http2ClientOptions;
   private readonly clients: Http2Client[] = [];
   private connecting: Connecting | null = null;
-  private readonly waiting: Waiting[] = [];
+  private readonly waiting: WaitingQueue;
   private isDraining = false;
 
   constructor(host: Host, clock: Clock) {
     this.host = host;
     this.clock = clock;
     const { cluster } = host;
+    this.waiting = new WaitingQueue(cluster);
     this.options = {
       stats: cluster.stats,
       settings: compileHttp2Settings(cluster.config.protocol.http2Options),
@@ -51,35 +48,13 @@ export class Http2Pool implements UpstreamPool, Http2ClientOwner, ConnectEvents 
       client.start(head, endStream, events);
       return;
     }
-    this.wait({ head, endStream, events });
-  }
-
-  private wait(waiting: Waiting): void {
-    const { breakers, stats } = this.host.cluster;
-    if (!breakers.tryPending()) {
-      stats.upstreamRqPendingOverflow.inc();
-      waiting.events.onUpstreamFailed(fault.breaker_open, 'max_pending_requests');
-      return;
-    }
-    stats.upstreamRqPendingTotal.inc();
-    stats.upstreamRqPendingActive.inc();
-    this.waiting.push(waiting);
+    if (!this.waiting.push(head, endStream, events)) return;
     this.open();
-    if (this.connections === 0) this.rejectWaiting(fault.breaker_open, 'max_connections');
+    if (this.connections === 0) this.waiting.rejectStranded();
   }
 
   private open(): void {
-    const { cluster, stats } = this.host;
-    if (this.connecting !== null) return;
-    if (!cluster.breakers.tryConnection()) {
-      cluster.stats.upstreamCxOverflow.inc();
-      return;
-    }
-    cluster.stats.upstreamCxTotal.inc();
-    cluster.stats.upstreamCxActive.inc();
-    stats.cxTotal++;
-    stats.cxActive++;
-    this.connecting = new Connecting(this.host, this.clock, this);
+    if (this.connecting === null) this.connecting = openConnection(this.host, this.clock, this);
   }
 
   onConnected(_connecting: Connecting, connection: Connection): void {
@@ -92,28 +67,16 @@ export class Http2Pool implements UpstreamPool, Http2ClientOwner, ConnectEvents 
   }
 
   onConnectFailed(_connecting: Connecting, reason: Fault, details: string): void {
-    const { cluster } = this.host;
     this.connecting = null;
-    cluster.stats.upstreamCxConnectFail.inc();
-    if (reason === fault.connect_timeout) cluster.stats.upstreamCxConnectTimeout.inc();
-    this.releaseConnection();
+    connectionFailed(this.host, reason);
     this.host.onConnectResult(false);
-    this.rejectWaiting(reason, details);
-  }
-
-  private rejectWaiting(reason: Fault, details: string): void {
-    for (const { events } of this.waiting.splice(0)) {
-      this.releasePending();
-      if (reason !== fault.breaker_open) this.host.cluster.stats.upstreamRqPendingFailureEject.inc();
-      events.onUpstreamFailed(reason, details);
-    }
+    this.waiting.rejectAll(reason, details);
   }
 
   onClientRoom(client: Http2Client): void {
     while (client.hasRoom) {
       const next = this.waiting.shift();
       if (next === undefined) return;
-      this.releasePending();
       client.start(next.head, next.endStream, next.events);
     }
     if (this.waiting.length > 0) this.open();
@@ -123,30 +86,13 @@ export class Http2Pool implements UpstreamPool, Http2ClientOwner, ConnectEvents 
     const at = this.clients.indexOf(client);
     if (at < 0) return;
     this.clients.splice(at, 1);
-    this.releaseConnection();
+    connectionOver(this.host);
     if (this.waiting.length > 0) this.open();
-    if (this.connections === 0) this.rejectWaiting(fault.breaker_open, 'max_connections');
-  }
-
-  private releasePending(): void {
-    const { breakers, stats } = this.host.cluster;
-    breakers.releasePending();
-    stats.upstreamRqPendingActive.dec();
-  }
-
-  private releaseConnection(): void {
-    const { cluster, stats } = this.host;
-    cluster.breakers.releaseConnection();
-    cluster.stats.upstreamCxActive.dec();
-    stats.cxActive--;
+    if (this.connections === 0) this.waiting.rejectStranded();
   }
 
   cancel(events: UpstreamEvents): void {
-    const at = this.waiting.findIndex((waiting) => waiting.events === events);
-    if (at < 0) return;
-    this.waiting.splice(at, 1);
-    this.host.cluster.stats.upstreamRqCancelled.inc();
-    this.releasePending();
+    this.waiting.cancel(events);
   }
 
   drain(): void {

@@ -5,7 +5,8 @@ import { Headers } from '@weft/lib/header';
 import type { Host } from '../cluster/host.ts';
 import { type Fault, fault } from '../fault/fault.ts';
 import type { Connection, ConnectionOwner } from '../io/connection.ts';
-import { type ConnectEvents, Connecting } from './connect.ts';
+import type { ConnectEvents, Connecting } from './connect.ts';
+import { connectionFailed, connectionOver, openConnection } from './connection-ledger.ts';
 import type { UpstreamEvents, UpstreamHead, UpstreamPool, UpstreamStream } from './upstream-stream.ts';
 
 const noBytes = Buffer.alloc(0);
@@ -27,17 +28,9 @@ export class TunnelPool implements UpstreamPool, ConnectEvents {
   }
 
   start(_head: UpstreamHead, _endStream: boolean, events: UpstreamEvents): void {
-    const { cluster, stats } = this.host;
-    if (!cluster.breakers.tryConnection()) {
-      cluster.stats.upstreamCxOverflow.inc();
-      events.onUpstreamFailed(fault.breaker_open, 'max_connections');
-      return;
-    }
-    cluster.stats.upstreamCxTotal.inc();
-    cluster.stats.upstreamCxActive.inc();
-    stats.cxTotal++;
-    stats.cxActive++;
-    this.waiting.set(new Connecting(this.host, this.clock, this), events);
+    const connecting = openConnection(this.host, this.clock, this);
+    if (connecting === null) events.onUpstreamFailed(fault.breaker_open, 'max_connections');
+    else this.waiting.set(connecting, events);
   }
 
   onConnected(connecting: Connecting, connection: Connection): void {
@@ -46,30 +39,22 @@ export class TunnelPool implements UpstreamPool, ConnectEvents {
     this.host.onTcpConnectResult(true);
     if (events === undefined) {
       connection.destroy();
-      this.releaseConnection();
+      connectionOver(this.host);
       return;
     }
     this.open++;
     new Tunnel(connection, events, () => {
       this.open--;
-      this.releaseConnection();
+      connectionOver(this.host);
     }).begin();
   }
 
   onConnectFailed(connecting: Connecting, reason: Fault, details: string): void {
     const events = this.waiting.get(connecting);
     this.waiting.delete(connecting);
-    this.host.cluster.stats.upstreamCxConnectFail.inc();
-    if (reason === fault.connect_timeout) this.host.cluster.stats.upstreamCxConnectTimeout.inc();
+    connectionFailed(this.host, reason);
     this.host.onTcpConnectResult(false);
-    this.releaseConnection();
     events?.onUpstreamFailed(reason, details);
-  }
-
-  private releaseConnection(): void {
-    this.host.cluster.breakers.releaseConnection();
-    this.host.cluster.stats.upstreamCxActive.dec();
-    this.host.stats.cxActive--;
   }
 
   cancel(events: UpstreamEvents): void {
@@ -77,7 +62,7 @@ export class TunnelPool implements UpstreamPool, ConnectEvents {
       if (waiting !== events) continue;
       this.waiting.delete(connecting);
       connecting.cancel();
-      this.releaseConnection();
+      connectionOver(this.host);
       return;
     }
   }

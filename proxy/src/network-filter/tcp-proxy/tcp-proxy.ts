@@ -11,7 +11,8 @@ import type { ClusterSource } from '../../stream/stream-config.ts';
 import type { AccessLogger } from '../../telemetry/access-log.ts';
 import type { DecisionLog } from '../../telemetry/decisions.ts';
 import { ConnectionView } from '../../telemetry/view.ts';
-import { type ConnectEvents, Connecting } from '../../upstream/connect.ts';
+import type { ConnectEvents, Connecting } from '../../upstream/connect.ts';
+import { connectionFailed, connectionOver, openConnection } from '../../upstream/connection-ledger.ts';
 import type { TerminalFilter } from '../network-filter.ts';
 
 /** One target and its share. */
@@ -198,18 +199,13 @@ class TcpSession implements ConnectionOwner, ConnectEvents {
       this.end(fault.no_healthy_host, 'no_healthy_upstream');
       return;
     }
-    if (!cluster.breakers.tryConnection()) {
-      cluster.stats.upstreamCxOverflow.inc();
+    this.connecting = openConnection(this.host, clock, this);
+    if (this.connecting === null) {
       this.end(fault.breaker_open, 'max_connections');
       return;
     }
     this.holdsConnection = true;
     view.attempts++;
-    cluster.stats.upstreamCxTotal.inc();
-    cluster.stats.upstreamCxActive.inc();
-    this.host.stats.cxTotal++;
-    this.host.stats.cxActive++;
-    this.connecting = new Connecting(this.host, clock, this);
   }
 
   onConnected(_connecting: Connecting, connection: Connection): void {
@@ -228,10 +224,11 @@ class TcpSession implements ConnectionOwner, ConnectEvents {
 
   onConnectFailed(_connecting: Connecting, reason: Fault, details: string): void {
     this.connecting = null;
-    this.cluster?.stats.upstreamCxConnectFail.inc();
-    if (reason === fault.connect_timeout) this.cluster?.stats.upstreamCxConnectTimeout.inc();
-    this.host?.onTcpConnectResult(false);
-    this.releaseConnection();
+    this.holdsConnection = false;
+    if (this.host !== null) {
+      connectionFailed(this.host, reason);
+      this.host.onTcpConnectResult(false);
+    }
     if (this.view.attempts < this.proxy.options.maxConnectAttempts) this.connect();
     else {
       this.cluster?.stats.upstreamCxConnectAttemptsExceeded.inc();
@@ -320,11 +317,8 @@ class TcpSession implements ConnectionOwner, ConnectEvents {
   }
 
   private releaseConnection(): void {
-    if (!this.holdsConnection) return;
+    if (this.holdsConnection && this.host !== null) connectionOver(this.host);
     this.holdsConnection = false;
-    this.cluster?.breakers.releaseConnection();
-    this.cluster?.stats.upstreamCxActive.dec();
-    if (this.host !== null) this.host.stats.cxActive--;
   }
 
   /** Ends both halves; with a fault the client sees a reset, so that it does not take the bytes for complete. */

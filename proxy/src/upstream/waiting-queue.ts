@@ -1,0 +1,77 @@
+// Requests that wait for a connection of their host, in order, as many as the breaker for pending requests allows.
+
+import type { Cluster } from '../cluster/cluster.ts';
+import { type Fault, fault } from '../fault/fault.ts';
+import type { UpstreamEvents, UpstreamHead } from './upstream-stream.ts';
+
+/** A start that waits. */
+export interface Waiting {
+  readonly head: UpstreamHead;
+  readonly endStream: boolean;
+  readonly events: UpstreamEvents;
+}
+
+export class WaitingQueue {
+  private readonly cluster: Cluster;
+  private readonly queue: Waiting[] = [];
+
+  constructor(cluster: Cluster) {
+    this.cluster = cluster;
+  }
+
+  get length(): number {
+    return this.queue.length;
+  }
+
+  /** Lets it wait; false when too many do, it has failed then. */
+  push(head: UpstreamHead, endStream: boolean, events: UpstreamEvents): boolean {
+    const { breakers, stats } = this.cluster;
+    if (!breakers.tryPending()) {
+      stats.upstreamRqPendingOverflow.inc();
+      events.onUpstreamFailed(fault.breaker_open, 'max_pending_requests');
+      return false;
+    }
+    stats.upstreamRqPendingTotal.inc();
+    stats.upstreamRqPendingActive.inc();
+    this.queue.push({ head, endStream, events });
+    return true;
+  }
+
+  /** The one that has waited longest. */
+  shift(): Waiting | undefined {
+    const next = this.queue.shift();
+    if (next !== undefined) this.release();
+    return next;
+  }
+
+  /** Forgets the start whose answer would go there; nothing when it waits no more. */
+  cancel(events: UpstreamEvents): void {
+    const at = this.queue.findIndex((waiting) => waiting.events === events);
+    if (at < 0) return;
+    this.queue.splice(at, 1);
+    this.cluster.stats.upstreamRqCancelled.inc();
+    this.release();
+  }
+
+  /** As Envoy: when connecting fails everything that waits for this host fails, to be retried elsewhere. */
+  rejectAll(reason: Fault, details: string): void {
+    for (const { events } of this.queue.splice(0)) {
+      this.release();
+      this.cluster.stats.upstreamRqPendingFailureEject.inc();
+      events.onUpstreamFailed(reason, details);
+    }
+  }
+
+  /** No connection may be opened and none will become free: no one would ever wake them. */
+  rejectStranded(): void {
+    for (const { events } of this.queue.splice(0)) {
+      this.release();
+      events.onUpstreamFailed(fault.breaker_open, 'max_connections');
+    }
+  }
+
+  private release(): void {
+    this.cluster.breakers.releasePending();
+    this.cluster.stats.upstreamRqPendingActive.dec();
+  }
+}
