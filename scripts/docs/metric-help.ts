@@ -24,6 +24,15 @@ export const metricHelp: Readonly<Record<string, string>> = {
   total_listeners_active: 'Listeners that serve.',
   total_listeners_warming: 'Listeners that wait for routes, clusters or secrets.',
 
+  // proxy_proto
+  not_found_allowed: 'Connections without a PROXY protocol header that were let through.',
+  not_found_disallowed: 'Connections closed because they had none.',
+  'versions.*.found': 'Headers of the version that were believed.',
+  'versions.*.disallowed': 'Connections closed because their version is not allowed.',
+  'versions.*.error': 'Connections closed because their header was malformed.',
+  downstream_cx_proxy_proto_error:
+    'Connections closed for the want of a good PROXY protocol header, of all listeners; without a prefix.',
+
   // upstream connections
   upstream_cx_total: 'Connections opened to endpoints.',
   upstream_cx_active: 'Connections open now.',

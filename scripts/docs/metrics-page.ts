@@ -18,6 +18,7 @@ const scopes: readonly (readonly [prefix: string, scope: string])[] = [
   ['proxy/src/http-filter/', 'http.STAT_PREFIX'],
   ['proxy/src/listener/', 'listener.ADDRESS'],
   ['proxy/src/listener/listener-set.ts', 'listener_manager'],
+  ['proxy/src/listener/proxy-protocol/', 'proxy_proto.STAT_PREFIX'],
   ['proxy/src/network-filter/http-connection-manager/', 'http.STAT_PREFIX'],
   ['proxy/src/network-filter/tcp-proxy/', 'tcp.STAT_PREFIX'],
   ['proxy/src/route/', 'http.STAT_PREFIX.rds.NAME'],

@@ -83,6 +83,7 @@ export const hotExceptions: Readonly<Record<string, Readonly<Record<string, stri
   },
   'proxy/src/protocol/http1/fuzz.ts': { throw: harness, 'wall clock': harness },
   'proxy/src/protocol/http2/fuzz.ts': { throw: harness, 'wall clock': harness },
+  'proxy/src/protocol/proxy-protocol/fuzz.ts': { throw: harness, 'wall clock': harness },
 };
 
 /** File names that say nothing. */

@@ -4,7 +4,7 @@ import { Headers } from '@weft/lib/header';
 import type { ConnectionInfo } from '@weft/proxy/io/connection-info';
 import type { LoggedView } from '@weft/proxy/telemetry/view';
 
-/** A plain-text connection from 10.0.0.9:50000 to 10.0.0.1:8080. */
+/** A plain-text connection from 10.0.0.9:50000 to 10.0.0.1:8080, direct unless the changes say otherwise. */
 export function fakeConnection(changes: Partial<ConnectionInfo> = {}): ConnectionInfo {
   return {
     id: 42,
@@ -12,6 +12,10 @@ export function fakeConnection(changes: Partial<ConnectionInfo> = {}): Connectio
     remotePort: 50_000,
     localAddress: '10.0.0.1',
     localPort: 8080,
+    directRemoteAddress: changes.remoteAddress ?? '10.0.0.9',
+    directRemotePort: changes.remotePort ?? 50_000,
+    tlvs: [],
+    metadata: null,
     originalDestination: null,
     transportProtocol: 'raw_buffer',
     serverName: '',
@@ -21,6 +25,9 @@ export function fakeConnection(changes: Partial<ConnectionInfo> = {}): Connectio
     tlsVersion: '',
     tlsCipher: '',
     listener: null,
+    carry: () => {},
+    setMetadata: () => {},
+    whenOver: () => {},
     ...changes,
   };
 }

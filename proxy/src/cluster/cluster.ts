@@ -17,6 +17,7 @@ import { groupByPriority, HostDirectory } from './host-directory.ts';
 import { OriginalDstHosts } from './original-dst.ts';
 import { OutlierDetector } from './outlier/outlier-detector.ts';
 import type { UpstreamProtocol } from './protocol-options.ts';
+import type { EndpointTransport } from './transport.ts';
 
 /** What a request says about where it may go. */
 export interface PickContext {
@@ -145,14 +146,14 @@ export class Cluster {
 
   /** A host of this cluster, watched for outliers where that is configured. */
   makeHost(spec: EndpointSpec): Host {
-    const tls = this.tlsFor(spec);
-    const host = new Host(this, spec, tls, tls === null ? noNames : this.tlsNamesFor(spec));
+    const transport = this.transportFor(spec);
+    const host = new Host(this, spec, transport, transport.tls === null ? noNames : this.tlsNamesFor(spec));
     if (this.detector !== null) host.outlier = this.detector.add(host);
     return host;
   }
 
-  /** How connections to that endpoint are encrypted. */
-  tlsFor(spec: EndpointSpec): UpstreamTls | null {
+  /** How connections to that endpoint begin. */
+  transportFor(spec: EndpointSpec): EndpointTransport {
     return this.config.transport.choose(spec.metadata);
   }
 

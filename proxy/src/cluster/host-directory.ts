@@ -48,7 +48,7 @@ export class HostDirectory {
   // Other encryption needs other connections, so that is another host.
   private keep(spec: EndpointSpec): Host | null {
     const host = this.byKey.get(spec.key);
-    if (host === undefined || host.tls !== this.cluster.tlsFor(spec)) return null;
+    if (host === undefined || host.transport !== this.cluster.transportFor(spec)) return null;
     host.update(spec);
     return host;
   }

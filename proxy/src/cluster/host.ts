@@ -6,6 +6,8 @@ import type { UpstreamNames, UpstreamTls } from '../security/upstream-tls.ts';
 import type { Cluster } from './cluster.ts';
 import type { EndpointSpec, Locality } from './endpoint-spec.ts';
 import type { OutlierState } from './outlier/outlier-state.ts';
+import type { ProxyHeaderWriter } from './proxy-header.ts';
+import type { EndpointTransport } from './transport.ts';
 
 /** What EDS says about an endpoint: `healthy` covers UNKNOWN, `unhealthy` covers DRAINING and TIMEOUT. */
 export type EndpointHealth = 'healthy' | 'degraded' | 'unhealthy';
@@ -52,8 +54,12 @@ export class Host {
   outlier: OutlierState | null = null;
   /** Its connections; one pool, set by upstream. */
   pool: unknown = null;
-  /** How to encrypt towards this endpoint, or null; by `transport_socket_matches`, else the cluster's. */
+  /** By `transport_socket_matches`, else the cluster's. */
+  readonly transport: EndpointTransport;
+  /** How to encrypt towards this endpoint, or null. */
   readonly tls: UpstreamTls | null;
+  /** What tells this endpoint whom a connection is for, or null. */
+  readonly proxyHeader: ProxyHeaderWriter | null;
   /** What the endpoint adds to the TLS settings; its own name with `auto_sni` and `auto_san_validation`. */
   readonly tlsNames: UpstreamNames;
   readonly stats: HostStats = new HostStats();
@@ -62,7 +68,7 @@ export class Host {
   /** Set by the pool; called once when the host is removed. */
   onRemoved: (() => void) | null = null;
 
-  constructor(cluster: Cluster, spec: EndpointSpec, tls: UpstreamTls | null, tlsNames: UpstreamNames = noNames) {
+  constructor(cluster: Cluster, spec: EndpointSpec, transport: EndpointTransport, tlsNames: UpstreamNames = noNames) {
     this.cluster = cluster;
     this.key = spec.key;
     this.address = spec.address;
@@ -77,7 +83,9 @@ export class Host {
     this.health = spec.health;
     this.edsHealth = spec.edsHealth;
     this.healthy = spec.health !== 'unhealthy';
-    this.tls = tls;
+    this.transport = transport;
+    this.tls = transport.tls;
+    this.proxyHeader = transport.proxyHeader;
     this.tlsNames = tlsNames;
   }
 

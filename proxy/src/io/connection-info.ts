@@ -1,7 +1,9 @@
 // What is known of one connection besides its bytes: addresses, TLS, the peer's identity. Made once per connection, read by
 // filters, policies and the access log.
 
+import type { JsonObject } from '@weft/api/xds/types';
 import type { Origin } from '@weft/lib/issue';
+import type { ProxyTlv } from '../protocol/proxy-protocol/header.ts';
 
 /** Which resources stand behind a listener: what it is there for, and the policies that it enforces. */
 export interface ListenerOrigins {
@@ -34,13 +36,27 @@ export interface PeerCertificate {
   readonly chainPem?: string;
 }
 
+/** One end of a connection. */
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+}
+
 export interface ConnectionInfo {
   /** Process-wide number. */
   readonly id: number;
+  /** Whom the connection is for: the peer, or who a PROXY protocol header says that it carries. */
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly localAddress: string;
   readonly localPort: number;
+  /** Who sent the packets, whatever a header says. */
+  readonly directRemoteAddress: string;
+  readonly directRemotePort: number;
+  /** What came in the PROXY protocol header and may go on to the upstream side. */
+  tlvs: readonly ProxyTlv[];
+  /** By namespace and key, or null: what listener filters found out. */
+  metadata: JsonObject | null;
   /** The destination before redirection, `ip:port` or `host:port`, or null: from the kernel or from a CONNECT authority. */
   originalDestination: string | null;
   /** Envoy's word: `raw_buffer` or `tls`. */
@@ -57,4 +73,9 @@ export interface ConnectionInfo {
   tlsCipher: string;
   /** What took the connection; null where nothing did yet. */
   listener: ListenerView | null;
+  /** Notes that it is carried for other ends than its own. */
+  carry(remote: Endpoint, local: Endpoint): void;
+  /** Calls back when it is closed. */
+  whenOver(callback: () => void): void;
+  setMetadata(namespace: string, key: string, value: string): void;
 }

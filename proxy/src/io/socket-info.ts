@@ -1,8 +1,10 @@
-// `ConnectionInfo` of a real socket: addresses are asked of the kernel once, when first needed.
+// `ConnectionInfo` of a real socket: addresses are asked of the kernel once, when first needed. And of what comes through a tunnel.
 
-import type { Socket } from 'node:net';
+import { isIPv6, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import type { ConnectionInfo, ListenerView, PeerCertificate } from './connection-info.ts';
+import type { JsonObject } from '@weft/api/xds/types';
+import { noTlvs, type ProxyTlv } from '../protocol/proxy-protocol/header.ts';
+import type { ConnectionInfo, Endpoint, ListenerView, PeerCertificate } from './connection-info.ts';
 
 let lastId = 0;
 
@@ -11,7 +13,8 @@ export function nextConnectionId(): number {
   return ++lastId;
 }
 
-export class SocketInfo implements ConnectionInfo {
+/** What does not depend on where the connection comes from. */
+class KnownConnection {
   readonly id: number = nextConnectionId();
   originalDestination: string | null = null;
   transportProtocol: 'raw_buffer' | 'tls' = 'raw_buffer';
@@ -22,30 +25,69 @@ export class SocketInfo implements ConnectionInfo {
   tlsVersion = '';
   tlsCipher = '';
   listener: ListenerView | null = null;
+  tlvs: readonly ProxyTlv[] = noTlvs;
+  metadata: JsonObject | null = null;
+
+  setMetadata(namespace: string, key: string, value: string): void {
+    const before = this.metadata?.[namespace];
+    const kept = typeof before === 'object' && !Array.isArray(before) ? before : {};
+    this.metadata = { ...this.metadata, [namespace]: { ...kept, [key]: value } };
+  }
+}
+
+export class SocketInfo extends KnownConnection implements ConnectionInfo {
   private readonly socket: Socket;
   private remote: string | null = null;
   private local: string | null = null;
+  private endings: (() => void)[] | null = null;
+  private carriedFor: { readonly remote: Endpoint; readonly local: Endpoint } | null = null;
 
   constructor(socket: Socket) {
+    super();
     this.socket = socket;
   }
 
-  get remoteAddress(): string {
+  get directRemoteAddress(): string {
     this.remote ??= plainAddress(this.socket.remoteAddress);
     return this.remote;
   }
 
-  get remotePort(): number {
+  get directRemotePort(): number {
     return this.socket.remotePort ?? 0;
   }
 
+  get remoteAddress(): string {
+    return this.carriedFor === null ? this.directRemoteAddress : this.carriedFor.remote.address;
+  }
+
+  get remotePort(): number {
+    return this.carriedFor === null ? this.directRemotePort : this.carriedFor.remote.port;
+  }
+
   get localAddress(): string {
+    if (this.carriedFor !== null) return this.carriedFor.local.address;
     this.local ??= plainAddress(this.socket.localAddress);
     return this.local;
   }
 
   get localPort(): number {
-    return this.socket.localPort ?? 0;
+    return this.carriedFor === null ? (this.socket.localPort ?? 0) : this.carriedFor.local.port;
+  }
+
+  carry(remote: Endpoint, local: Endpoint): void {
+    this.carriedFor = { remote, local };
+    this.originalDestination = destinationText(local);
+  }
+
+  whenOver(callback: () => void): void {
+    if (this.endings === null) {
+      const endings: (() => void)[] = [];
+      this.endings = endings;
+      this.socket.once('close', () => {
+        for (const ending of endings) ending();
+      });
+    }
+    this.endings.push(callback);
   }
 
   /** Notes what the handshake agreed on. */
@@ -60,30 +102,31 @@ export class SocketInfo implements ConnectionInfo {
   }
 }
 
-// A dual-stack socket shows IPv4 peers as `::ffff:a.b.c.d`.
-function plainAddress(address: string | undefined): string {
+/** A dual-stack socket shows IPv4 peers as `::ffff:a.b.c.d`; here they are plain. */
+export function plainAddress(address: string | undefined): string {
   if (address === undefined) return '';
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }
 
+function destinationText({ address, port }: Endpoint): string {
+  return isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
 /** A connection that came through a CONNECT tunnel: the outer one's addresses, the tunnel's destination. */
-export class TunnelInfo implements ConnectionInfo {
-  readonly id: number = nextConnectionId();
-  readonly remoteAddress: string;
-  readonly remotePort: number;
-  readonly localAddress: string;
-  readonly localPort: number;
-  originalDestination: string | null;
-  transportProtocol: 'raw_buffer' | 'tls' = 'raw_buffer';
-  serverName = '';
-  alpn = '';
-  peer: PeerCertificate | null;
-  ownUriSans: readonly string[];
-  tlsVersion = '';
-  tlsCipher = '';
-  listener: ListenerView | null = null;
+export class TunnelInfo extends KnownConnection implements ConnectionInfo {
+  private readonly outer: ConnectionInfo;
+  readonly directRemoteAddress: string;
+  readonly directRemotePort: number;
+  remoteAddress: string;
+  remotePort: number;
+  localAddress: string;
+  localPort: number;
 
   constructor(outer: ConnectionInfo, destination: string) {
+    super();
+    this.outer = outer;
+    this.directRemoteAddress = outer.directRemoteAddress;
+    this.directRemotePort = outer.directRemotePort;
     this.remoteAddress = outer.remoteAddress;
     this.remotePort = outer.remotePort;
     this.localAddress = outer.localAddress;
@@ -91,5 +134,19 @@ export class TunnelInfo implements ConnectionInfo {
     this.originalDestination = destination;
     this.peer = outer.peer;
     this.ownUriSans = outer.ownUriSans;
+    this.tlvs = outer.tlvs;
+    this.metadata = outer.metadata;
+  }
+
+  whenOver(callback: () => void): void {
+    this.outer.whenOver(callback);
+  }
+
+  carry(remote: Endpoint, local: Endpoint): void {
+    this.remoteAddress = remote.address;
+    this.remotePort = remote.port;
+    this.localAddress = local.address;
+    this.localPort = local.port;
+    this.originalDestination = destinationText(local);
   }
 }

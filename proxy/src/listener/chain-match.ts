@@ -26,7 +26,7 @@ export interface ChainMatcher {
   readonly criteria: readonly (Criterion | null)[];
 }
 
-const criteriaCount = 8;
+const criteriaCount = 9;
 
 /** Compiles the match of one chain; null stands for an empty match. */
 export function compileChainMatch(match: FilterChainMatch | undefined): ChainMatcher {
@@ -38,9 +38,10 @@ export function compileChainMatch(match: FilterChainMatch | undefined): ChainMat
       serverNames(match.serverNames),
       match.transportProtocol ? exactly((input) => input.transportProtocol, match.transportProtocol) : null,
       applicationProtocols(match.applicationProtocols),
-      cidrs(match.directSourcePrefixRanges, (input) => input.info.remoteAddress),
+      cidrs(match.directSourcePrefixRanges, (input) => input.info.directRemoteAddress),
       sourceType(match.sourceType),
-      cidrs(match.sourcePrefixRanges, (input) => input.info.remoteAddress) ?? ports(match.sourcePorts),
+      cidrs(match.sourcePrefixRanges, (input) => input.info.remoteAddress),
+      ports(match.sourcePorts),
     ],
   };
 }

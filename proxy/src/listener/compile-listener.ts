@@ -15,6 +15,8 @@ import { type ChainMatcher, compileChainMatch } from './chain-match.ts';
 import { FilterChain } from './filter-chain.ts';
 import type { InspectionPlan } from './inspection.ts';
 import { listenerOrigins } from './listener-origins.ts';
+import { compileProxyProtocol, proxyProtocolType } from './proxy-protocol/config.ts';
+import type { HeaderReader } from './proxy-protocol/header-reader.ts';
 
 type Config = envoy.config.listener.v3.Listener;
 type ChainConfig = envoy.config.listener.v3.FilterChain;
@@ -88,7 +90,7 @@ export function compileListener(
       ? null
       : compiler.compile(config.defaultFilterChain, { issues, path: `${place.path}.default_filter_chain` });
   if (fallback !== null) entrances.set(`default\0${entranceOf(config.defaultFilterChain ?? {})}`, fallback);
-  const inspection = readInspection(config, place);
+  const inspection = readInspection(config, context, place);
   if (chains.length === 0 && fallback === null && errors(issues) === before) {
     report(
       issues,
@@ -167,14 +169,18 @@ function readAddress(config: Config, place: CompilePlace): ListenAddress {
 }
 
 // As Envoy, the inspectors that the chains' matches need are there even where the list forgets them.
-function readInspection(config: Config, place: CompilePlace): InspectionPlan | null {
+function readInspection(config: Config, { metrics }: NetworkContext, place: CompilePlace): InspectionPlan | null {
+  let proxyProtocol: HeaderReader | null = null;
   let tls = false;
   let http = false;
   for (const [i, filter] of (config.listenerFilters ?? []).entries()) {
     const type = filter.typedConfig === undefined ? '' : typeNameOf(filter.typedConfig);
     if (type === tlsInspectorType) tls = true;
     else if (type === httpInspectorType) http = true;
-    else if (type !== originalDestinationType) {
+    else if (type === proxyProtocolType && filter.typedConfig !== undefined) {
+      const path = `${place.path}.listener_filters[${i}].typed_config`;
+      proxyProtocol = compileProxyProtocol(filter.typedConfig, metrics, { issues: place.issues, path });
+    } else if (type !== originalDestinationType) {
       const path = `${place.path}.listener_filters[${i}]`;
       report(
         place.issues,
@@ -189,8 +195,9 @@ function readInspection(config: Config, place: CompilePlace): InspectionPlan | n
     if (match?.transportProtocol || (match?.serverNames?.length ?? 0) > 0) tls = true;
     if ((match?.applicationProtocols?.length ?? 0) > 0 && !http) tls = true;
   }
-  if (!tls && !http) return null;
+  if (!tls && !http && proxyProtocol === null) return null;
   return {
+    proxyProtocol,
     tls,
     http,
     timeoutMs: timeMs(config.listenerFiltersTimeout, 15_000),

@@ -9,9 +9,8 @@ import { SocketInfo } from '../io/socket-info.ts';
 import { matchChain } from './chain-match.ts';
 import type { CompiledListener } from './compile-listener.ts';
 import type { FilterChain } from './filter-chain.ts';
-import { type Inspected, inspect, notInspected } from './inspection.ts';
-
-const inspectedBytesMax = 64 * 1024;
+import { FirstBytes } from './first-bytes.ts';
+import { type Inspected, notInspected } from './inspection.ts';
 
 export class Listener implements ListenerView {
   readonly name: string;
@@ -162,7 +161,7 @@ class SocketInspection {
   private readonly listener: Listener;
   private readonly socket: Socket;
   private readonly info: SocketInfo;
-  private bytes: Buffer = Buffer.alloc(0);
+  private readonly first: FirstBytes;
   private timer: Timer | null = null;
   private readonly onData = (chunk: Buffer): void => this.feed(chunk);
   private readonly onGone = (): void => this.stop();
@@ -172,6 +171,7 @@ class SocketInspection {
     this.listener = listener;
     this.socket = socket;
     this.info = info;
+    this.first = new FirstBytes(info);
   }
 
   start(clock: Clock): void {
@@ -184,18 +184,17 @@ class SocketInspection {
   }
 
   private feed(chunk: Buffer): void {
-    this.bytes = this.bytes.length === 0 ? chunk : Buffer.concat([this.bytes, chunk]);
-    const plan = this.listener.current.inspection;
-    const seen = plan === null ? notInspected : inspect(plan, this.bytes);
-    if (seen === 'more' && this.bytes.length < inspectedBytesMax) return;
-    this.finish(seen === 'more' ? notInspected : seen);
+    const seen = this.first.feed(chunk, this.listener.current.inspection);
+    if (seen === 'more') return;
+    if (seen === 'refused') this.refuse();
+    else this.finish(seen);
   }
 
   private finish(seen: Inspected): void {
     this.stop();
     const { socket } = this;
     socket.pause();
-    if (this.bytes.length > 0) socket.unshift(this.bytes);
+    if (this.first.bytes.length > 0) socket.unshift(this.first.bytes);
     this.listener.dispatchSocket(socket, this.info, seen);
   }
 
@@ -209,10 +208,12 @@ class SocketInspection {
 
   onTimeout(): void {
     if (this.listener.onInspectionTimeout()) this.finish(notInspected);
-    else {
-      this.stop();
-      this.socket.destroy();
-    }
+    else this.refuse();
+  }
+
+  private refuse(): void {
+    this.stop();
+    this.socket.destroy();
   }
 }
 
@@ -221,13 +222,14 @@ class TunnelInspection implements ConnectionOwner {
   private readonly listener: Listener;
   private readonly connection: Connection;
   private readonly info: ConnectionInfo;
-  private bytes: Buffer = Buffer.alloc(0);
+  private readonly first: FirstBytes;
   private timer: Timer | null = null;
 
   constructor(listener: Listener, connection: Connection, info: ConnectionInfo) {
     this.listener = listener;
     this.connection = connection;
     this.info = info;
+    this.first = new FirstBytes(info);
     connection.owner = this;
   }
 
@@ -239,17 +241,17 @@ class TunnelInspection implements ConnectionOwner {
   }
 
   onBytes(buffer: Buffer, offset: number, length: number): void {
-    this.bytes = Buffer.concat([this.bytes, buffer.subarray(offset, offset + length)]);
-    const plan = this.listener.current.inspection;
-    const seen = plan === null ? notInspected : inspect(plan, this.bytes);
-    if (seen === 'more' && this.bytes.length < inspectedBytesMax) return;
-    this.finish(seen === 'more' ? notInspected : seen);
+    const chunk = Buffer.from(buffer.subarray(offset, offset + length));
+    const seen = this.first.feed(chunk, this.listener.current.inspection);
+    if (seen === 'more') return;
+    if (seen === 'refused') this.refuse();
+    else this.finish(seen);
   }
 
   private finish(seen: Inspected): void {
     this.timer?.stop();
     this.info.serverName = seen.serverName;
-    handTunnel(this.connection, this.info, this.listener.choose(this.info, seen), this.bytes);
+    handTunnel(this.connection, this.info, this.listener.choose(this.info, seen), this.first.bytes);
   }
 
   onFin(): void {
@@ -265,7 +267,12 @@ class TunnelInspection implements ConnectionOwner {
 
   onTimeout(): void {
     if (this.listener.onInspectionTimeout()) this.finish(notInspected);
-    else this.connection.destroy();
+    else this.refuse();
+  }
+
+  private refuse(): void {
+    this.timer?.stop();
+    this.connection.destroy();
   }
 }
 

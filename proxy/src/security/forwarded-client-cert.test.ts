@@ -4,6 +4,7 @@ import type { envoy } from '@weft/api/xds/types';
 import { Headers } from '@weft/lib/header';
 import { parseCertificate } from '@weft/lib/x509/certificate';
 import { makeSampleCertificate } from '@weft/lib/x509/sample-certificate';
+import { fakeConnection } from '../../../test/kit/logged-view.ts';
 import type { ConnectionInfo, PeerCertificate } from '../io/connection-info.ts';
 import { applyForwardedClientCert, compileForwardedClientCert } from './forwarded-client-cert.ts';
 import { VerifiedPeer } from './peer.ts';
@@ -18,22 +19,7 @@ const peer = new VerifiedPeer(
 );
 
 function connection(of: PeerCertificate | null): ConnectionInfo {
-  return {
-    id: 1,
-    remoteAddress: '127.0.0.1',
-    remotePort: 1,
-    localAddress: '127.0.0.1',
-    localPort: 2,
-    originalDestination: null,
-    transportProtocol: 'tls',
-    serverName: '',
-    alpn: '',
-    peer: of,
-    ownUriSans: own,
-    tlsVersion: '',
-    tlsCipher: '',
-    listener: null,
-  };
+  return fakeConnection({ transportProtocol: 'tls', peer: of, ownUriSans: own });
 }
 
 /** The header's values after a request that came with `sent`. */

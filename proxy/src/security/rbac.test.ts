@@ -4,6 +4,7 @@ import type { envoy } from '@weft/api/xds/types';
 import { Headers } from '@weft/lib/header';
 import type { Issue } from '@weft/lib/issue';
 import { Scope } from '@weft/lib/metrics';
+import { fakeConnection } from '../../../test/kit/logged-view.ts';
 import type { ConnectionInfo, PeerCertificate } from '../io/connection-info.ts';
 import type { RbacRequest } from './rbac/rule.ts';
 import { compileRbac, RbacCounters, RbacEnforcer } from './rbac.ts';
@@ -20,23 +21,15 @@ function peer(parts: Partial<PeerCertificate> = { uriSans: [page] }): PeerCertif
 }
 
 function connection(parts: Partial<ConnectionInfo> = {}): ConnectionInfo {
-  return {
-    id: 1,
+  return fakeConnection({
     remoteAddress: '10.1.2.3',
-    remotePort: 5000,
     localAddress: '10.9.9.9',
     localPort: 9080,
-    originalDestination: null,
     transportProtocol: 'tls',
     serverName: 'reviews.default',
-    alpn: '',
     peer: peer(),
-    ownUriSans: [],
-    tlsVersion: '',
-    tlsCipher: '',
-    listener: null,
     ...parts,
-  };
+  });
 }
 
 function request(parts: Partial<RbacRequest> = {}, ...headers: string[]): RbacRequest {
@@ -139,6 +132,18 @@ const principals: [name: string, config: Principal, at: Partial<ConnectionInfo>,
   ['the direct address', { directRemoteIp: { addressPrefix: '10.1.2.0', prefixLen: 24 } }, {}, true],
   ['another network', { directRemoteIp: { addressPrefix: '10.1.3.0', prefixLen: 24 } }, {}, false],
   ['the deprecated source_ip', { sourceIp: { addressPrefix: '10.1.2.3', prefixLen: 32 } }, {}, true],
+  [
+    'source_ip for whom a load balancer carries',
+    { sourceIp: { addressPrefix: '10.1.2.3', prefixLen: 32 } },
+    { directRemoteAddress: '10.8.8.8' },
+    true,
+  ],
+  [
+    'the direct address of a load balancer',
+    { directRemoteIp: { addressPrefix: '10.1.2.3', prefixLen: 32 } },
+    { directRemoteAddress: '10.8.8.8' },
+    false,
+  ],
   [
     'an IPv6 network',
     { directRemoteIp: { addressPrefix: 'fd00::', prefixLen: 7 } },

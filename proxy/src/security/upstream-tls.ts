@@ -1,6 +1,6 @@
 // TLS towards endpoints: opens a verified connection, or one that ends with an error saying why it was refused.
 
-import { isIP, type NetConnectOpts, Socket } from 'node:net';
+import { connect, isIP, type NetConnectOpts, Socket } from 'node:net';
 import type { ConnectionOptions, PeerCertificate, SecureContext, TLSSocket } from 'node:tls';
 import type { envoy } from '@weft/api/xds/types';
 import { WeftError } from '@weft/lib/error';
@@ -39,6 +39,8 @@ export interface UpstreamNames {
   readonly serverName?: string | undefined;
   /** A host that the certificate must cover as well (`auto_san_validation`). */
   readonly expectedHost?: string | undefined;
+  /** What is sent in the clear before the handshake. */
+  readonly preamble?: Buffer | undefined;
 }
 
 /** What one version of the secrets makes. */
@@ -109,7 +111,8 @@ export class UpstreamTls {
     const version = this.currentVersion();
     if (version === null) return this.refuse(target);
     const attempt = this.attempt(target, names, version);
-    const socket = nodeTls().connect({ ...(target as NetConnectOpts), ...this.connectOptions(attempt) });
+    const towards = names.preamble === undefined ? target : openWith(target, names.preamble);
+    const socket = nodeTls().connect({ ...(towards as NetConnectOpts), ...this.connectOptions(attempt) });
     this.observe(socket, attempt);
     return socket;
   }
@@ -230,6 +233,13 @@ export class UpstreamTls {
     // Sessions do not outlive the secrets they were made with: a resumed one shows and checks the old certificates.
     return { material, context, trust: material.trust, sessions: new SessionStore(this.maxSessions) };
   }
+}
+
+// Bytes written to a socket that is connecting leave it before the handshake begins.
+function openWith(target: UpstreamTarget, preamble: Buffer): UpstreamTarget {
+  const socket = 'socket' in target ? target.socket : connect({ ...target, noDelay: true });
+  socket.write(preamble);
+  return { socket };
 }
 
 function shownCertificate(socket: TLSSocket): CertificateFacts | string | null {

@@ -89,6 +89,16 @@ const cases: readonly [format: string, changes: Partial<LoggedView>, expected: s
     {},
     '10.0.0.9:50000 10.0.0.9 10.0.0.1:8080 8080',
   ],
+  [
+    '%DOWNSTREAM_REMOTE_ADDRESS% %DOWNSTREAM_DIRECT_REMOTE_ADDRESS% %DOWNSTREAM_DIRECT_REMOTE_PORT%',
+    { connection: fakeConnection({ directRemoteAddress: '10.8.8.8', directRemotePort: 1 }), clientAddress: '' },
+    '10.0.0.9:50000 10.8.8.8:1 1',
+  ],
+  [
+    '%DYNAMIC_METADATA(a:b)% %METADATA(DYNAMIC:a:b)% %DYNAMIC_METADATA(a:c)%',
+    { connection: fakeConnection({ metadata: { a: { b: 'x' } } }) },
+    'x x -',
+  ],
   ['%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%', { connection: fakeConnection({ remoteAddress: '::1' }) }, '[::1]:50000'],
   [
     '%REQUESTED_SERVER_NAME% %DOWNSTREAM_TLS_VERSION% %DOWNSTREAM_TLS_CIPHER%',
@@ -196,7 +206,7 @@ describe('bad formats', () => {
 
   it('warns of a store that nothing fills', () => {
     const issues: Issue[] = [];
-    const format = compileTextFormat('%DYNAMIC_METADATA(a:b)%', false, { issues, path: 'f' });
+    const format = compileTextFormat('%FILTER_STATE(a)%', false, { issues, path: 'f' });
     assert.deepEqual(
       issues.map((issue) => [issue.level, issue.code]),
       [['warning', 'WEFT0201']],

@@ -32,11 +32,16 @@ function nameMetric(scope: ScopeName, short: string, metric: Metric): NamedMetri
   const { base, label } = splitStatus(short);
   const own = scope.tag === undefined || scope.value === undefined ? '' : formatLabel(scope.tag, scope.value);
   return {
-    name: scope.value === undefined ? `${scope.prefix}.${short}` : `${scope.prefix}.${scope.value}.${short}`,
+    name: join([scope.prefix, scope.value ?? '', short], '.'),
     metric,
-    prometheusName: `envoy_${`${scope.prefix}_${base}`.replace(/[^A-Za-z0-9_]/g, '_')}`,
+    prometheusName: `envoy_${join([scope.prefix, base], '_').replace(/[^A-Za-z0-9_]/g, '_')}`,
     labels: [label, own].filter((text) => text !== '').join(','),
   };
+}
+
+// Few metrics stand by themselves; they have no prefix.
+function join(parts: readonly string[], separator: string): string {
+  return parts.filter((part) => part !== '').join(separator);
 }
 
 // `upstream_rq_2xx` is `upstream_rq_xx` with a label, `upstream_rq_503` is `upstream_rq` with another: so Envoy's tags say.

@@ -21,17 +21,20 @@ export class Connecting implements ConnectionOwner {
   private readonly host: Host;
   private readonly clock: Clock;
   private readonly startMs: number;
+  private readonly header: Buffer | null;
   private connection: Connection | null = null;
   private timer: Timer | null = null;
   private isSettled = false;
   private isTls = false;
   private isTcpConnected = false;
 
-  constructor(host: Host, clock: Clock, events: ConnectEvents) {
+  /** `header` goes out first. */
+  constructor(host: Host, clock: Clock, events: ConnectEvents, header: Buffer | null) {
     this.host = host;
     this.clock = clock;
     this.startMs = clock.now();
     this.events = events;
+    this.header = header;
     this.timer = clock.start(host.cluster.connectTimeoutMs, onTimeout, this as Connecting);
     if (host.tls === null) this.openTcp();
     else this.openTls();
@@ -53,11 +56,12 @@ export class Connecting implements ConnectionOwner {
   }
 
   private openTls(): void {
-    const { host } = this;
+    const { host, header } = this;
     const { tls } = host;
     if (tls === null) return;
     this.isTls = true;
-    const socket = tls.connect(target(host), host.tlsNames);
+    const names = header === null ? host.tlsNames : { ...host.tlsNames, preamble: header };
+    const socket = tls.connect(target(host), names);
     socket.setNoDelay(true);
     socket.once('connect', () => {
       this.isTcpConnected = true;
@@ -75,6 +79,7 @@ export class Connecting implements ConnectionOwner {
     const { stats } = this.host.cluster;
     stats.upstreamCxConnectMs.record(this.clock.now() - this.startMs);
     new ConnectionRecord(this.connection, stats, this.clock);
+    if (this.header !== null && !this.isTls) this.connection.write(this.header, 0, this.header.length);
     this.events.onConnected(this, this.connection);
   }
 

@@ -5,8 +5,16 @@ import type { Host } from '../cluster/host.ts';
 import { type Fault, fault } from '../fault/fault.ts';
 import { type ConnectEvents, Connecting } from './connect.ts';
 
-/** Starts to connect, or null when the breaker forbids it. Whatever is started ends in one of the two functions below, once. */
-export function openConnection(host: Host, clock: Clock, events: ConnectEvents): Connecting | null {
+/**
+ * Starts to connect, or null when the breaker forbids it. Whatever is started ends in one of the two functions below, once.
+ * `header` is the PROXY protocol header for whom the connection is; without one it is the proxy's own, where the endpoint wants any.
+ */
+export function openConnection(
+  host: Host,
+  clock: Clock,
+  events: ConnectEvents,
+  header: Buffer | null = null,
+): Connecting | null {
   const { cluster } = host;
   if (!cluster.breakers.tryConnection()) {
     cluster.stats.upstreamCxOverflow.inc();
@@ -16,7 +24,7 @@ export function openConnection(host: Host, clock: Clock, events: ConnectEvents):
   cluster.stats.upstreamCxActive.inc();
   host.stats.cxTotal++;
   host.stats.cxActive++;
-  return new Connecting(host, clock, events);
+  return new Connecting(host, clock, events, header ?? host.proxyHeader?.forNobody ?? null);
 }
 
 /** It did not come to a connection. */

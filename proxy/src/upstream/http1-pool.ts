@@ -17,6 +17,7 @@ const responseLimits = { maxHeaderBytes: 60 * 1024, maxHeaderCount: 100, allowHt
 export class Http1Pool implements UpstreamPool, Http1ClientOwner, ConnectEvents {
   private readonly host: Host;
   private readonly clock: Clock;
+  private readonly header: Buffer | null;
   private readonly options: Http1ClientOptions;
   private readonly free: Http1Client[] = [];
   private readonly all: Set<Http1Client> = new Set();
@@ -24,9 +25,10 @@ export class Http1Pool implements UpstreamPool, Http1ClientOwner, ConnectEvents 
   private readonly waiting: WaitingQueue;
   private isDraining = false;
 
-  constructor(host: Host, clock: Clock) {
+  constructor(host: Host, clock: Clock, header: Buffer | null) {
     this.host = host;
     this.clock = clock;
+    this.header = header;
     const { cluster } = host;
     this.waiting = new WaitingQueue(cluster);
     this.options = {
@@ -54,7 +56,7 @@ export class Http1Pool implements UpstreamPool, Http1ClientOwner, ConnectEvents 
   }
 
   private open(): void {
-    const connecting = openConnection(this.host, this.clock, this);
+    const connecting = openConnection(this.host, this.clock, this, this.header);
     if (connecting !== null) this.connecting.add(connecting);
   }
 
@@ -63,8 +65,9 @@ export class Http1Pool implements UpstreamPool, Http1ClientOwner, ConnectEvents 
     const client = new Http1Client(connection, this, this.clock, this.options);
     this.all.add(client);
     this.host.onConnectResult(true);
+    this.onClientFree(client);
+    // One that waited is served all the same: nobody else would.
     if (this.isDraining) client.retire();
-    if (!client.isClosed) this.onClientFree(client);
   }
 
   onConnectFailed(connecting: Connecting, reason: Fault, details: string): void {

@@ -17,15 +17,17 @@ const responseHeads = { maxHeaderListBytes: 60 * 1024, maxHeaderCount: 100 };
 export class Http2Pool implements UpstreamPool, Http2ClientOwner, ConnectEvents {
   private readonly host: Host;
   private readonly clock: Clock;
+  private readonly header: Buffer | null;
   private readonly options: Http2ClientOptions;
   private readonly clients: Http2Client[] = [];
   private connecting: Connecting | null = null;
   private readonly waiting: WaitingQueue;
   private isDraining = false;
 
-  constructor(host: Host, clock: Clock) {
+  constructor(host: Host, clock: Clock, header: Buffer | null) {
     this.host = host;
     this.clock = clock;
+    this.header = header;
     const { cluster } = host;
     this.waiting = new WaitingQueue(cluster);
     this.options = {
@@ -54,7 +56,7 @@ export class Http2Pool implements UpstreamPool, Http2ClientOwner, ConnectEvents 
   }
 
   private open(): void {
-    if (this.connecting === null) this.connecting = openConnection(this.host, this.clock, this);
+    if (this.connecting === null) this.connecting = openConnection(this.host, this.clock, this, this.header);
   }
 
   onConnected(_connecting: Connecting, connection: Connection): void {
@@ -62,8 +64,9 @@ export class Http2Pool implements UpstreamPool, Http2ClientOwner, ConnectEvents 
     this.host.onConnectResult(true);
     const client = new Http2Client(connection, this, this.clock, this.options);
     this.clients.push(client);
+    this.onClientRoom(client);
+    // Those that waited are served all the same: nobody else would.
     if (this.isDraining) client.retire();
-    else this.onClientRoom(client);
   }
 
   onConnectFailed(_connecting: Connecting, reason: Fault, details: string): void {

@@ -1,49 +1,92 @@
-// The pool of a host, made on first use and kept on the host, so that it lives exactly as long.
+// The pools of a host, made on first use and kept on the host, so that they live exactly as long.
 
 import type { Clock } from '@weft/lib/clock';
 import type { Host } from '../cluster/host.ts';
+import type { ConnectionInfo } from '../io/connection-info.ts';
 import { Http1Pool } from './http1-pool.ts';
 import { Http2Pool } from './http2-pool.ts';
 import { TunnelPool } from './tunnel-pool.ts';
 import type { UpstreamPool } from './upstream-stream.ts';
 
-/** The pools of one host: for requests, and for the bytes of CONNECT tunnels that end here. */
-class HostPools {
+/** Pools for whoever may share connections: for requests, and for the bytes of CONNECT tunnels that end here. */
+class SharedPools {
   private http1: UpstreamPool | null = null;
   private http2: UpstreamPool | null = null;
   private tunnels: UpstreamPool | null = null;
   private readonly host: Host;
   private readonly clock: Clock;
+  private readonly header: Buffer | null;
 
-  constructor(host: Host, clock: Clock) {
+  constructor(host: Host, clock: Clock, header: Buffer | null) {
     this.host = host;
     this.clock = clock;
-    host.onRemoved = () => this.drain();
+    this.header = header;
   }
 
   requests(isHttp2: boolean): UpstreamPool {
     if (isHttp2) {
-      this.http2 ??= new Http2Pool(this.host, this.clock);
+      this.http2 ??= new Http2Pool(this.host, this.clock, this.header);
       return this.http2;
     }
-    this.http1 ??= new Http1Pool(this.host, this.clock);
+    this.http1 ??= new Http1Pool(this.host, this.clock, this.header);
     return this.http1;
   }
 
   tunnel(): UpstreamPool {
-    this.tunnels ??= new TunnelPool(this.host, this.clock);
+    this.tunnels ??= new TunnelPool(this.host, this.clock, this.header);
     return this.tunnels;
   }
 
-  private drain(): void {
+  drain(): void {
     this.http1?.drain();
     this.http2?.drain();
     this.tunnels?.drain();
   }
 }
 
+class HostPools {
+  private readonly host: Host;
+  private readonly clock: Clock;
+  private readonly shared: SharedPools;
+  /** Where the endpoint is told whom a connection is for: by what it is told. */
+  private readonly byHeader: Map<string, SharedPools> = new Map();
+
+  constructor(host: Host, clock: Clock) {
+    this.host = host;
+    this.clock = clock;
+    this.shared = new SharedPools(host, clock, null);
+    host.onRemoved = () => this.drain();
+  }
+
+  for(client: ConnectionInfo): SharedPools {
+    const writer = this.host.proxyHeader;
+    return writer === null ? this.shared : this.ownPools(client, writer.headerFor(client));
+  }
+
+  private ownPools(client: ConnectionInfo, header: Buffer): SharedPools {
+    const key = header.toString('latin1');
+    const known = this.byHeader.get(key);
+    if (known !== undefined) return known;
+    const made = new SharedPools(this.host, this.clock, header);
+    this.byHeader.set(key, made);
+    // Nobody else will say the same again: without this, connections would wait out their idle timeout for nothing.
+    client.whenOver(() => {
+      if (this.byHeader.get(key) === made) this.byHeader.delete(key);
+      made.drain();
+    });
+    return made;
+  }
+
+  private drain(): void {
+    this.shared.drain();
+    for (const pools of this.byHeader.values()) pools.drain();
+  }
+}
+
 /** What decides on the pool of a request. */
 export interface PoolChoice {
+  /** Who sends it. */
+  readonly client: ConnectionInfo;
   /** A CONNECT whose bytes go to the host as they are. */
   readonly endsTunnel: boolean;
   /** The client speaks HTTP/2, for clusters that speak as their clients do. */
@@ -57,7 +100,7 @@ export function poolOf(host: Host, choice: PoolChoice, clock: Clock): UpstreamPo
     pools = new HostPools(host, clock);
     host.pool = pools;
   }
-  const own = pools as HostPools;
+  const own = (pools as HostPools).for(choice.client);
   if (choice.endsTunnel) return own.tunnel();
   const { protocol } = host.cluster;
   return own.requests(protocol === 'http2' || (protocol === 'use-downstream' && choice.isHttp2Client));

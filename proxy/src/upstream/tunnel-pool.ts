@@ -15,12 +15,14 @@ const noBytes = Buffer.alloc(0);
 export class TunnelPool implements UpstreamPool, ConnectEvents {
   private readonly host: Host;
   private readonly clock: Clock;
+  private readonly header: Buffer | null;
   private readonly waiting: Map<Connecting, UpstreamEvents> = new Map();
   private open = 0;
 
-  constructor(host: Host, clock: Clock) {
+  constructor(host: Host, clock: Clock, header: Buffer | null) {
     this.host = host;
     this.clock = clock;
+    this.header = header;
   }
 
   get connections(): number {
@@ -28,7 +30,7 @@ export class TunnelPool implements UpstreamPool, ConnectEvents {
   }
 
   start(_head: UpstreamHead, _endStream: boolean, events: UpstreamEvents): void {
-    const connecting = openConnection(this.host, this.clock, this);
+    const connecting = openConnection(this.host, this.clock, this, this.header);
     if (connecting === null) events.onUpstreamFailed(fault.breaker_open, 'max_connections');
     else this.waiting.set(connecting, events);
   }

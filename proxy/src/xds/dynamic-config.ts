@@ -89,7 +89,11 @@ export function openTransport(proxy: RunningProxy, clusterName: string): Socket 
   const host = proxy.clusters.get(clusterName)?.pick(context) ?? null;
   if (host === null) throw new WeftError('unavailable', `the cluster '${clusterName}' has no healthy host`);
   const target = targetOf(host);
-  return host.tls === null ? connect({ ...target, noDelay: true }) : host.tls.connect(target, host.tlsNames);
+  const preamble = host.proxyHeader?.forNobody;
+  if (host.tls !== null) return host.tls.connect(target, { ...host.tlsNames, preamble });
+  const socket = connect({ ...target, noDelay: true });
+  if (preamble !== undefined) socket.write(preamble);
+  return socket;
 }
 
 function targetOf(host: Host): { host: string; port: number } | { path: string } {

@@ -32,6 +32,8 @@ export const coreSupport: SupportTable = {
     carried: 'header append append_action keep_empty_value',
   },
   [`${core}.TransportSocket`]: { carried: 'name typed_config' },
+  [`${core}.ProxyProtocolConfig`]: { carried: 'version pass_through_tlvs' },
+  [`${core}.ProxyProtocolPassThroughTLVs`]: { carried: 'match_type tlv_type' },
   [`${core}.TypedExtensionConfig`]: { carried: 'name typed_config' },
   [`${core}.RuntimeFractionalPercent`]: {
     carried: 'default_value',

@@ -26,6 +26,7 @@ export const extensionSupport: ExtensionTable = {
       `${filters}.listener.original_dst.v3.OriginalDst`,
       `${filters}.listener.tls_inspector.v3.TlsInspector`,
       `${filters}.listener.http_inspector.v3.HttpInspector`,
+      `${filters}.listener.proxy_protocol.v3.ProxyProtocol`,
     ],
   },
   [`${listener}.Filter.typed_config`]: {
@@ -78,6 +79,7 @@ export const extensionSupport: ExtensionTable = {
       `${sockets}.tls.v3.DownstreamTlsContext`,
       `${sockets}.raw_buffer.v3.RawBuffer`,
       `${sockets}.internal_upstream.v3.InternalUpstreamTransport`,
+      `${sockets}.proxy_protocol.v3.ProxyProtocolUpstreamTransport`,
     ],
   },
   'envoy.config.cluster.v3.Cluster.typed_extension_protocol_options': {

@@ -63,6 +63,11 @@ export const listenerSupport: SupportTable = {
     instead: { config_discovery: 'give typed_config; filters are not discovered' },
   },
 
+  [`${listenerFilter}.proxy_protocol.v3.ProxyProtocol`]: {
+    carried: 'rules allow_requests_without_proxy_protocol pass_through_tlvs disallowed_versions stat_prefix',
+  },
+  [`${listenerFilter}.proxy_protocol.v3.ProxyProtocol.Rule`]: { carried: 'tlv_type on_tlv_present' },
+  [`${listenerFilter}.proxy_protocol.v3.ProxyProtocol.KeyValuePair`]: { carried: 'metadata_namespace key' },
   [`${listenerFilter}.original_dst.v3.OriginalDst`]: { carried: '' },
   [`${listenerFilter}.http_inspector.v3.HttpInspector`]: { carried: '' },
   [`${listenerFilter}.tls_inspector.v3.TlsInspector`]: {

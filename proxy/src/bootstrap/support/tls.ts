@@ -66,6 +66,9 @@ export const tlsSupport: SupportTable = {
   },
   [`${tls}.TlsSessionTicketKeys`]: { carried: 'keys' },
   'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer': { carried: '' },
+  'envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport': {
+    carried: 'config transport_socket',
+  },
   'envoy.extensions.transport_sockets.internal_upstream.v3.InternalUpstreamTransport': {
     carried: 'transport_socket',
     harmless: { passthrough_metadata: 'metadata stays on its side of an internal connection' },

@@ -4,8 +4,8 @@ import { Headers } from '@weft/lib/header';
 import type { Issue } from '@weft/lib/issue';
 import { Scope } from '@weft/lib/metrics';
 import { packAny } from '@weft/lib/protobuf/codec';
+import { fakeConnection } from '../../../../test/kit/logged-view.ts';
 import { type Fault, fault } from '../../fault/fault.ts';
-import type { ConnectionInfo } from '../../io/connection-info.ts';
 import type { Stream } from '../../stream/stream.ts';
 import { CONTINUE, STOP } from '../filter.ts';
 import { compileHttpRbac, compileHttpRbacOverride } from './config.ts';
@@ -15,7 +15,7 @@ const everybody = { permissions: [{ any: true }], principals: [{ any: true }] };
 const scope = new Scope({ prefix: 'http' });
 
 class FakeStream {
-  readonly connection = { remoteAddress: '127.0.0.1', peer: null } as unknown as ConnectionInfo;
+  readonly connection = fakeConnection({ remoteAddress: '127.0.0.1' });
   readonly method = 'GET';
   readonly path = '/';
   readonly authority = 'a';

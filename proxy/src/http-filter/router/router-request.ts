@@ -203,6 +203,7 @@ export class RouterRequest implements UpstreamEvents, TryIdleOwner {
     this.pool = poolOf(
       host,
       {
+        client: exchange.connection,
         endsTunnel: exchange.upgrade === 'CONNECT' && route.terminatesConnect,
         isHttp2Client: exchange.protocol === 'HTTP/2',
       },

@@ -32,7 +32,7 @@ test('refuses a connection before its first byte and counts it', () => {
   assert.equal(decision?.code, 'access_denied');
   assert.equal(decision?.client, '10.0.0.1:50000');
   assert.deepEqual(decision?.refusal?.policies, [origin]);
-  assert.equal(filter?.onConnection({ ...info, remoteAddress: '127.0.0.1' }), null);
+  assert.equal(filter?.onConnection(fakeConnection({ remoteAddress: '127.0.0.1', listener })), null);
   const scope = metrics.scope({ prefix: 'tcp.' });
   assert.equal(scope.counter('rbac.denied').value, 1);
   assert.equal(scope.counter('rbac.allowed').value, 1);

@@ -199,7 +199,7 @@ class TcpSession implements ConnectionOwner, ConnectEvents {
       this.end(fault.no_healthy_host, 'no_healthy_upstream');
       return;
     }
-    this.connecting = openConnection(this.host, clock, this);
+    this.connecting = openConnection(this.host, clock, this, this.host.proxyHeader?.headerFor(view.connection));
     if (this.connecting === null) {
       this.end(fault.breaker_open, 'max_connections');
       return;

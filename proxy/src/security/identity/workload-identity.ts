@@ -29,6 +29,15 @@ const rootsName = 'ROOTCA';
 const firstRetryMs = 500;
 const maxRetryMs = 30_000;
 
+/** An endpoint of the authority's cluster. */
+interface CaHost {
+  readonly address: string;
+  readonly port: number;
+  readonly tls: UpstreamTls | null;
+  readonly tlsNames: UpstreamNames;
+  readonly proxyHeader?: { readonly forNobody: Buffer } | null;
+}
+
 /** What it needs of the process. */
 export interface IdentityHost {
   readonly clock: Clock;
@@ -36,7 +45,7 @@ export interface IdentityHost {
   readonly secrets: SecretSet;
   readonly clusters: {
     get(name: string): {
-      readonly hosts: readonly { address: string; port: number; tls: UpstreamTls | null; tlsNames: UpstreamNames }[];
+      readonly hosts: readonly CaHost[];
     } | null;
   };
   readonly random?: () => number;
@@ -189,7 +198,12 @@ export class WorkloadIdentity {
       const problem = `the cluster "${caCluster}" of the authority has no TLS, so the join token is not sent; add a transport socket`;
       throw new WeftError('WEFT0764', problem);
     }
-    return { host: host.address, port: host.port, tls: host.tls, names: host.tlsNames };
+    return {
+      host: host.address,
+      port: host.port,
+      tls: host.tls,
+      names: { ...host.tlsNames, preamble: host.proxyHeader?.forNobody },
+    };
   }
 
   private credential(): Credential {

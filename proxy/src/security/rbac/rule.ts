@@ -89,8 +89,11 @@ export function compilePrincipal(config: Principal, place: RulePlace): Rule | nu
   if (config.urlPath !== undefined) return compilePathRule(config.urlPath, place);
   if (config.authenticated !== undefined)
     return compileAuthenticated(config.authenticated, below(place, 'authenticated'));
-  // `source_ip` is the deprecated name of `direct_remote_ip`; neither believes `x-forwarded-for`.
-  if (config.sourceIp !== undefined) return compileDirectAddress(config.sourceIp, below(place, 'source_ip'));
+  // Neither believes `x-forwarded-for`; `source_ip`, which is deprecated, believes a PROXY protocol header.
+  if (config.sourceIp !== undefined) {
+    const matches = compileCidr(config.sourceIp, sinkAt(place.sink, 'source_ip'));
+    return matches === null ? null : (connection) => matches(connection.remoteAddress);
+  }
   if (config.directRemoteIp !== undefined)
     return compileDirectAddress(config.directRemoteIp, below(place, 'direct_remote_ip'));
   if (config.remoteIp !== undefined) {
@@ -197,7 +200,7 @@ function compileAuthenticated(config: envoy.config.rbac.v3.Principal.Authenticat
 
 function compileDirectAddress(range: CidrRange, place: RulePlace): Rule | null {
   const matches = compileCidr(range, place.sink);
-  return matches === null ? null : (connection) => matches(connection.remoteAddress);
+  return matches === null ? null : (connection) => matches(connection.directRemoteAddress);
 }
 
 /** Where the client was going before a redirection; a host name in a tunnel's authority is no address. */

@@ -21,6 +21,11 @@ function client(view: LoggedView): string | null {
   return isForwarded(view) ? formatAddress(view.clientAddress, 0) : remote(view.connection);
 }
 
+function direct(connection: ConnectionInfo): string | null {
+  if (connection.directRemoteAddress === '') return null;
+  return formatAddress(connection.directRemoteAddress, connection.directRemotePort);
+}
+
 function local(connection: ConnectionInfo): string | null {
   if (connection.localAddress === '') return null;
   return formatAddress(connection.localAddress, connection.localPort);
@@ -67,9 +72,9 @@ export const connectionOperators: OperatorTable = {
     textOrNull(view.clientAddress || view.connection.remoteAddress),
   ),
   DOWNSTREAM_REMOTE_PORT: plain((view) => (isForwarded(view) ? 0 : view.connection.remotePort)),
-  DOWNSTREAM_DIRECT_REMOTE_ADDRESS: plain((view) => remote(view.connection)),
-  DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT: plain((view) => textOrNull(view.connection.remoteAddress)),
-  DOWNSTREAM_DIRECT_REMOTE_PORT: plain((view) => view.connection.remotePort),
+  DOWNSTREAM_DIRECT_REMOTE_ADDRESS: plain((view) => direct(view.connection)),
+  DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT: plain((view) => textOrNull(view.connection.directRemoteAddress)),
+  DOWNSTREAM_DIRECT_REMOTE_PORT: plain((view) => view.connection.directRemotePort),
   DOWNSTREAM_LOCAL_ADDRESS: plain((view) => local(view.connection)),
   DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT: plain((view) => textOrNull(view.connection.localAddress)),
   DOWNSTREAM_LOCAL_PORT: plain((view) => view.connection.localPort),

@@ -9,6 +9,7 @@ const sources: Readonly<Record<string, Source>> = {
   ROUTE: (view) => view.route,
   CLUSTER: (view) => view.cluster,
   UPSTREAM_HOST: (view) => view.host,
+  DYNAMIC: (view) => view.connection,
 };
 
 function property(holder: unknown, name: string): unknown {
@@ -33,7 +34,6 @@ function isValue(value: unknown): value is OperatorValue {
 
 const compileMetadata: CompileOperator = (argument) => {
   const [kind = '', ...keys] = argument.split(':');
-  if (kind === 'DYNAMIC') return compileUnfilled('dynamic metadata')(argument);
   const source = sources[kind];
   if (source === undefined) return `it wants one of ${Object.keys(sources).join(', ')} before the first colon`;
   if (keys.length === 0 || keys.includes('')) return 'it wants a namespace and keys, as in (ROUTE:com.example:key)';
@@ -56,7 +56,7 @@ export const metadataOperators: OperatorTable = {
   METADATA: compileMetadata,
   CLUSTER_METADATA: (argument) => compileMetadata(`CLUSTER:${argument}`),
   UPSTREAM_METADATA: (argument) => compileMetadata(`UPSTREAM_HOST:${argument}`),
-  DYNAMIC_METADATA: compileUnfilled('dynamic metadata'),
+  DYNAMIC_METADATA: (argument) => compileMetadata(`DYNAMIC:${argument}`),
   FILTER_STATE: compileUnfilled('filter state'),
   UPSTREAM_FILTER_STATE: compileUnfilled('filter state'),
 };

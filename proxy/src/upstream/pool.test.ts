@@ -1,0 +1,64 @@
+// The pools of one host over real sockets: what waits when the host goes away, and who shares connections.
+
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { systemClock } from '@weft/lib/clock';
+import { Headers } from '@weft/lib/header';
+import { SampleClusters, staticCluster } from '../../../test/kit/clusters.ts';
+import { fakeConnection } from '../../../test/kit/logged-view.ts';
+import { until } from '../../../test/kit/until.ts';
+import { startUpstream } from '../../../test/kit/upstream.ts';
+import type { Host } from '../cluster/host.ts';
+import { poolOf } from './pool.ts';
+import type { UpstreamEvents, UpstreamHead } from './upstream-stream.ts';
+
+class Recorder implements UpstreamEvents {
+  status = 0;
+  failure = '';
+  isDone = false;
+  onUpstreamReady(): void {}
+  onInformational(): void {}
+  onResponseTrailers(): void {}
+  onUpstreamDrain(): void {}
+  onResponseHead(status: number, _headers: Headers, endStream: boolean): void {
+    this.status = status;
+    this.isDone = endStream;
+  }
+  onResponseData(_buffer: Buffer, _offset: number, _length: number, endStream: boolean): void {
+    this.isDone ||= endStream;
+  }
+  onUpstreamFailed(_fault: unknown, details: string): void {
+    this.failure = details;
+  }
+}
+
+function head(): UpstreamHead {
+  return { method: 'GET', path: '/', authority: 'a', scheme: 'http', requestHeaders: Headers.of(), upgrade: null };
+}
+
+async function startHost(context: TestContext) {
+  const upstream = await startUpstream(context);
+  const clusters = new SampleClusters();
+  clusters.put(staticCluster('a', [`127.0.0.1:${upstream.port}`]));
+  const host = clusters.get('a').hosts[0] as Host;
+  context.after(() => host.remove());
+  return { upstream, clusters, host };
+}
+
+describe('a host that is removed', () => {
+  it('still serves a request that waits for its connection, on that one connection', async (context) => {
+    const { upstream, clusters, host } = await startHost(context);
+    const client = fakeConnection();
+    const events = new Recorder();
+    const pool = poolOf(host, { client, endsTunnel: false, isHttp2Client: false }, systemClock);
+    pool.start(head(), true, events);
+    host.remove();
+    await until('it is answered', () => events.isDone || events.failure !== '');
+    assert.deepEqual([events.status, events.failure], [200, '']);
+    await until('its connection is closed', () => upstream.openSockets.size === 0);
+    assert.equal(upstream.connections, 1);
+    assert.equal(pool.connections, 0);
+    assert.equal(clusters.stat('a', 'upstream_rq_pending_active'), 0);
+    assert.equal(clusters.stat('a', 'upstream_cx_active'), 0);
+  });
+});
