@@ -4,8 +4,12 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcpServer, type Server } from 'node:net';
 import { after, before, describe, test } from 'node:test';
+import { waitFor, within } from '../kit/until.ts';
 import { AdsUnderTest } from './ads-under-test.ts';
 import { fetchText, freePorts, ProxyProcess, type ProxyProgram, programs, until } from './proxy-process.ts';
+
+/** Far less than a person would call a stall, far more than a machine under load needs. */
+const greetingWaitMs = 2500;
 
 const id = 'sidecar~127.0.0.1~client.default~default.svc.cluster.local';
 
@@ -116,17 +120,22 @@ function describeCapture(program: ProxyProgram): void {
     const mesh = new AdsUnderTest({ mutualTls: 'DISABLE' });
     const app = createServer((request, response) => response.end(`app ${request.headers.host} ${request.url}`));
     const echo = createTcpServer((socket) => socket.on('error', () => {}).pipe(socket));
+    // As a mail or database server: the client waits for its greeting.
+    const greeter = createTcpServer((socket) => socket.on('error', () => {}).write('220 ready\r\n'));
     let capturePort = 0;
     let echoPort = 0;
     let appPort = 0;
     let ownPort = 0;
+    let mailPort = 0;
+    let declaredPort = 0;
     let proxy: ProxyProcess;
 
     before(async () => {
       await mesh.start();
       appPort = await listening(app);
       echoPort = await listening(echo);
-      [capturePort = 0, ownPort = 0] = await freePorts(2);
+      const greeterPort = await listening(greeter);
+      [capturePort = 0, ownPort = 0, mailPort = 0, declaredPort = 0] = await freePorts(4);
       mesh.apply(`
 apiVersion: v1
 kind: Service
@@ -142,8 +151,14 @@ apiVersion: v1
 kind: Service
 metadata: { name: either }
 spec: { ports: [{ port: 70, targetPort: main }], selector: { app: echo } }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: mail }
+spec: { ports: [{ port: 25, targetPort: main }, { name: tcp-mail, port: 26, targetPort: main }], selector: { app: mail } }
 ---${entry('web-v1', 'web', 'v1', appPort)}
 ---${entry('echo-v1', 'echo', 'v1', echoPort)}
+---${entry('mail-v1', 'mail', 'v1', greeterPort)}
 ---
 apiVersion: networking.istio.io/v1
 kind: VirtualService
@@ -155,7 +170,11 @@ spec:
       fault: { abort: { httpStatus: 418, percentage: { value: 100 } } }
       route: [{ destination: { host: web } }]
     - route: [{ destination: { host: web } }]`);
-      const inbound = [{ name: 'http', servicePort: 9080, protocol: 'http', listenPort: ownPort, targetPort: appPort }];
+      const inbound = [
+        { name: 'http', servicePort: 9080, protocol: 'http', listenPort: ownPort, targetPort: appPort },
+        { name: 'mail', servicePort: 25, protocol: 'auto', listenPort: mailPort, targetPort: greeterPort },
+        { name: 'tcp-mail', servicePort: 26, protocol: 'tcp', listenPort: declaredPort, targetPort: greeterPort },
+      ];
       const metadata = { WEFT_LOCAL: { capture: { port: capturePort }, inbound } };
       proxy = await ProxyProcess.start(program, mesh.address, { id, metadata }, 'GRPC');
       await until(async () => {
@@ -169,6 +188,7 @@ spec:
       mesh.stop();
       app.close();
       echo.close();
+      greeter.close();
     });
 
     test('accepts everything', () => {
@@ -202,6 +222,19 @@ spec:
     test('carries bytes to a TCP service, and to one that declares no protocol', async () => {
       assert.match(await tunnel(capturePort, 'echo:7', 'ping\n', /ping\n$/), /200[\s\S]*ping\n$/);
       assert.match(await tunnel(capturePort, 'either:70', 'pong\n', /pong\n$/), /200[\s\S]*pong\n$/);
+    });
+
+    test('gives a client the greeting that it waits for, whether the port is declared or not', async () => {
+      for (const port of [25, 26]) {
+        const greeting = tunnel(capturePort, `mail:${port}`, '', /ready\r\n$/);
+        assert.match(await within(`the greeting of port ${port}`, greeting, greetingWaitMs), /220 ready/);
+      }
+      for (const port of [mailPort, declaredPort]) {
+        const socket = connect(port, '127.0.0.1');
+        const [greeting] = await waitFor(socket, 'data', greetingWaitMs);
+        assert.equal(String(greeting), '220 ready\r\n');
+        socket.destroy();
+      }
     });
 
     test('passes on what no service has', async () => {

@@ -163,6 +163,7 @@ class SocketInspection {
   private readonly info: SocketInfo;
   private readonly first: FirstBytes;
   private timer: Timer | null = null;
+  private isOver = false;
   private readonly onData = (chunk: Buffer): void => this.feed(chunk);
   private readonly onGone = (): void => this.stop();
   private readonly onError = (): void => {};
@@ -176,7 +177,7 @@ class SocketInspection {
 
   start(clock: Clock): void {
     const timeoutMs = this.listener.current.inspection?.timeoutMs ?? 0;
-    if (timeoutMs > 0) this.timer = clock.start(timeoutMs, onSocketTimeout, this as SocketInspection);
+    if (timeoutMs > 0) this.timer = clock.start(timeoutMs, onInspectionTimer, this as SocketInspection);
     this.socket.on('data', this.onData);
     this.socket.on('error', this.onError);
     this.socket.once('end', this.onGone);
@@ -199,6 +200,7 @@ class SocketInspection {
   }
 
   private stop(): void {
+    this.isOver = true;
     this.timer?.stop();
     this.socket.off('data', this.onData);
     this.socket.off('end', this.onGone);
@@ -207,6 +209,7 @@ class SocketInspection {
   }
 
   onTimeout(): void {
+    if (this.isOver) return;
     if (this.listener.onInspectionTimeout()) this.finish(notInspected);
     else this.refuse();
   }
@@ -224,6 +227,7 @@ class TunnelInspection implements ConnectionOwner {
   private readonly info: ConnectionInfo;
   private readonly first: FirstBytes;
   private timer: Timer | null = null;
+  private isOver = false;
 
   constructor(listener: Listener, connection: Connection, info: ConnectionInfo) {
     this.listener = listener;
@@ -235,7 +239,7 @@ class TunnelInspection implements ConnectionOwner {
 
   start(clock: Clock, rest: Buffer): void {
     const timeoutMs = this.listener.current.inspection?.timeoutMs ?? 0;
-    if (timeoutMs > 0) this.timer = clock.start(timeoutMs, onTunnelTimeout, this as TunnelInspection);
+    if (timeoutMs > 0) this.timer = clock.start(timeoutMs, onInspectionTimer, this as TunnelInspection);
     this.connection.resume();
     if (rest.length > 0) this.onBytes(rest, 0, rest.length);
   }
@@ -249,37 +253,43 @@ class TunnelInspection implements ConnectionOwner {
   }
 
   private finish(seen: Inspected): void {
-    this.timer?.stop();
+    this.stop();
     this.info.serverName = seen.serverName;
     handTunnel(this.connection, this.info, this.listener.choose(this.info, seen), this.first.bytes);
   }
 
   onFin(): void {
-    this.timer?.stop();
-    this.connection.destroy();
+    this.refuse();
   }
 
   onClose(): void {
+    this.stop();
+  }
+
+  private stop(): void {
+    this.isOver = true;
     this.timer?.stop();
   }
 
   onDrain(): void {}
 
   onTimeout(): void {
+    if (this.isOver) return;
     if (this.listener.onInspectionTimeout()) this.finish(notInspected);
     else this.refuse();
   }
 
   private refuse(): void {
-    this.timer?.stop();
+    this.stop();
     this.connection.destroy();
   }
 }
 
-function onSocketTimeout(inspection: SocketInspection): void {
-  inspection.onTimeout();
+/** A timer may be due only because the process was busy: what has arrived meanwhile is read first, and may tell. */
+function onInspectionTimer(inspection: SocketInspection | TunnelInspection): void {
+  setImmediate(onInspectionOver, inspection);
 }
 
-function onTunnelTimeout(inspection: TunnelInspection): void {
+function onInspectionOver(inspection: SocketInspection | TunnelInspection): void {
   inspection.onTimeout();
 }

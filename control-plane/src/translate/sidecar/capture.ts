@@ -5,6 +5,7 @@ import type { envoy } from '@weft/api/xds/types';
 import { isHttp } from '../../model/protocol.ts';
 import type { MeshPort, MeshService } from '../../model/service.ts';
 import { blackHoleCluster, passthroughCluster } from '../cluster-name.ts';
+import { detection, outboundDetectionMs } from '../detection.ts';
 import {
   captureAuthFilter,
   connectionManager,
@@ -98,9 +99,7 @@ function tunnelListener(name: string, otherwise: TcpTarget['clusters']): Listene
   return {
     name,
     internalListener: {},
-    listenerFilters: [tlsInspector, httpInspector],
-    listenerFiltersTimeout: { seconds: 5 },
-    continueOnListenerFiltersTimeout: true,
+    ...detection([tlsInspector, httpInspector], outboundDetectionMs),
     filterChains: [{ filterChainMatch: { applicationProtocols: plainHttp }, filters: [manager] }],
     defaultFilterChain: { filters: [tcpProxy(name, otherwise)] },
     trafficDirection: 'OUTBOUND',

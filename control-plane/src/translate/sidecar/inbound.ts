@@ -6,11 +6,13 @@ import { labelsFit } from '../../model/host.ts';
 import type { MeshModel } from '../../model/mesh.ts';
 import type { Protocol } from '../../model/protocol.ts';
 import type { MeshPort, MeshService } from '../../model/service.ts';
+import type { SettledMutualTls } from '../../model/settings.ts';
 import { policyMetadata } from '../authorization/policy-metadata.ts';
 import type { PortAuthorization } from '../authorization/rbac-filters.ts';
 import { upstreamProtocolOptions } from '../cluster/upstream-protocol.ts';
 import { inboundCluster } from '../cluster-name.ts';
-import { httpInspector, type ListenerFilter, originalDestination, tcpProxy, tlsInspector } from '../filters.ts';
+import { detection, inboundDetectionMs, patientDetectionMs } from '../detection.ts';
+import { httpInspector, originalDestination, tcpProxy, tlsInspector } from '../filters.ts';
 import { socketAddress } from '../message.ts';
 import type { LocalInbound, ProxyNode } from '../proxy-node.ts';
 import type { Cluster, Listener } from '../snapshot.ts';
@@ -32,11 +34,12 @@ export function localInbound(mesh: MeshModel, node: ProxyNode, ports: readonly L
 function localListener(mesh: MeshModel, node: ProxyNode, port: LocalInbound): Listener {
   // Policies name the port as the service calls it or as the process listens on it; the sidecar's own is chance.
   const ports = [port.targetPort, port.servicePort];
+  const mode = mesh.peerAuthentications.modeOf(node, ports);
   const { filterChains, listenerFilters } = inboundChains({
     statPrefix: `inbound_${port.servicePort}`,
     cluster: inboundCluster(port.servicePort),
     protocol: port.protocol,
-    mode: mesh.peerAuthentications.modeOf(node, ports),
+    mode,
     authorization: authorizationOf(mesh, node, ports),
     speaksHttp2: node.speaksHttp2,
     match: {},
@@ -45,15 +48,14 @@ function localListener(mesh: MeshModel, node: ProxyNode, port: LocalInbound): Li
     name: `inbound|${port.servicePort}|${port.name}`,
     address: socketAddress('127.0.0.1', port.listenPort),
     filterChains,
-    ...(listenerFilters.length > 0 ? inspection(listenerFilters) : {}),
+    ...detection(listenerFilters, waitMs([mode])),
     trafficDirection: 'INBOUND',
     ...policyMetadata(servedOrigin(mesh, node, port.servicePort), mesh.authorizations.of(node)),
   };
 }
 
-/** Where the server speaks first there is nothing to inspect: after a moment the connection is taken as plain TCP. */
-function inspection(listenerFilters: readonly ListenerFilter[]): Listener {
-  return { listenerFilters, listenerFiltersTimeout: { seconds: 5 }, continueOnListenerFiltersTimeout: true };
+function waitMs(modes: readonly SettledMutualTls[]): number {
+  return modes.every((mode) => mode === 'STRICT') ? patientDetectionMs : inboundDetectionMs;
 }
 
 function localCluster({ servicePort, targetPort, protocol }: LocalInbound): Cluster {
@@ -91,13 +93,15 @@ const virtualInboundPort = 15_006;
 export function virtualInbound(mesh: MeshModel, node: ProxyNode): InboundResources {
   const ports = servedPorts(mesh, node);
   const filterChains: FilterChain[] = [];
+  const modes: SettledMutualTls[] = [];
   for (const { port, workloadPort } of ports.values()) {
-    const numbers = [workloadPort, port.number];
+    const mode = mesh.peerAuthentications.modeOf(node, [workloadPort, port.number]);
+    modes.push(mode);
     const chains = inboundChains({
       statPrefix: `inbound_0.0.0.0_${workloadPort}`,
       cluster: inboundCluster(workloadPort),
       protocol: port.protocol,
-      mode: mesh.peerAuthentications.modeOf(node, numbers),
+      mode,
       authorization: authorizationOf(mesh, node, [workloadPort]),
       speaksHttp2: node.speaksHttp2,
       match: { destinationPort: workloadPort },
@@ -111,7 +115,7 @@ export function virtualInbound(mesh: MeshModel, node: ProxyNode): InboundResourc
         name: 'virtualInbound',
         address: socketAddress('0.0.0.0', virtualInboundPort),
         useOriginalDst: true,
-        ...inspection([originalDestination, tlsInspector, httpInspector]),
+        ...detection([originalDestination, tlsInspector, httpInspector], waitMs(modes)),
         ...(filterChains.length > 0 ? { filterChains } : {}),
         defaultFilterChain: { name: 'virtualInbound-blackhole', filters: [passthrough] },
         trafficDirection: 'INBOUND',

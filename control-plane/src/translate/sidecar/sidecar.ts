@@ -4,6 +4,7 @@ import { isHttp } from '../../model/protocol.ts';
 import type { MeshPort, MeshService } from '../../model/service.ts';
 import { catchAllClusters, outboundClusters } from '../cluster/outbound-clusters.ts';
 import { passthroughCluster } from '../cluster-name.ts';
+import { detection, outboundDetectionMs } from '../detection.ts';
 import {
   connectionManager,
   faultFilter,
@@ -150,9 +151,7 @@ function httpListener(port: number, services: readonly MeshService[], isRedirect
   const otherwise = isRedirected ? target : undeclaredTarget(undeclared, port, reach);
   return {
     ...bindFields(port, isRedirected),
-    listenerFilters: [tlsInspector, httpInspector],
-    listenerFiltersTimeout: { seconds: 5 },
-    continueOnListenerFiltersTimeout: true,
+    ...detection([tlsInspector, httpInspector], outboundDetectionMs),
     filterChains: [{ filterChainMatch: { applicationProtocols: plainHttp }, filters: [manager] }],
     defaultFilterChain: { filters: [tcpProxy(`outbound_0.0.0.0_${port}`, otherwise.clusters)] },
   };
