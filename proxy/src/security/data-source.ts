@@ -34,8 +34,13 @@ export function reportWarning(sink: IssueSink, code: string, message: string): v
 
 /** The text, or null after reporting why there is none. Config time only: it reads files synchronously. */
 export function readDataSource(source: DataSource, sink: IssueSink): string | null {
-  if (source.inlineString !== undefined) return source.inlineString;
-  if (source.inlineBytes !== undefined) return Buffer.from(source.inlineBytes).toString('utf8');
+  return readDataBytes(source, sink)?.toString('utf8') ?? null;
+}
+
+/** The same as bytes. */
+export function readDataBytes(source: DataSource, sink: IssueSink): Buffer | null {
+  if (source.inlineString !== undefined) return Buffer.from(source.inlineString);
+  if (source.inlineBytes !== undefined) return Buffer.from(source.inlineBytes);
   if (source.filename !== undefined) return readSmallFile(source.filename, sinkAt(sink, 'filename'));
   if (source.environmentVariable === undefined) {
     return reportError(
@@ -45,17 +50,17 @@ export function readDataSource(source: DataSource, sink: IssueSink): string | nu
     );
   }
   const value = process.env[source.environmentVariable];
-  if (value !== undefined && value !== '') return value;
+  if (value !== undefined && value !== '') return Buffer.from(value);
   const problem = `the environment variable ${source.environmentVariable} is not set; set it or use a file`;
   return reportError(sinkAt(sink, 'environment_variable'), 'WEFT0701', problem);
 }
 
-function readSmallFile(file: string, sink: IssueSink): string | null {
+function readSmallFile(file: string, sink: IssueSink): Buffer | null {
   try {
     if (statSync(file).size > maxFileBytes) {
       return reportError(sink, 'WEFT0701', `${file} is larger than ${maxFileBytes} bytes; is it the right file?`);
     }
-    return readFileSync(file, 'utf8');
+    return readFileSync(file);
   } catch (error) {
     return reportError(
       sink,

@@ -448,7 +448,13 @@ const broken: [name: string, context: Context, code: string, path: RegExp][] = [
     'WEFT0712',
     /configs\[0\]$/,
   ],
-  ['an unsupported field', { ...mutualTls(), sessionTicketKeys: {} }, 'WEFT0709', /session_ticket_keys$/],
+  ['no ticket keys', { ...mutualTls(), sessionTicketKeys: {} }, 'WEFT0843', /session_ticket_keys$/],
+  [
+    'ticket keys of another size',
+    { ...mutualTls(), sessionTicketKeys: { keys: [{ inlineString: 'short' }] } },
+    'WEFT0843',
+    /session_ticket_keys\.keys\[0\]$/,
+  ],
   [
     'expired certificates allowed',
     mutualTls({ validationContext: { allowExpiredCertificate: true } }),

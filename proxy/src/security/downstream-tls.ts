@@ -5,9 +5,10 @@ import type { Duplex } from 'node:stream';
 import type { envoy } from '@weft/api/xds/types';
 import type { Issue } from '@weft/lib/issue';
 import type { Scope } from '@weft/lib/metrics';
-import { type IssueSink, refuseFields, reportError, sinkAt } from './data-source.ts';
+import { type IssueSink, reportError, sinkAt } from './data-source.ts';
 import { type HandshakeOwner, HandshakeServer, type ServerPolicy } from './handshake-server.ts';
-import type { SecretSet } from './secret-set.ts';
+import type { SecretCell, SecretSet } from './secret-set.ts';
+import { makeTicketSecret } from './session-tickets.ts';
 import { compileTlsSettings, MaterialReader, type TlsMaterial, type TlsSettings } from './tls-settings.ts';
 import { TlsStats } from './tls-stats.ts';
 
@@ -97,7 +98,6 @@ export function compileDownstreamTls(
 ): DownstreamTls | null {
   const sink: IssueSink = { issues, path };
   const before = issues.length;
-  refuseFields(context, unsupportedFields, sink);
   if (context.ocspStaplePolicy !== undefined && context.ocspStaplePolicy !== 'LENIENT_STAPLING') {
     reportError(sinkAt(sink, 'ocsp_staple_policy'), 'WEFT0709', 'only LENIENT_STAPLING is supported, without staples');
   }
@@ -106,6 +106,7 @@ export function compileDownstreamTls(
   if (settings !== null && settings.certificates.length === 0) {
     reportError(commonSink, 'WEFT0717', 'a server needs a certificate; give tls_certificates or an SDS reference');
   }
+  const shared = compileTicketKeys(context, secrets, sink);
   if (settings === null || issues.slice(before).some((issue) => issue.level === 'error')) return null;
   const sessionTimeoutSeconds =
     context.sessionTimeout === undefined ? 300 : Number(context.sessionTimeout.seconds ?? 0);
@@ -115,12 +116,21 @@ export function compileDownstreamTls(
     // A lifetime of zero is how one says that nothing is to be resumed.
     statelessResumption: context.disableStatelessSessionResumption !== true && sessionTimeoutSeconds > 0,
     sessionTimeoutSeconds,
+    ticketSecret: makeTicketSecret(),
   };
-  return new DownstreamTls(settings, policy, secrets, new TlsStats(scope, 'downstream'));
+  return new DownstreamTls(
+    shared === null ? settings : settings.withTicketKeys(shared),
+    policy,
+    secrets,
+    new TlsStats(scope, 'downstream'),
+  );
 }
 
-const unsupportedFields = {
-  sessionTicketKeys: 'session_ticket_keys',
-  sessionTicketKeysSdsSecretConfig: 'session_ticket_keys_sds_secret_config',
-  fullScanCertsOnSniMismatch: 'full_scan_certs_on_sni_mismatch',
-} as const;
+function compileTicketKeys(context: DownstreamTlsContext, secrets: SecretSet, sink: IssueSink): SecretCell | null {
+  const { sessionTicketKeys, sessionTicketKeysSdsSecretConfig } = context;
+  if (sessionTicketKeys !== undefined) {
+    return secrets.ownTicketKeys(sessionTicketKeys, sinkAt(sink, 'session_ticket_keys'));
+  }
+  if (sessionTicketKeysSdsSecretConfig === undefined) return null;
+  return secrets.reference(sessionTicketKeysSdsSecretConfig, sinkAt(sink, 'session_ticket_keys_sds_secret_config'));
+}

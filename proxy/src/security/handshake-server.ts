@@ -10,6 +10,7 @@ import { peerCertificate, rememberPeer, type VerifiedPeer } from './peer.ts';
 import { judgePeer, readPeerCertificate } from './peer-verdict.ts';
 import type { TrustMaterial } from './secret.ts';
 import type { SecretSet } from './secret-set.ts';
+import { sessionContext, ticketKeys } from './session-tickets.ts';
 import { type CertificateGroup, compileSniChoice, pickCertificates, type SniChoice } from './sni-choice.ts';
 import { hasRoots, type TlsMaterial, type TlsSettings, wantsVerification } from './tls-settings.ts';
 import type { TlsStats } from './tls-stats.ts';
@@ -28,6 +29,8 @@ export interface ServerPolicy {
   readonly requireServerName: boolean;
   readonly statelessResumption: boolean;
   readonly sessionTimeoutSeconds: number;
+  /** From which the keys of tickets are made where the configuration gives none: sessions outlive the server's certificate. */
+  readonly ticketSecret: Buffer;
 }
 
 /** Who clocks, logs and counts. */
@@ -80,9 +83,11 @@ export class HandshakeServer {
 
   private serverOptions(settings: TlsSettings, material: TlsMaterial): TlsOptions {
     const choice = compileSniChoice(material.certificates);
-    const shared = contextOptions(settings.parameters, material.trust, this.policy);
+    const sessionIdContext = sessionContext(material.trust, this.policy.requireClientCertificate);
+    const shared = { ...contextOptions(settings.parameters, material.trust, this.policy), sessionIdContext };
     const options: TlsOptions = { ...shared, ...certificateOptions(choice.fallback) };
     options.sessionTimeout = this.policy.sessionTimeoutSeconds;
+    options.ticketKeys = ticketKeys(material.ticketSecret ?? this.policy.ticketSecret, sessionIdContext);
     // Preference is the server's. Without a protocol in common the handshake ends with an alert (RFC 7301 §3.2).
     if (settings.alpnProtocols.length > 0) options.ALPNProtocols = [...settings.alpnProtocols];
     if (material.certificates.length > choice.fallback.length) options.SNICallback = makeSniCallback(choice, shared);

@@ -9,6 +9,7 @@ import { type FileWatch, FileWatcher } from './file-watch.ts';
 import {
   compileCertificateSecret,
   compileSecret,
+  compileTicketSecret,
   compileTrustSecret,
   describeLeaf,
   type Secret,
@@ -19,6 +20,7 @@ import { type SecurityLog, silentLog } from './security-log.ts';
 type SecretMessage = envoy.extensions.transport_sockets.tls.v3.Secret;
 type SdsSecretConfig = envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig;
 type TlsCertificateMessage = envoy.extensions.transport_sockets.tls.v3.TlsCertificate;
+type TicketKeysMessage = envoy.extensions.transport_sockets.tls.v3.TlsSessionTicketKeys;
 type ValidationContextMessage = envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext;
 
 /** Where a context finds the current version of one secret. */
@@ -162,6 +164,11 @@ export class SecretSet {
     return this.ownCell((at) => compileTrustSecret(message, this.context('', 'static'), at), sink);
   }
 
+  /** A cell for ticket keys carried in the context itself. */
+  ownTicketKeys(message: TicketKeysMessage, sink: IssueSink): SecretCell | null {
+    return this.ownCell((at) => compileTicketSecret(message, this.context('', 'static'), at), sink);
+  }
+
   /** Looks at every watched file now instead of at its next event. */
   reloadFiles(): void {
     this.watcher.lookRound();
@@ -267,11 +274,14 @@ export class SecretSet {
   }
 }
 
+const noBytes = Buffer.alloc(0);
+
 function isSameContent(a: Secret, b: Secret): boolean {
   return (
     a.certificate?.chainPem === b.certificate?.chainPem &&
     a.certificate?.keyPem === b.certificate?.keyPem &&
     a.trust?.rootsPem === b.trust?.rootsPem &&
-    a.trust?.crlPem === b.trust?.crlPem
+    a.trust?.crlPem === b.trust?.crlPem &&
+    (a.ticketSecret ?? noBytes).equals(b.ticketSecret ?? noBytes)
   );
 }

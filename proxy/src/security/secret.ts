@@ -10,6 +10,7 @@ import { parseCertificatePem } from '@weft/lib/x509/pem';
 import {
   filesOf,
   type IssueSink,
+  readDataBytes,
   readDataSource,
   refuseFields,
   reportError,
@@ -20,6 +21,7 @@ import { compilePins, compileSanMatchers, type Pins, type SanMatcher } from './s
 
 type SecretMessage = envoy.extensions.transport_sockets.tls.v3.Secret;
 type TlsCertificateMessage = envoy.extensions.transport_sockets.tls.v3.TlsCertificate;
+type TicketKeysMessage = envoy.extensions.transport_sockets.tls.v3.TlsSessionTicketKeys;
 type ValidationContextMessage = envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext;
 
 /** A certificate chain and its key. */
@@ -55,6 +57,8 @@ export interface Secret {
   readonly updatedWallMs: number;
   readonly certificate: CertificateMaterial | null;
   readonly trust: TrustMaterial | null;
+  /** From which the keys of session tickets are made. */
+  readonly ticketSecret: Buffer | null;
   /** Files to watch, empty when it came inline. */
   readonly files: readonly string[];
 }
@@ -74,10 +78,44 @@ export function compileSecret(message: SecretMessage, context: SecretContext, si
   if (message.validationContext !== undefined) {
     return compileTrustSecret(message.validationContext, context, sinkAt(sink, 'validation_context'));
   }
+  if (message.sessionTicketKeys !== undefined) {
+    return compileTicketSecret(message.sessionTicketKeys, context, sinkAt(sink, 'session_ticket_keys'));
+  }
   return reportError(
     sink,
     'WEFT0702',
-    'the secret holds neither tls_certificate nor validation_context; send one of them',
+    'the secret holds none of tls_certificate, validation_context and session_ticket_keys; send one of them',
+  );
+}
+
+/** Envoy's keys have this size: a name, a key for the tag, a key for the content. */
+const ticketKeyBytes = 80;
+
+/** A secret of ticket keys. The first one seals; what older ones sealed is not resumed, which costs those clients a full handshake. */
+export function compileTicketSecret(
+  message: TicketKeysMessage,
+  context: SecretContext,
+  sink: IssueSink,
+): Secret | null {
+  const sources = message.keys ?? [];
+  if (sources.length === 0) return reportError(sink, 'WEFT0843', 'there is no key; give at least one');
+  const keys = sources.map((source, i) => readTicketKey(source, sinkAt(sink, `keys[${i}]`)));
+  if (keys.some((key) => key === null)) return null;
+  if (keys.length > 1) {
+    const problem = 'sessions sealed by any but the first key are not resumed; those clients make a full handshake';
+    reportWarning(sinkAt(sink, 'keys'), 'WEFT0844', problem);
+  }
+  const [ticketSecret] = keys;
+  return makeSecret(context, { ticketSecret: ticketSecret ?? null, files: filesOf(...sources) });
+}
+
+function readTicketKey(source: envoy.config.core.v3.DataSource, sink: IssueSink): Buffer | null {
+  const key = readDataBytes(source, sink);
+  if (key === null || key.length === ticketKeyBytes) return key;
+  return reportError(
+    sink,
+    'WEFT0843',
+    `a key has ${ticketKeyBytes} bytes, this one ${key.length}; make them at random`,
   );
 }
 
@@ -111,7 +149,12 @@ export function compileTrustSecret(
 /** A secret from parts that are known to be good, such as the workload's own identity. */
 export function makeSecret(
   context: SecretContext,
-  parts: { certificate?: CertificateMaterial; trust?: TrustMaterial; files?: readonly string[] },
+  parts: {
+    certificate?: CertificateMaterial;
+    trust?: TrustMaterial;
+    ticketSecret?: Buffer | null;
+    files?: readonly string[];
+  },
 ): Secret {
   return {
     name: context.name,
@@ -119,6 +162,7 @@ export function makeSecret(
     updatedWallMs: context.clock.wallMs(),
     certificate: parts.certificate ?? null,
     trust: parts.trust ?? null,
+    ticketSecret: parts.ticketSecret ?? null,
     files: parts.files ?? [],
   };
 }

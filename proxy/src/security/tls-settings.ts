@@ -32,26 +32,32 @@ export class TlsSettings {
   readonly certificates: readonly SecretCell[];
   /** Null when the configuration asks for no verification at all. */
   readonly trust: TrustSource | null;
+  /** Of servers that share their session tickets with others, or keep them over a restart. */
+  readonly ticketKeys: SecretCell | null;
 
   constructor(
     parameters: SecureContextOptions,
     alpnProtocols: readonly string[],
     certificates: readonly SecretCell[],
     trust: TrustSource | null,
+    ticketKeys: SecretCell | null = null,
   ) {
     this.parameters = parameters;
     this.alpnProtocols = alpnProtocols;
     this.certificates = certificates;
     this.trust = trust;
+    this.ticketKeys = ticketKeys;
+  }
+
+  /** The same with ticket keys. */
+  withTicketKeys(ticketKeys: SecretCell): TlsSettings {
+    return new TlsSettings(this.parameters, this.alpnProtocols, this.certificates, this.trust, ticketKeys);
   }
 
   /** Names of the secrets that come from elsewhere. */
   get secretNames(): string[] {
-    const cells = [
-      ...this.certificates,
-      ...(this.trust?.sent === null || this.trust === null ? [] : [this.trust.sent]),
-    ];
-    return cells.map((cell) => cell.name).filter((name) => name !== '');
+    const cells = [...this.certificates, this.trust?.sent ?? null, this.ticketKeys];
+    return cells.map((cell) => cell?.name ?? '').filter((name) => name !== '');
   }
 }
 
@@ -65,6 +71,7 @@ export interface TrustSource {
 export interface TlsMaterial {
   readonly certificates: readonly CertificateMaterial[];
   readonly trust: TrustMaterial | null;
+  readonly ticketSecret: Buffer | null;
 }
 
 /** Compiles; null after reporting an error that leaves nothing to work with. */
@@ -149,7 +156,8 @@ export class MaterialReader {
   constructor(settings: TlsSettings) {
     this.settings = settings;
     const { trust } = settings;
-    this.cells = [...settings.certificates, trust?.own ?? null, trust?.sent ?? null].filter((cell) => cell !== null);
+    const cells = [...settings.certificates, trust?.own ?? null, trust?.sent ?? null, settings.ticketKeys];
+    this.cells = cells.filter((cell) => cell !== null);
     this.seen = this.cells.map(() => null);
   }
 
@@ -173,15 +181,17 @@ export class MaterialReader {
       if (certificate === null) return this.lacks(cell);
       certificates.push(certificate);
     }
-    const { trust } = this.settings;
+    const { trust, ticketKeys } = this.settings;
+    const ticketSecret = ticketKeys?.current?.ticketSecret ?? null;
+    if (ticketKeys !== null && ticketSecret === null) return this.lacks(ticketKeys);
     const own = trust?.own?.current?.trust ?? null;
-    if (trust === null || trust.sent === null) return { certificates, trust: own };
+    if (trust === null || trust.sent === null) return { certificates, trust: own, ticketSecret };
     const sent = trust.sent.current?.trust ?? null;
     if (sent === null) return this.lacks(trust.sent);
     const merged = own === null ? sent : mergeTrust(own, sent);
     // Names without roots to verify them by would let anyone in who writes the right name into a certificate.
     if (merged.sanMatchers.length > 0 && !hasRoots(merged)) return this.lacks(trust.sent);
-    return { certificates, trust: merged };
+    return { certificates, trust: merged, ticketSecret };
   }
 
   private lacks(cell: SecretCell): null {

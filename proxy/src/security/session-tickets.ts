@@ -1,0 +1,30 @@
+// Keys of the tickets by which clients resume their TLS sessions, and what such a session is worth.
+
+import { nodeCrypto } from '@weft/lib/lazy-node';
+import type { TrustMaterial } from './secret.ts';
+
+/** A secret of this process alone, for contexts that configure none. */
+export function makeTicketSecret(): Buffer {
+  return nodeCrypto().randomBytes(32);
+}
+
+/**
+ * What a session stands for, in the 32 characters that OpenSSL has for it: a resumed session is not verified again, so one that began
+ * under other roots, or where no certificate was asked for, must not open this door. Certificates of our own may change meanwhile.
+ */
+export function sessionContext(trust: TrustMaterial | null, requiresCertificate: boolean): string {
+  const rules = {
+    requiresCertificate,
+    rootsPem: trust?.rootsPem,
+    useSystemRoots: trust?.useSystemRoots,
+    crlPem: trust?.crlPem,
+    acceptUntrusted: trust?.acceptUntrusted,
+    isVerified: trust !== null,
+  };
+  return nodeCrypto().createHash('sha256').update(JSON.stringify(rules)).digest('hex').slice(0, 32);
+}
+
+/** OpenSSL's 48 bytes (a name, a key for the tag, a key for the content) from a secret of any length. */
+export function ticketKeys(secret: Buffer, context: string): Buffer {
+  return Buffer.from(nodeCrypto().hkdfSync('sha256', secret, context, 'weft session tickets', 48));
+}
