@@ -113,6 +113,8 @@ export const metricHelp: Readonly<Record<string, string>> = {
   downstream_cx_total: 'Connections accepted.',
   downstream_cx_active: 'Connections open now.',
   downstream_cx_idle_timeout: 'Connections closed after idle_timeout.',
+  downstream_cx_max_duration_reached: 'Connections ended because they were older than max_connection_duration.',
+  downstream_cx_max_requests_reached: 'Connections ended because they had carried max_requests_per_connection.',
   downstream_cx_protocol_error: 'Connections closed because a request was not valid.',
   downstream_cx_no_route: 'Connections that no cluster takes.',
   downstream_cx_rx_bytes_total: 'Bytes received from clients.',

@@ -289,7 +289,7 @@ export class RouterRequest implements UpstreamEvents, TryIdleOwner {
     exchange.details = 'via_upstream';
     this.tryTimeout?.stop();
     this.tryTimeout = null;
-    if (exchange.upgrade !== null) this.stopTimers();
+    if (exchange.upgrade !== null) this.stopResponseTimers();
     if (endStream) this.release();
     if (!this.config.suppressEnvoyHeaders) {
       headers.set(
@@ -515,11 +515,17 @@ export class RouterRequest implements UpstreamEvents, TryIdleOwner {
   }
 
   private stopTimers(): void {
+    this.stopResponseTimers();
+    this.durationTimer?.stop();
+    this.durationTimer = null;
+  }
+
+  /** Those that wait for a response; what an upgrade carries then may take as long as the stream may. */
+  private stopResponseTimers(): void {
     this.stopTryIdle();
     this.timeout?.stop();
     this.tryTimeout?.stop();
-    this.durationTimer?.stop();
-    this.timeout = this.tryTimeout = this.durationTimer = null;
+    this.timeout = this.tryTimeout = null;
   }
 }
 

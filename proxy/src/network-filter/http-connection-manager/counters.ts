@@ -17,6 +17,8 @@ export class ManagerCounters {
   readonly protocolError: Counter;
   readonly idleTimeout: Counter;
   readonly streamIdleTimeout: Counter;
+  readonly maxDurationReached: Counter;
+  readonly maxRequestsReached: Counter;
   readonly noRoute: Counter;
   private readonly classes: readonly Counter[];
 
@@ -34,6 +36,8 @@ export class ManagerCounters {
     this.protocolError = scope.counter('downstream_cx_protocol_error');
     this.idleTimeout = scope.counter('downstream_cx_idle_timeout');
     this.streamIdleTimeout = scope.counter('downstream_rq_idle_timeout');
+    this.maxDurationReached = scope.counter('downstream_cx_max_duration_reached');
+    this.maxRequestsReached = scope.counter('downstream_cx_max_requests_reached');
     this.noRoute = scope.counter('no_route');
     this.classes = [1, 2, 3, 4, 5].map((digit) => scope.counter(`downstream_rq_${digit}xx`));
   }

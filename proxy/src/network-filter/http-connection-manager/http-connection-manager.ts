@@ -41,6 +41,8 @@ export interface ManagerOptions {
   readonly requestTimeoutMs: number;
   readonly headersTimeoutMs: number;
   readonly maxStreamDurationMs: number;
+  readonly maxConnectionDurationMs: number;
+  readonly maxRequestsPerConnection: number;
   readonly upgrades: ReadonlyMap<string, boolean>;
   readonly pathPolicy: PathPolicy | null;
   readonly stripsPort: StripPort | null;
@@ -95,6 +97,8 @@ export class HttpConnectionManager implements TerminalFilter, StreamConfig {
   readonly requestTimeoutMs: number;
   readonly headersTimeoutMs: number;
   readonly maxStreamDurationMs: number;
+  readonly maxConnectionDurationMs: number;
+  readonly maxRequestsPerConnection: number;
   readonly watchPeriodMs: number;
   readonly upgrades: ReadonlyMap<string, boolean>;
   readonly pathPolicy: PathPolicy | null;
@@ -141,6 +145,8 @@ export class HttpConnectionManager implements TerminalFilter, StreamConfig {
     this.requestTimeoutMs = options.requestTimeoutMs;
     this.headersTimeoutMs = options.headersTimeoutMs;
     this.maxStreamDurationMs = options.maxStreamDurationMs;
+    this.maxConnectionDurationMs = options.maxConnectionDurationMs;
+    this.maxRequestsPerConnection = options.maxRequestsPerConnection;
     this.watchPeriodMs = shortest(options);
     this.upgrades = options.upgrades;
     this.pathPolicy = options.pathPolicy;

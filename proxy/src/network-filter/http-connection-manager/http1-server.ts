@@ -20,6 +20,7 @@ import type { Http1Error } from '../../protocol/http1/error.ts';
 import { reasonPhrase } from '../../protocol/http1/reason.ts';
 import type { Downstream } from '../../stream/downstream.ts';
 import { Exchange } from '../../stream/exchange.ts';
+import { ageOf, type ConnectionAge } from './connection-age.ts';
 import type { HttpConnectionManager } from './http-connection-manager.ts';
 import { prepareHead } from './request-head.ts';
 
@@ -45,6 +46,9 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream {
   private isLingering = false;
   private isDecoding = false;
   private mustClose = false;
+  /** Over an age limit: whatever a request says, it is the last. */
+  private isWorn = false;
+  private readonly age: ConnectionAge | null;
   private wantsContinue = false;
   private minor = 1;
   private discarded = 0;
@@ -63,6 +67,7 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream {
     this.activeMs = manager.clock.now();
     connection.owner = this;
     manager.onConnectionOpen();
+    this.age = ageOf(manager, this);
     this.watch = manager.clock.start(manager.watchPeriodMs, onWatch, this as Http1Server);
   }
 
@@ -142,12 +147,13 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream {
     this.isResponseSent = false;
     this.discarded = 0;
     this.wantsContinue = head.facts.expectContinue && head.hasBody;
-    this.mustClose = !head.keepAlive || manager.isDraining;
+    this.mustClose = !head.keepAlive || manager.isDraining || this.isWorn;
     const upgrade = head.method === 'CONNECT' ? 'CONNECT' : head.facts.upgrade;
     const headers = new Headers(head.block);
     const prepared = prepareHead(manager, this.info, head, headers, upgrade);
     const exchange = new Exchange(manager, this, prepared);
     this.exchange = exchange;
+    if (this.age !== null) this.age.onRequest();
     manager.onRequest(exchange);
     if (prepared.refusal !== null) {
       exchange.fail(prepared.refusal, prepared.refusalDetails);
@@ -158,6 +164,15 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream {
       return;
     }
     exchange.start(!head.hasBody && upgrade === null);
+    const idleMs = exchange.route?.idleTimeoutMs ?? -1;
+    if (idleMs > 0 && idleMs < manager.watchPeriodMs && this.exchange === exchange) this.watchSooner(idleMs);
+  }
+
+  // A route may be less patient than anything by which the watch was set.
+  private watchSooner(waitMs: number): void {
+    if (this.isLingering || this.watch === null) return;
+    this.watch.stop();
+    this.watch = this.manager.clock.start(waitMs, onWatch, this as Http1Server);
   }
 
   onData(buffer: Buffer, offset: number, length: number): void {
@@ -214,6 +229,7 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream {
 
   onClose(): void {
     this.watch?.stop();
+    this.age?.stop();
     this.watch = null;
     this.decoder.close();
     const { exchange } = this;
@@ -367,6 +383,7 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream {
     if (take === null || this.connection.isClosed) return;
     this.watch?.stop();
     this.watch = null;
+    this.age?.stop();
     const { exchange } = this;
     this.exchange = null;
     this.connection.release();
@@ -386,6 +403,11 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream {
   drain(): void {
     this.mustClose = true;
     if (this.exchange === null && this.decoder.isIdle && !this.isLingering) this.linger();
+  }
+
+  wearOut(): void {
+    this.isWorn = true;
+    this.drain();
   }
 
   onWatchTick(): void {

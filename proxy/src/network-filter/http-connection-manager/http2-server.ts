@@ -10,6 +10,7 @@ import { Http2Connection, type Http2Sink, type Http2Stream } from '../../protoco
 import { ErrorCode } from '../../protocol/http2/error.ts';
 import type { H2RequestHead } from '../../protocol/http2/message.ts';
 import { Exchange } from '../../stream/exchange.ts';
+import { ageOf, type ConnectionAge } from './connection-age.ts';
 import type { HttpConnectionManager } from './http-connection-manager.ts';
 import { Http2Downstream } from './http2-downstream.ts';
 import { prepareHead } from './request-head.ts';
@@ -33,6 +34,7 @@ export class Http2Server implements ConnectionOwner, Http2Sink {
   private activeMs: number;
   private isDraining = false;
   private isEnding = false;
+  private readonly age: ConnectionAge | null;
 
   constructor(manager: HttpConnectionManager, connection: Connection, info: ConnectionInfo) {
     this.manager = manager;
@@ -42,6 +44,7 @@ export class Http2Server implements ConnectionOwner, Http2Sink {
     this.http2 = new Http2Connection('server', manager.http2Settings, manager.http2Limits, this, () => connection.out);
     connection.owner = this;
     manager.onConnectionOpen();
+    this.age = ageOf(manager, this);
     this.http2.start();
     this.watch = manager.clock.start(tickMs, onWatch, this as Http2Server);
   }
@@ -58,6 +61,7 @@ export class Http2Server implements ConnectionOwner, Http2Sink {
 
   onRequest(stream: Http2Stream, head: H2RequestHead, endStream: boolean): void {
     const { manager } = this;
+    if (this.age !== null) this.age.onRequest();
     const upgrade = head.method === 'CONNECT' ? (head.protocol ?? 'CONNECT') : null;
     const prepared = prepareHead(manager, this.info, head, new Headers(head.block), upgrade);
     const downstream = new Http2Downstream(this, stream, endStream);
@@ -110,6 +114,7 @@ export class Http2Server implements ConnectionOwner, Http2Sink {
 
   onClose(): void {
     this.watch?.stop();
+    this.age?.stop();
     this.drainTimer?.stop();
     this.watch = this.drainTimer = null;
     for (const downstream of this.active.all()) {
@@ -154,6 +159,10 @@ export class Http2Server implements ConnectionOwner, Http2Sink {
     this.isDraining = true;
     this.http2.shutdownNotice();
     this.drainTimer = this.manager.clock.start(drainNoticeMs, onNoticeOver, this as Http2Server);
+  }
+
+  wearOut(): void {
+    this.drain();
   }
 
   onNoticeOver(): void {

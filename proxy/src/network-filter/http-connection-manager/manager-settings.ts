@@ -64,9 +64,9 @@ export function readManagerSettings(config: Config, bufferLimitBytes: number | u
 
 type TimeLimit = 'idle' | 'streamIdle' | 'request' | 'headers';
 
-function timeLimits(
-  config: Config,
-): Record<`${TimeLimit}TimeoutMs`, number> & { readonly maxStreamDurationMs: number } {
+type AgeLimits = Pick<ManagerOptions, 'maxStreamDurationMs' | 'maxConnectionDurationMs' | 'maxRequestsPerConnection'>;
+
+function timeLimits(config: Config): Record<`${TimeLimit}TimeoutMs`, number> & AgeLimits {
   const common = config.commonHttpProtocolOptions;
   return {
     idleTimeoutMs: timeMs(common?.idleTimeout, defaults.idleTimeoutMs),
@@ -74,6 +74,8 @@ function timeLimits(
     requestTimeoutMs: timeMs(config.requestTimeout, 0),
     headersTimeoutMs: timeMs(config.requestHeadersTimeout, defaults.headersTimeoutMs),
     maxStreamDurationMs: timeMs(common?.maxStreamDuration, 0),
+    maxConnectionDurationMs: timeMs(common?.maxConnectionDuration, 0),
+    maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,
   };
 }
 
