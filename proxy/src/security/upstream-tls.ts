@@ -41,6 +41,8 @@ export interface UpstreamNames {
   readonly expectedHost?: string | undefined;
   /** What is sent in the clear before the handshake. */
   readonly preamble?: Buffer | undefined;
+  /** Whether we may go on sending when the server has ended; else its end is ours. */
+  readonly allowHalfOpen?: boolean | undefined;
 }
 
 /** What one version of the secrets makes. */
@@ -111,8 +113,10 @@ export class UpstreamTls {
     const version = this.currentVersion();
     if (version === null) return this.refuse(target);
     const attempt = this.attempt(target, names, version);
-    const towards = names.preamble === undefined ? target : openWith(target, names.preamble);
-    const socket = nodeTls().connect({ ...(towards as NetConnectOpts), ...this.connectOptions(attempt) });
+    const allowHalfOpen = names.allowHalfOpen === true;
+    const towards = names.preamble === undefined ? target : openWith(target, names.preamble, allowHalfOpen);
+    const options = { ...(towards as NetConnectOpts), ...this.connectOptions(attempt), allowHalfOpen };
+    const socket = nodeTls().connect(options);
     this.observe(socket, attempt);
     return socket;
   }
@@ -236,8 +240,8 @@ export class UpstreamTls {
 }
 
 // Bytes written to a socket that is connecting leave it before the handshake begins.
-function openWith(target: UpstreamTarget, preamble: Buffer): UpstreamTarget {
-  const socket = 'socket' in target ? target.socket : connect({ ...target, noDelay: true });
+function openWith(target: UpstreamTarget, preamble: Buffer, allowHalfOpen: boolean): UpstreamTarget {
+  const socket = 'socket' in target ? target.socket : connect({ ...target, noDelay: true, allowHalfOpen });
   socket.write(preamble);
   return { socket };
 }

@@ -60,7 +60,7 @@ export class Connecting implements ConnectionOwner {
     const { tls } = host;
     if (tls === null) return;
     this.isTls = true;
-    const names = header === null ? host.tlsNames : { ...host.tlsNames, preamble: header };
+    const names = { ...host.tlsNames, preamble: header ?? undefined, allowHalfOpen: true };
     const socket = tls.connect(target(host), names);
     socket.setNoDelay(true);
     socket.once('connect', () => {

@@ -37,6 +37,7 @@ export function compileTcpProxy(config: Config, context: NetworkContext, place: 
     idleTimeoutMs: timeMs(config.idleTimeout, defaultIdleTimeoutMs),
     maxDurationMs: timeMs(config.maxDownstreamConnectionDuration, 0),
     maxConnectAttempts: config.maxConnectAttempts ?? 1,
+    hashesSource: config.hashPolicy?.some((policy) => policy.sourceIp !== undefined) === true,
     scope,
     accessLog,
     decisions,

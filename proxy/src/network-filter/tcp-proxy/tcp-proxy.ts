@@ -3,6 +3,7 @@
 import type { Clock, Timer } from '@weft/lib/clock';
 import type { Counter, Gauge, Scope } from '@weft/lib/metrics';
 import type { Cluster } from '../../cluster/cluster.ts';
+import { hashText } from '../../cluster/hash.ts';
 import type { Host } from '../../cluster/host.ts';
 import { type Fault, fault } from '../../fault/fault.ts';
 import type { Connection, ConnectionOwner } from '../../io/connection.ts';
@@ -31,6 +32,8 @@ export interface TcpProxyOptions {
   readonly idleTimeoutMs: number;
   readonly maxDurationMs: number;
   readonly maxConnectAttempts: number;
+  /** Connections from one address go to one host, where the cluster's balancer hashes. */
+  readonly hashesSource: boolean;
   readonly scope: Scope;
   readonly accessLog: AccessLogger | null;
   readonly decisions: DecisionLog;
@@ -188,7 +191,7 @@ class TcpSession implements ConnectionOwner, ConnectEvents {
     if (cluster === null) return;
     const { clock, random } = proxy.options;
     this.host = cluster.pick({
-      hash: null,
+      hash: proxy.options.hashesSource ? hashText(view.connection.remoteAddress) : null,
       originalDestination: view.connection.originalDestination,
       attempted: null,
       random: random(),
