@@ -40,6 +40,9 @@ export interface ClusterRuntime {
   readonly random: Random;
 }
 
+/** What is offered where the endpoint is to choose. */
+const negotiableProtocols: readonly string[] = ['h2', 'http/1.1'];
+
 export class Cluster {
   readonly name: string;
   readonly type: ClusterType;
@@ -159,8 +162,10 @@ export class Cluster {
 
   private tlsNamesFor(spec: EndpointSpec): UpstreamNames {
     const { isAutoSni, isAutoSanValidated } = this.config.protocol;
-    if (spec.hostname === '' || !(isAutoSni || isAutoSanValidated)) return noNames;
+    const offer = this.protocol === 'auto' ? { alpnProtocols: negotiableProtocols } : noNames;
+    if (spec.hostname === '' || !(isAutoSni || isAutoSanValidated)) return offer;
     return {
+      ...offer,
       ...(isAutoSni ? { serverName: spec.hostname } : {}),
       ...(isAutoSanValidated ? { expectedHost: spec.hostname } : {}),
     };

@@ -9,7 +9,7 @@ import { type IssueSink, reportError, sinkAt } from '../security/data-source.ts'
 type ClusterMessage = envoy.config.cluster.v3.Cluster;
 type Typed = envoy.extensions.upstreams.http.v3.HttpProtocolOptions;
 
-export type UpstreamProtocol = 'http1' | 'http2' | 'use-downstream';
+export type UpstreamProtocol = 'http1' | 'http2' | 'use-downstream' | 'auto';
 
 export interface ProtocolOptions {
   readonly protocol: UpstreamProtocol;
@@ -46,6 +46,7 @@ export function compileProtocolOptions(config: ClusterMessage, sink: IssueSink):
     http2Options:
       typed?.explicitHttpConfig?.http2ProtocolOptions ??
       typed?.useDownstreamProtocolConfig?.http2ProtocolOptions ??
+      typed?.autoConfig?.http2ProtocolOptions ??
       config.http2ProtocolOptions,
     idleTimeoutMs: common?.idleTimeout === undefined ? hourMs : durationMs(common.idleTimeout),
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? config.maxRequestsPerConnection ?? 0,
@@ -74,8 +75,7 @@ function olderProtocol(config: ClusterMessage): UpstreamProtocol {
 
 function typedProtocol(typed: Typed, sink: IssueSink): UpstreamProtocol {
   if (typed.useDownstreamProtocolConfig !== undefined) return 'use-downstream';
-  // With ALPN to choose by, offering one protocol is a choice too: the one every endpoint speaks.
-  if (typed.autoConfig !== undefined) return 'http1';
+  if (typed.autoConfig !== undefined) return 'auto';
   const explicit = typed.explicitHttpConfig;
   if (explicit === undefined) {
     reportError(

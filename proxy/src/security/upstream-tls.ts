@@ -39,6 +39,8 @@ export interface UpstreamNames {
   readonly serverName?: string | undefined;
   /** A host that the certificate must cover as well (`auto_san_validation`). */
   readonly expectedHost?: string | undefined;
+  /** Offered in place of the configured protocols. */
+  readonly alpnProtocols?: readonly string[] | undefined;
   /** What is sent in the clear before the handshake. */
   readonly preamble?: Buffer | undefined;
   /** Whether we may go on sending when the server has ended; else its end is ours. */
@@ -60,6 +62,7 @@ interface Attempt {
   readonly sessionKey: string;
   readonly resumes: StoredSession | null;
   readonly expectedHost: string | null;
+  readonly alpnProtocols: readonly string[];
 }
 
 /** One compiled `UpstreamTlsContext`. */
@@ -127,7 +130,14 @@ export class UpstreamTls {
     const serverName = isIP(wanted) === 0 ? wanted : '';
     const sessionKey = serverName || ('host' in target ? target.host : '');
     const resumes = version.sessions.take(sessionKey, this.secrets.clock.wallMs());
-    return { version, serverName, sessionKey, resumes, expectedHost: names.expectedHost ?? null };
+    return {
+      version,
+      serverName,
+      sessionKey,
+      resumes,
+      expectedHost: names.expectedHost ?? null,
+      alpnProtocols: names.alpnProtocols ?? this.alpnProtocols,
+    };
   }
 
   private connectOptions(attempt: Attempt): ConnectionOptions {
@@ -138,7 +148,7 @@ export class UpstreamTls {
       rejectUnauthorized: trust !== null && hasRoots(trust) && !trust.acceptUntrusted,
       checkServerIdentity: (_host, certificate) => this.checkPeer(certificate, attempt),
     };
-    if (this.settings.alpnProtocols.length > 0) options.ALPNProtocols = [...this.settings.alpnProtocols];
+    if (attempt.alpnProtocols.length > 0) options.ALPNProtocols = [...attempt.alpnProtocols];
     if (attempt.serverName !== '') options.servername = attempt.serverName;
     if (attempt.resumes !== null) options.session = attempt.resumes.session;
     return options;

@@ -4,17 +4,18 @@ import type { Clock } from '@weft/lib/clock';
 import type { Host } from '../cluster/host.ts';
 import type { Fault } from '../fault/fault.ts';
 import type { Connection } from '../io/connection.ts';
+import type { AdoptingPool } from './auto-pool.ts';
 import type { ConnectEvents, Connecting } from './connect.ts';
 import { connectionFailed, connectionOver, openConnection } from './connection-ledger.ts';
 import { Http1Client, type Http1ClientOptions, type Http1ClientOwner } from './http1-client.ts';
-import type { UpstreamEvents, UpstreamHead, UpstreamPool } from './upstream-stream.ts';
+import type { UpstreamEvents, UpstreamHead } from './upstream-stream.ts';
 import { WaitingQueue } from './waiting-queue.ts';
 
 /** Responses: as much head as Envoy takes, and no fewer headers. */
 const responseLimits = { maxHeaderBytes: 60 * 1024, maxHeaderCount: 100, allowHttp10: true };
 
 /** One per host; made by the router on first use. */
-export class Http1Pool implements UpstreamPool, Http1ClientOwner, ConnectEvents {
+export class Http1Pool implements AdoptingPool, Http1ClientOwner, ConnectEvents {
   private readonly host: Host;
   private readonly clock: Clock;
   private readonly header: Buffer | null;
@@ -62,6 +63,11 @@ export class Http1Pool implements UpstreamPool, Http1ClientOwner, ConnectEvents 
 
   onConnected(connecting: Connecting, connection: Connection): void {
     this.connecting.delete(connecting);
+    this.adopt(connection);
+  }
+
+  /** Takes over a connection that stands. */
+  adopt(connection: Connection): void {
     const client = new Http1Client(connection, this, this.clock, this.options);
     this.all.add(client);
     this.host.onConnectResult(true);

@@ -4,17 +4,18 @@ import type { Clock } from '@weft/lib/clock';
 import type { Host } from '../cluster/host.ts';
 import type { Fault } from '../fault/fault.ts';
 import type { Connection } from '../io/connection.ts';
+import type { AdoptingPool } from './auto-pool.ts';
 import type { ConnectEvents, Connecting } from './connect.ts';
 import { connectionFailed, connectionOver, openConnection } from './connection-ledger.ts';
 import { Http2Client, type Http2ClientOptions, type Http2ClientOwner } from './http2-client.ts';
 import { compileHttp2Limits, compileHttp2Settings } from './http2-options.ts';
-import type { UpstreamEvents, UpstreamHead, UpstreamPool } from './upstream-stream.ts';
+import type { UpstreamEvents, UpstreamHead } from './upstream-stream.ts';
 import { WaitingQueue } from './waiting-queue.ts';
 
 /** As much of a response head as HTTP/1 takes. */
 const responseHeads = { maxHeaderListBytes: 60 * 1024, maxHeaderCount: 100 };
 
-export class Http2Pool implements UpstreamPool, Http2ClientOwner, ConnectEvents {
+export class Http2Pool implements AdoptingPool, Http2ClientOwner, ConnectEvents {
   private readonly host: Host;
   private readonly clock: Clock;
   private readonly header: Buffer | null;
@@ -61,6 +62,11 @@ export class Http2Pool implements UpstreamPool, Http2ClientOwner, ConnectEvents 
 
   onConnected(_connecting: Connecting, connection: Connection): void {
     this.connecting = null;
+    this.adopt(connection);
+  }
+
+  /** Takes over a connection that stands. */
+  adopt(connection: Connection): void {
     this.host.onConnectResult(true);
     const client = new Http2Client(connection, this, this.clock, this.options);
     this.clients.push(client);

@@ -3,6 +3,7 @@
 import type { Clock } from '@weft/lib/clock';
 import type { Host } from '../cluster/host.ts';
 import type { ConnectionInfo } from '../io/connection-info.ts';
+import { AutoPool } from './auto-pool.ts';
 import { Http1Pool } from './http1-pool.ts';
 import { Http2Pool } from './http2-pool.ts';
 import { TunnelPool } from './tunnel-pool.ts';
@@ -10,8 +11,9 @@ import type { UpstreamPool } from './upstream-stream.ts';
 
 /** Pools for whoever may share connections: for requests, and for the bytes of CONNECT tunnels that end here. */
 class SharedPools {
-  private http1: UpstreamPool | null = null;
-  private http2: UpstreamPool | null = null;
+  private http1: Http1Pool | null = null;
+  private http2: Http2Pool | null = null;
+  private auto: AutoPool | null = null;
   private tunnels: UpstreamPool | null = null;
   private readonly host: Host;
   private readonly clock: Clock;
@@ -23,13 +25,20 @@ class SharedPools {
     this.header = header;
   }
 
-  requests(isHttp2: boolean): UpstreamPool {
-    if (isHttp2) {
-      this.http2 ??= new Http2Pool(this.host, this.clock, this.header);
-      return this.http2;
-    }
+  ofHttp1(): Http1Pool {
     this.http1 ??= new Http1Pool(this.host, this.clock, this.header);
     return this.http1;
+  }
+
+  ofHttp2(): Http2Pool {
+    this.http2 ??= new Http2Pool(this.host, this.clock, this.header);
+    return this.http2;
+  }
+
+  negotiated(): UpstreamPool {
+    const { host, clock, header } = this;
+    this.auto ??= new AutoPool(host, clock, header, { http1: this.ofHttp1(), http2: this.ofHttp2() });
+    return this.auto;
   }
 
   tunnel(): UpstreamPool {
@@ -40,6 +49,7 @@ class SharedPools {
   drain(): void {
     this.http1?.drain();
     this.http2?.drain();
+    this.auto?.drain();
     this.tunnels?.drain();
   }
 }
@@ -103,5 +113,8 @@ export function poolOf(host: Host, choice: PoolChoice, clock: Clock): UpstreamPo
   const own = (pools as HostPools).for(choice.client);
   if (choice.endsTunnel) return own.tunnel();
   const { protocol } = host.cluster;
-  return own.requests(protocol === 'http2' || (protocol === 'use-downstream' && choice.isHttp2Client));
+  // Without TLS there is no ALPN to ask, and HTTP/1.1 is what everybody speaks.
+  if (protocol === 'auto' && host.tls !== null) return own.negotiated();
+  const isHttp2 = protocol === 'http2' || (protocol === 'use-downstream' && choice.isHttp2Client);
+  return isHttp2 ? own.ofHttp2() : own.ofHttp1();
 }

@@ -1,0 +1,89 @@
+// Connections to a host that says by ALPN whether it speaks HTTP/2 (Envoy: auto_config): the first one finds out, the others follow.
+
+import type { TLSSocket } from 'node:tls';
+import type { Clock } from '@weft/lib/clock';
+import type { Host } from '../cluster/host.ts';
+import type { Fault } from '../fault/fault.ts';
+import type { Connection } from '../io/connection.ts';
+import type { ConnectEvents, Connecting } from './connect.ts';
+import { connectionFailed, openConnection } from './connection-ledger.ts';
+import type { UpstreamEvents, UpstreamHead, UpstreamPool } from './upstream-stream.ts';
+import { WaitingQueue } from './waiting-queue.ts';
+
+/** A pool that takes over a connection which somebody else opened. */
+export interface AdoptingPool extends UpstreamPool {
+  adopt(connection: Connection): void;
+}
+
+/** The pool of each protocol. */
+export interface ProtocolPools {
+  readonly http1: AdoptingPool;
+  readonly http2: AdoptingPool;
+}
+
+export class AutoPool implements UpstreamPool, ConnectEvents {
+  private readonly host: Host;
+  private readonly clock: Clock;
+  private readonly header: Buffer | null;
+  private readonly pools: ProtocolPools;
+  private readonly waiting: WaitingQueue;
+  private connecting: Connecting | null = null;
+  /** What was negotiated, as long as a connection of it lives: after that the host may have become another. */
+  private agreed: AdoptingPool | null = null;
+  private isDraining = false;
+
+  constructor(host: Host, clock: Clock, header: Buffer | null, pools: ProtocolPools) {
+    this.host = host;
+    this.clock = clock;
+    this.header = header;
+    this.pools = pools;
+    this.waiting = new WaitingQueue(host.cluster);
+  }
+
+  get connections(): number {
+    const { http1, http2 } = this.pools;
+    return http1.connections + http2.connections + (this.connecting === null ? 0 : 1);
+  }
+
+  start(head: UpstreamHead, endStream: boolean, events: UpstreamEvents): void {
+    const { agreed } = this;
+    if (agreed !== null && agreed.connections > 0) {
+      agreed.start(head, endStream, events);
+      return;
+    }
+    if (!this.waiting.push(head, endStream, events)) return;
+    this.connecting ??= openConnection(this.host, this.clock, this, this.header);
+    if (this.connecting === null) this.waiting.rejectStranded();
+  }
+
+  onConnected(_connecting: Connecting, connection: Connection): void {
+    this.connecting = null;
+    const { alpnProtocol } = connection.socket as Partial<TLSSocket>;
+    const pool = alpnProtocol === 'h2' ? this.pools.http2 : this.pools.http1;
+    this.agreed = pool;
+    pool.adopt(connection);
+    for (let next = this.waiting.shift(); next !== undefined; next = this.waiting.shift()) {
+      pool.start(next.head, next.endStream, next.events);
+    }
+    if (this.isDraining) pool.drain();
+  }
+
+  onConnectFailed(_connecting: Connecting, reason: Fault, details: string): void {
+    this.connecting = null;
+    connectionFailed(this.host, reason);
+    this.host.onConnectResult(false);
+    this.waiting.rejectAll(reason, details);
+  }
+
+  cancel(events: UpstreamEvents): void {
+    this.waiting.cancel(events);
+    this.pools.http1.cancel(events);
+    this.pools.http2.cancel(events);
+  }
+
+  drain(): void {
+    this.isDraining = true;
+    this.pools.http1.drain();
+    this.pools.http2.drain();
+  }
+}
