@@ -95,7 +95,9 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
     }
     this.decoder.start(head.method);
     this.flushedAtStart = this.connection.bytesWritten;
-    encodeRequestHead(this.connection.out, head.method, head.path, head.authority, head.requestHeaders, framing);
+    // RFC 9112 §3.2.3: what CONNECT asks for is an authority.
+    const target = head.upgrade === 'CONNECT' ? head.authority : head.path;
+    encodeRequestHead(this.connection.out, head.method, target, head.authority, head.requestHeaders, framing);
     this.checkAge();
     events.onUpstreamReady(this);
   }
@@ -232,6 +234,13 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
   private finish(): void {
     this.events = null;
     if (this.isClosed) return;
+    if (this.isTunnel) {
+      // Both directions have ended; the last bytes of ours may be on their way.
+      this.connection.release();
+      this.connection.finish();
+      this.close();
+      return;
+    }
     if (!this.mayReuse || this.connection.ended) {
       this.abandon();
       return;

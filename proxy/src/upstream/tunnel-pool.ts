@@ -79,6 +79,8 @@ class Tunnel implements ConnectionOwner, UpstreamStream {
   private readonly onGone: () => void;
   private events: UpstreamEvents | null;
   private isGone = false;
+  private isRequestEnded = false;
+  private isResponseEnded = false;
 
   constructor(connection: Connection, events: UpstreamEvents, onGone: () => void) {
     this.connection = connection;
@@ -102,10 +104,15 @@ class Tunnel implements ConnectionOwner, UpstreamStream {
 
   sendData(buffer: Buffer, offset: number, length: number, endStream: boolean): void {
     if (length > 0) this.connection.write(buffer, offset, length);
-    if (endStream) this.connection.end();
+    if (endStream) this.endRequest();
   }
 
   sendTrailers(): void {
+    this.endRequest();
+  }
+
+  private endRequest(): void {
+    this.isRequestEnded = true;
     this.connection.end();
   }
 
@@ -119,8 +126,13 @@ class Tunnel implements ConnectionOwner, UpstreamStream {
 
   abandon(): void {
     this.events = null;
-    this.connection.flush();
-    this.connection.destroy();
+    this.connection.release();
+    // Where both have said their last, the last of ours may still be on its way.
+    if (this.isRequestEnded && this.isResponseEnded) this.connection.finish();
+    else {
+      this.connection.flush();
+      this.connection.destroy();
+    }
     this.gone();
   }
 
@@ -129,6 +141,7 @@ class Tunnel implements ConnectionOwner, UpstreamStream {
   }
 
   onFin(): void {
+    this.isResponseEnded = true;
     this.events?.onResponseData(noBytes, 0, 0, true);
   }
 

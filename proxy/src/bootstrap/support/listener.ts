@@ -80,17 +80,24 @@ export const listenerSupport: SupportTable = {
 
   [tcpProxy]: {
     carried:
-      'stat_prefix cluster weighted_clusters idle_timeout access_log access_log_options max_connect_attempts max_downstream_connection_duration hash_policy',
+      'stat_prefix cluster weighted_clusters idle_timeout access_log access_log_options max_connect_attempts max_downstream_connection_duration hash_policy ' +
+      'tunneling_config',
     harmless: {
       access_log_flush_interval: 'a connection is logged once, when it ends',
       flush_access_log_on_connected: 'a connection is logged once, when it ends',
       metadata_match: 'clusters have no subsets',
     },
     instead: {
-      tunneling_config: 'CONNECT towards the upstream is not carried out yet',
       upstream_idle_timeout: 'use idle_timeout',
       downstream_idle_timeout: 'use idle_timeout',
       on_demand: 'clusters are not discovered on demand',
+    },
+  },
+  [`${tcpProxy}.TunnelingConfig`]: {
+    carried: 'hostname use_post headers_to_add post_path',
+    harmless: {
+      propagate_response_headers: 'nothing here reads the headers of the answer',
+      propagate_response_trailers: 'nothing here reads the trailers of the answer',
     },
   },
   [`${tcpProxy}.WeightedCluster`]: { carried: 'clusters' },

@@ -6,6 +6,7 @@ import { compileAccessLog } from '../../telemetry/access-log.ts';
 import type { CompilePlace, NetworkContext } from '../network-context.ts';
 import { timeMs } from '../time-limit.ts';
 import { TcpProxy, type WeightedCluster } from './tcp-proxy.ts';
+import { compileTunneling } from './tunneling.ts';
 
 type Config = envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy;
 
@@ -28,6 +29,7 @@ export function compileTcpProxy(config: Config, context: NetworkContext, place: 
     random,
     compileHeaderMatcher,
   });
+  const tunneling = compileTunneling(config.tunnelingConfig, place);
   if (place.issues.slice(before).some((issue) => issue.level === 'error')) return null;
   return new TcpProxy({
     clusters,
@@ -38,6 +40,7 @@ export function compileTcpProxy(config: Config, context: NetworkContext, place: 
     maxDurationMs: timeMs(config.maxDownstreamConnectionDuration, 0),
     maxConnectAttempts: config.maxConnectAttempts ?? 1,
     hashesSource: config.hashPolicy?.some((policy) => policy.sourceIp !== undefined) === true,
+    tunneling,
     scope,
     accessLog,
     decisions,

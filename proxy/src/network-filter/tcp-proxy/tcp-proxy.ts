@@ -15,6 +15,8 @@ import { ConnectionView } from '../../telemetry/view.ts';
 import type { ConnectEvents, Connecting } from '../../upstream/connect.ts';
 import { connectionFailed, connectionOver, openConnection } from '../../upstream/connection-ledger.ts';
 import type { TerminalFilter } from '../network-filter.ts';
+import { ConnectTunnel, type TcpUpstream, type TunnelOwner } from './connect-tunnel.ts';
+import type { Tunneling } from './tunneling.ts';
 
 /** One target and its share. */
 export interface WeightedCluster {
@@ -34,6 +36,8 @@ export interface TcpProxyOptions {
   readonly maxConnectAttempts: number;
   /** Connections from one address go to one host, where the cluster's balancer hashes. */
   readonly hashesSource: boolean;
+  /** Through another proxy, or null. */
+  readonly tunneling: Tunneling | null;
   readonly scope: Scope;
   readonly accessLog: AccessLogger | null;
   readonly decisions: DecisionLog;
@@ -134,14 +138,17 @@ function isSameWay(a: TcpProxyOptions, b: TcpProxyOptions): boolean {
 }
 
 /** States: connecting → piping → over. The downstream half owns the session; the upstream half is `Upstream`. */
-class TcpSession implements ConnectionOwner, ConnectEvents {
+class TcpSession implements ConnectionOwner, ConnectEvents, TunnelOwner {
   readonly downstream: Connection;
   private proxy: TcpProxy;
   private readonly view: ConnectionView;
   private cluster: Cluster | null = null;
   private host: Host | null = null;
   private connecting: Connecting | null = null;
-  private upstream: Connection | null = null;
+  private upstream: TcpUpstream | null = null;
+  /** One of the two carries what `upstream` takes. */
+  private connection: Connection | null = null;
+  private tunnel: ConnectTunnel | null = null;
   private held: Buffer[] | null = null;
   private isDownstreamEnded = false;
   private isUpstreamEnded = false;
@@ -202,6 +209,10 @@ class TcpSession implements ConnectionOwner, ConnectEvents {
       this.end(fault.no_healthy_host, 'no_healthy_upstream');
       return;
     }
+    if (proxy.options.tunneling !== null) {
+      this.openTunnel(proxy.options.tunneling, this.host);
+      return;
+    }
     this.connecting = openConnection(this.host, clock, this, this.host.proxyHeader?.headerFor(view.connection));
     if (this.connecting === null) {
       this.end(fault.breaker_open, 'max_connections');
@@ -212,16 +223,22 @@ class TcpSession implements ConnectionOwner, ConnectEvents {
   }
 
   onConnected(_connecting: Connecting, connection: Connection): void {
-    const { clock } = this.proxy.options;
     this.connecting = null;
-    this.upstream = connection;
+    this.connection = connection;
     this.host?.onTcpConnectResult(true);
-    this.view.upstreamStartMs = clock.now() - this.view.startMs;
-    this.view.upstreamLocalAddress = `${connection.socket.localAddress ?? ''}:${connection.socket.localPort ?? 0}`;
     connection.owner = new UpstreamHalf(this);
-    for (const chunk of this.held ?? []) connection.write(chunk, 0, chunk.length);
+    const localAddress = `${connection.socket.localAddress ?? ''}:${connection.socket.localPort ?? 0}`;
+    this.onUpstreamOpen(connection, localAddress);
+  }
+
+  private onUpstreamOpen(upstream: TcpUpstream, localAddress: string): void {
+    const { view } = this;
+    this.upstream = upstream;
+    view.upstreamStartMs = this.proxy.options.clock.now() - view.startMs;
+    view.upstreamLocalAddress = localAddress;
+    for (const chunk of this.held ?? []) upstream.write(chunk, 0, chunk.length);
     this.held = null;
-    if (this.isDownstreamEnded) connection.end();
+    if (this.isDownstreamEnded) upstream.end();
     else this.downstream.resume();
   }
 
@@ -232,11 +249,40 @@ class TcpSession implements ConnectionOwner, ConnectEvents {
       connectionFailed(this.host, reason);
       this.host.onTcpConnectResult(false);
     }
+    this.retryOrEnd(reason, details);
+  }
+
+  private retryOrEnd(reason: Fault, details: string): void {
     if (this.view.attempts < this.proxy.options.maxConnectAttempts) this.connect();
     else {
       this.cluster?.stats.upstreamCxConnectAttemptsExceeded.inc();
       this.end(reason, details);
     }
+  }
+
+  // ---- through another proxy
+
+  private openTunnel(tunneling: Tunneling, host: Host): void {
+    const { view } = this;
+    view.attempts++;
+    const tunnel = new ConnectTunnel(this, host);
+    this.tunnel = tunnel;
+    tunnel.start(tunneling.headFor(view, host.tls !== null), view.connection, this.proxy.options.clock);
+  }
+
+  onTunnelOpen(tunnel: ConnectTunnel, localAddress: string): void {
+    this.onUpstreamOpen(tunnel, localAddress);
+  }
+
+  onTunnelFailed(reason: Fault, details: string): void {
+    this.tunnel = null;
+    if (reason.source === 'upstream') this.retryOrEnd(reason, details);
+    else this.end(reason, details);
+  }
+
+  onTunnelLost(reason: Fault, details: string): void {
+    this.tunnel = null;
+    this.end(reason, details);
   }
 
   // ---- from the client
@@ -331,9 +377,10 @@ class TcpSession implements ConnectionOwner, ConnectEvents {
     this.idleTimer?.stop();
     this.durationTimer?.stop();
     this.connecting?.cancel();
-    const { downstream, upstream, view, proxy } = this;
+    const { downstream, connection, tunnel, view, proxy } = this;
     closeHalf(downstream, reason);
-    if (upstream !== null) closeHalf(upstream, reason);
+    if (connection !== null) closeHalf(connection, reason);
+    if (tunnel !== null) tunnel.close();
     this.releaseConnection();
     view.fault = reason;
     view.details = details;

@@ -3,8 +3,8 @@
 import type { envoy } from '@weft/api/xds/types';
 import type { Headers } from '@weft/lib/header';
 import { type IssueSink, reportError, sinkAt } from '../../security/data-source.ts';
-import type { StreamView } from '../../stream/stream.ts';
 import { compileFormat, type Formatter } from '../../telemetry/format.ts';
+import type { LoggedView } from '../../telemetry/view.ts';
 import { toWire } from '../wire-text.ts';
 
 type HeaderValueOption = envoy.config.core.v3.HeaderValueOption;
@@ -47,12 +47,12 @@ export class HeaderMutations {
     this.steps = steps;
   }
 
-  apply(headers: Headers, stream: StreamView): void {
+  apply(headers: Headers, stream: LoggedView): void {
     for (const step of this.steps) applyStep(step, headers, stream);
   }
 }
 
-function applyStep(step: Step, headers: Headers, stream: StreamView): void {
+function applyStep(step: Step, headers: Headers, stream: LoggedView): void {
   const { kind, name } = step;
   if (kind === REMOVE) {
     headers.remove(name);
