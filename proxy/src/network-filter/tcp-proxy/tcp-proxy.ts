@@ -133,6 +133,8 @@ function isSameWay(a: TcpProxyOptions, b: TcpProxyOptions): boolean {
   return (
     a.idleTimeoutMs === b.idleTimeoutMs &&
     a.maxDurationMs === b.maxDurationMs &&
+    a.hashesSource === b.hashesSource &&
+    a.tunneling?.key === b.tunneling?.key &&
     JSON.stringify(a.targets) === JSON.stringify(b.targets)
   );
 }

@@ -11,12 +11,15 @@ import type { CompilePlace } from '../network-context.ts';
 type Config = envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TunnelingConfig;
 
 export class Tunneling {
+  /** Equal where the configuration is. */
+  readonly key: string;
   private readonly authority: Formatter;
   /** Null for CONNECT. */
   private readonly postPath: string | null;
   private readonly headers: HeaderMutations | null;
 
-  constructor(authority: Formatter, postPath: string | null, headers: HeaderMutations | null) {
+  constructor(key: string, authority: Formatter, postPath: string | null, headers: HeaderMutations | null) {
+    this.key = key;
     this.authority = authority;
     this.postPath = postPath;
     this.headers = headers;
@@ -46,7 +49,7 @@ export function compileTunneling(config: Config | undefined, place: CompilePlace
   const authority = compileFormat(hostname, issues, `${path}.hostname`);
   const added = { requestHeadersToAdd: config.headersToAdd };
   const headers = orderLevels([compileMutations(added, { issues, path })], false, 'request');
-  return new Tunneling(authority, usePost ? postPath || '/' : null, headers);
+  return new Tunneling(JSON.stringify(config), authority, usePost ? postPath || '/' : null, headers);
 }
 
 function report(issues: CompilePlace['issues'], path: string, message: string): void {
