@@ -52,7 +52,6 @@ const perPort: readonly NotCarriedOut[] = [
 
 const perPolicy: readonly NotCarriedOut[] = [
   { path: 'tunnel', level: 'error', why: 'connections would not go through the tunnel.' },
-  { path: 'proxyProtocol', level: 'error', why: 'the server would wait for a PROXY header that never comes.' },
   { path: 'retryBudget.budgetInterval', level: 'warning', why: 'the budget is a share of the requests in flight.' },
   ...perPort,
   ...below('portLevelSettings[]', perPort),

@@ -11,6 +11,7 @@ import { originMetadata } from '../origin-metadata.ts';
 import type { Reach, Target } from '../reach.ts';
 import { effectivePolicy } from '../route/traffic-policy.ts';
 import type { Cluster } from '../snapshot.ts';
+import { withProxyHeader } from './cluster-proxy-header.ts';
 import { clusterSettings } from './cluster-settings.ts';
 import { clusterTls, type SpokenProtocol } from './cluster-tls.ts';
 import { loadAssignment } from './endpoints.ts';
@@ -63,12 +64,13 @@ function cluster(target: Target, reach: Reach, origin: Origin): Cluster {
   const options = upstreamProtocolOptions(port.protocol, policy);
   const spoken: SpokenProtocol = usesHttp2(port.protocol, policy) ? 'http2' : isHttp(port.protocol) ? 'http1' : 'tcp';
   const settings = clusterSettings(policy);
+  const transport = clusterTls({ target, tls: policy.tls, spoken, endpoints: service.isExternal ? [] : endpoints });
   return {
     name: target.cluster,
     ...settings,
     ...discovery(target, endpoints, settings),
     ...(options === undefined ? {} : { typedExtensionProtocolOptions: options }),
-    ...clusterTls({ target, tls: policy.tls, spoken, endpoints: service.isExternal ? [] : endpoints }),
+    ...withProxyHeader(transport, policy.proxyProtocol),
     metadata: clusterMetadata(target, origin),
   };
 }

@@ -5,7 +5,7 @@ import type { EffectiveRule } from '../../model/destination-rule.ts';
 
 export type PolicyBlocks = Pick<
   TrafficPolicy,
-  'loadBalancer' | 'connectionPool' | 'outlierDetection' | 'tls' | 'retryBudget'
+  'loadBalancer' | 'connectionPool' | 'outlierDetection' | 'tls' | 'retryBudget' | 'proxyProtocol'
 >;
 
 export function effectivePolicy(rule: EffectiveRule | null, subset: string, port: number): PolicyBlocks {
@@ -19,12 +19,16 @@ export function effectivePolicy(rule: EffectiveRule | null, subset: string, port
 function atPort(policy: TrafficPolicy | undefined, port: number): PolicyBlocks {
   if (policy === undefined) return {};
   const entry = policy.portLevelSettings?.find((candidate) => candidate.port?.number === port);
-  return entry === undefined ? blocksOf(policy) : blocksOf(entry);
+  if (entry === undefined) return blocksOf(policy);
+  // No port-level entry can say anything of it, so none replaces it.
+  const { proxyProtocol } = policy;
+  return { ...blocksOf(entry), ...(proxyProtocol === undefined ? {} : { proxyProtocol }) };
 }
 
 function blocksOf(policy: TrafficPolicy | PortTrafficPolicy): PolicyBlocks {
   const { loadBalancer, connectionPool, outlierDetection, tls } = policy;
   const retryBudget = 'retryBudget' in policy ? policy.retryBudget : undefined;
-  const blocks = { loadBalancer, connectionPool, outlierDetection, tls, retryBudget };
+  const proxyProtocol = 'proxyProtocol' in policy ? policy.proxyProtocol : undefined;
+  const blocks = { loadBalancer, connectionPool, outlierDetection, tls, retryBudget, proxyProtocol };
   return Object.fromEntries(Object.entries(blocks).filter(([, block]) => block !== undefined));
 }
