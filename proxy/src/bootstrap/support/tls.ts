@@ -13,7 +13,10 @@ export const tlsSupport: SupportTable = {
   },
   [`${tls}.DownstreamTlsContext`]: {
     carried:
-      'common_tls_context require_client_certificate require_sni session_ticket_keys session_ticket_keys_sds_secret_config session_timeout disable_stateless_session_resumption full_scan_certs_on_sni_mismatch',
+      'common_tls_context require_client_certificate require_sni session_ticket_keys session_ticket_keys_sds_secret_config session_timeout disable_stateless_session_resumption',
+    harmless: {
+      full_scan_certs_on_sni_mismatch: 'an unknown server name always gets whichever key type its client can use',
+    },
     values: { ocsp_staple_policy: 'LENIENT_STAPLING' },
     instead: {
       disable_stateful_session_resumption: 'sessions resume by ticket only; use disable_stateless_session_resumption',
