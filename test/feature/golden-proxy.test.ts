@@ -17,7 +17,7 @@ const folder = join(import.meta.dirname, '../../control-plane/src/translate/test
 const cases = readdirSync(folder).filter((file) => file.endsWith('.golden.yaml'));
 
 /** Cases that need what a test has not: the kernel's redirection, and its two well-known ports. */
-const notHere: ReadonlySet<string> = new Set(['istio-sidecar.golden.yaml']);
+const notHere: ReadonlySet<string> = new Set(['istio-sidecar.golden.yaml', 'istio-sidecar-guarded.golden.yaml']);
 
 /** What Envoy lacks: Weft's own filter, and the roots of the system (TLS origination without a given root). */
 const weftOnly = /credentialSha256|mode: SIMPLE \} \}\]/;

@@ -32,10 +32,7 @@ export class PeerAuthentications {
 
   /** The mode of a workload's port. `ports` are the names of one port: as the workload, as the service calls it. */
   modeOf(workload: WorkloadIdentityView, ports: readonly (number | string)[]): SettledMutualTls {
-    const item = this.selected.find(
-      ({ namespace, spec }) =>
-        namespace === workload.namespace && labelsFit(spec.selector?.matchLabels, workload.labels),
-    );
+    const item = this.selecting(workload);
     for (const port of ports) {
       const mode = item?.spec.portLevelMtls?.[String(port)]?.mode;
       if (isSet(mode)) return mode;
@@ -43,6 +40,18 @@ export class PeerAuthentications {
     if (isSet(item?.spec.mtls?.mode)) return item.spec.mtls.mode;
     const ofNamespace = this.byNamespace.get(workload.namespace)?.spec.mtls?.mode;
     return isSet(ofNamespace) ? ofNamespace : this.meshMode;
+  }
+
+  /** Ports of a workload that have a mode of their own. */
+  portsOf(workload: WorkloadIdentityView): number[] {
+    return Object.keys(this.selecting(workload)?.spec.portLevelMtls ?? {}).map(Number);
+  }
+
+  private selecting(workload: WorkloadIdentityView): Sourced<Spec> | undefined {
+    return this.selected.find(
+      ({ namespace, spec }) =>
+        namespace === workload.namespace && labelsFit(spec.selector?.matchLabels, workload.labels),
+    );
   }
 }
 

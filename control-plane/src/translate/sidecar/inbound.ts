@@ -12,7 +12,7 @@ import type { PortAuthorization } from '../authorization/rbac-filters.ts';
 import { upstreamProtocolOptions } from '../cluster/upstream-protocol.ts';
 import { inboundCluster } from '../cluster-name.ts';
 import { detection, inboundDetectionMs, patientDetectionMs } from '../detection.ts';
-import { httpInspector, originalDestination, tcpProxy, tlsInspector } from '../filters.ts';
+import { httpInspector, originalDestination, tlsInspector } from '../filters.ts';
 import { socketAddress } from '../message.ts';
 import type { LocalInbound, ProxyNode } from '../proxy-node.ts';
 import type { Cluster, Listener } from '../snapshot.ts';
@@ -88,6 +88,7 @@ function servedOrigin(mesh: MeshModel, node: ProxyNode, servicePort: number): Or
 }
 
 const virtualInboundPort = 15_006;
+const inboundPassthrough = 'InboundPassthroughCluster';
 
 /** A workload whose connections are redirected: one listener, a chain per port of the services it stands behind. */
 export function virtualInbound(mesh: MeshModel, node: ProxyNode): InboundResources {
@@ -108,7 +109,12 @@ export function virtualInbound(mesh: MeshModel, node: ProxyNode): InboundResourc
     });
     filterChains.push(...chains.filterChains);
   }
-  const passthrough = tcpProxy('InboundPassthroughCluster', [{ name: 'InboundPassthroughCluster', weight: 1 }]);
+  const unserved = mesh.peerAuthentications.portsOf(node).filter((number) => !ports.has(number));
+  for (const port of [...unserved, null]) {
+    const mode = mesh.peerAuthentications.modeOf(node, port === null ? [] : [port]);
+    modes.push(mode);
+    filterChains.push(...passthroughChains(mesh, node, mode, port));
+  }
   return {
     listeners: [
       {
@@ -116,8 +122,7 @@ export function virtualInbound(mesh: MeshModel, node: ProxyNode): InboundResourc
         address: socketAddress('0.0.0.0', virtualInboundPort),
         useOriginalDst: true,
         ...detection([originalDestination, tlsInspector, httpInspector], waitMs(modes)),
-        ...(filterChains.length > 0 ? { filterChains } : {}),
-        defaultFilterChain: { name: 'virtualInbound-blackhole', filters: [passthrough] },
+        filterChains,
         trafficDirection: 'INBOUND',
         ...policyMetadata(null, mesh.authorizations.of(node)),
       },
@@ -127,9 +132,27 @@ export function virtualInbound(mesh: MeshModel, node: ProxyNode): InboundResourc
         ...ownDestination(inboundCluster(workloadPort)),
         ...spokenBehind(port.protocol),
       })),
-      ownDestination('InboundPassthroughCluster'),
+      ownDestination(inboundPassthrough),
     ],
   };
+}
+
+/** What no service stands for is guarded like the rest: one port that has a mode of its own, or (null) all others. */
+function passthroughChains(
+  mesh: MeshModel,
+  node: ProxyNode,
+  mode: SettledMutualTls,
+  port: number | null,
+): readonly FilterChain[] {
+  return inboundChains({
+    statPrefix: inboundPassthrough,
+    cluster: inboundPassthrough,
+    protocol: 'auto',
+    mode,
+    authorization: authorizationOf(mesh, node, port === null ? null : [port]),
+    speaksHttp2: node.speaksHttp2,
+    match: port === null ? {} : { destinationPort: port },
+  }).filterChains;
 }
 
 /** To the address that the caller meant, from an address that the redirection leaves alone. */
