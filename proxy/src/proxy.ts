@@ -7,6 +7,7 @@ import { formatIssue, hasErrors, type Issue } from '@weft/lib/issue';
 import type { Log } from '@weft/lib/log';
 import { MetricsRegistry } from '@weft/lib/metrics';
 import type { AdminServer } from './admin/server.ts';
+import { readRuntime } from './bootstrap/runtime.ts';
 import { ClusterSet } from './cluster/cluster-set.ts';
 import { type DnsResolver, SystemResolver } from './cluster/dns/resolver.ts';
 import { compileFilterOverride } from './http-filter/filters.ts';
@@ -89,6 +90,7 @@ export class RunningProxy {
       sinks: this.sinks,
       decisions: this.decisions,
       internal: this.listeners,
+      runtime: readRuntime(options.bootstrap),
     });
     this.routes.onRoutable(() => this.listeners.onDependencyChange());
     this.secrets.onReplaced = () => {

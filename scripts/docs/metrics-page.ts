@@ -20,6 +20,8 @@ const scopes: readonly (readonly [prefix: string, scope: string])[] = [
   ['proxy/src/listener/listener-set.ts', 'listener_manager'],
   ['proxy/src/listener/proxy-protocol/', 'proxy_proto.STAT_PREFIX'],
   ['proxy/src/network-filter/http-connection-manager/', 'http.STAT_PREFIX'],
+  ['proxy/src/network-filter/http-connection-manager/codec-stats.ts', 'http1, http2'],
+  ['proxy/src/upstream/http2-stats.ts', 'http2, cluster.NAME.http2'],
   ['proxy/src/network-filter/tcp-proxy/', 'tcp.STAT_PREFIX'],
   ['proxy/src/route/', 'http.STAT_PREFIX.rds.NAME'],
   ['proxy/src/security/tls-stats.ts', 'listener.ADDRESS, cluster.NAME'],

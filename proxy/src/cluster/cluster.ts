@@ -67,7 +67,7 @@ export class Cluster {
   /** Set when the endpoints are internal listeners: the name of the first. */
   internalListener: string | null = null;
   private dropChance = 0;
-  private readonly random: Random;
+  readonly random: Random;
   private readonly healthyPanic: Counter;
   private readonly balancer: Balancer;
   private readonly directory: HostDirectory;

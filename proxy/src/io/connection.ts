@@ -29,11 +29,14 @@ const arenaBytes = 4 * 1024;
 const keptArenaBytes = 160 * 1024;
 /** Memory of the arenas that wait for their next use, process-wide; beyond that they are left to the collector. */
 const keptBytesMax = 4 * 1024 * 1024;
+/** After so many bytes a connection waits for the others' turn: Node reads up to 2 MiB of one socket before it looks at the next. */
+const burstBytes = 256 * 1024;
 
 const freeArenas: ByteWriter[] = [];
 let keptBytes = 0;
 let dirty: Connection[] = [];
 let flushing: Connection[] = [];
+let yielding: Connection[] = [];
 
 function takeArena(): ByteWriter {
   const arena = freeArenas.pop();
@@ -58,6 +61,12 @@ function flushDirty(): void {
   batch.length = 0;
 }
 
+function resumeYielding(): void {
+  const batch = yielding;
+  yielding = [];
+  for (const connection of batch) connection.readOn();
+}
+
 const closedOwner: ConnectionOwner = { onBytes() {}, onFin() {}, onClose() {}, onDrain() {} };
 
 /** Wraps a connected (or connecting) `net.Socket` or `tls.TLSSocket`. Exactly one owner at a time. */
@@ -79,6 +88,8 @@ export class Connection {
   private error: Error | null = null;
   private ownAddress: string | null = null;
   private readonly onWritten: () => void;
+  /** Bytes since others last had their turn. */
+  private burst = 0;
   bytesRead = 0;
   bytesWritten = 0;
 
@@ -126,7 +137,21 @@ export class Connection {
 
   deliver(buffer: Buffer, offset: number, length: number): void {
     this.bytesRead += length;
+    this.burst += length;
+    if (this.burst > burstBytes) this.yieldTurn();
     this.owner.onBytes(buffer, offset, length);
+  }
+
+  private yieldTurn(): void {
+    this.burst = 0;
+    if (this.isPaused || this.isClosed) return;
+    this.socket.pause();
+    if (yielding.push(this) === 1) setImmediate(resumeYielding);
+  }
+
+  /** Others had their turn. */
+  readOn(): void {
+    if (!this.isPaused && !this.isClosed) this.socket.resume();
   }
 
   /**

@@ -4,6 +4,7 @@ import type { Clock } from '@weft/lib/clock';
 import type { Issue } from '@weft/lib/issue';
 import type { Log } from '@weft/lib/log';
 import type { MetricsRegistry } from '@weft/lib/metrics';
+import type { RuntimeValues } from '../bootstrap/runtime.ts';
 import type { Connection } from '../io/connection.ts';
 import type { ConnectionInfo } from '../io/connection-info.ts';
 import type { RouteTableSet } from '../route/route-table-set.ts';
@@ -30,6 +31,7 @@ export interface NetworkContext {
   readonly sinks: AccessLogSinks;
   readonly decisions: DecisionLog;
   readonly internal: InternalListeners;
+  readonly runtime: RuntimeValues;
 }
 
 /** Where a compile step puts its findings. */

@@ -13,7 +13,9 @@ import {
   type Http2Sink,
   type Http2Stream,
 } from '../protocol/http2/connection.ts';
-import { ErrorCode } from '../protocol/http2/error.ts';
+import { ErrorCode, type Http2Error } from '../protocol/http2/error.ts';
+import { Http2KeepAlive, type KeepAliveOwner, type KeepAlivePlan } from './http2-keep-alive.ts';
+import type { Http2Stats } from './http2-stats.ts';
 import { Http2UpstreamStream } from './http2-upstream-stream.ts';
 import type { UpstreamEvents, UpstreamHead } from './upstream-stream.ts';
 
@@ -31,6 +33,9 @@ export interface Http2ClientOptions {
   readonly idleTimeoutMs: number;
   readonly requestsMax: number;
   readonly maxDurationMs: number;
+  readonly tally: Http2Stats;
+  readonly keepAlive: KeepAlivePlan | null;
+  readonly random: () => number;
 }
 
 /** A peer that resets streams at its very limit is not driven up to it. */
@@ -38,9 +43,11 @@ const headroomStreams = 1;
 const tickMs = 1000;
 
 /** States: open → retiring (no new streams) → closed. */
-export class Http2Client implements ConnectionOwner, Http2Sink {
+export class Http2Client implements ConnectionOwner, Http2Sink, KeepAliveOwner {
   readonly http2: Http2Connection;
   readonly connection: Connection;
+  readonly tally: Http2Stats;
+  lastByteMs: number;
   private readonly owner: Http2ClientOwner;
   private readonly clock: Clock;
   private readonly options: Http2ClientOptions;
@@ -48,6 +55,7 @@ export class Http2Client implements ConnectionOwner, Http2Sink {
   private readonly expiresMs: number;
   private watch: Timer | null = null;
   private idleSinceMs: number;
+  private readonly keepAlive: Http2KeepAlive | null;
   private isRetiring = false;
   requests = 0;
   isClosed = false;
@@ -58,12 +66,20 @@ export class Http2Client implements ConnectionOwner, Http2Sink {
     this.clock = clock;
     this.options = options;
     options.stats.upstreamCxHttp2Total.value++;
+    this.tally = options.tally;
     this.idleSinceMs = clock.now();
+    this.lastByteMs = this.idleSinceMs;
     this.expiresMs = options.maxDurationMs === 0 ? Number.POSITIVE_INFINITY : clock.now() + options.maxDurationMs;
     this.http2 = new Http2Connection('client', options.settings, options.limits, this, () => connection.out);
     connection.owner = this;
     this.http2.start();
     this.watch = clock.start(tickMs, onWatch, this as Http2Client);
+    const { keepAlive, random } = options;
+    this.keepAlive = keepAlive === null ? null : new Http2KeepAlive(keepAlive, this, clock, random);
+  }
+
+  get isCongested(): boolean {
+    return this.connection.isCongested;
   }
 
   /** Whether another stream may start now. */
@@ -84,6 +100,7 @@ export class Http2Client implements ConnectionOwner, Http2Sink {
       events.onUpstreamFailed(fault.upgrade_failed, 'the endpoint takes no upgrades over HTTP/2');
       return;
     }
+    this.keepAlive?.onStream();
     const stream = this.http2.openStream(
       {
         method: upgrade === null ? head.method : 'CONNECT',
@@ -103,6 +120,7 @@ export class Http2Client implements ConnectionOwner, Http2Sink {
     this.checkAge();
     const carrier = new Http2UpstreamStream(this, stream, events, endStream && upgrade === null, upgrade);
     stream.user = carrier;
+    this.tally.streamsActive.value++;
     this.active.add(carrier);
     events.onUpstreamReady(carrier);
   }
@@ -157,9 +175,21 @@ export class Http2Client implements ConnectionOwner, Http2Sink {
     if (this.hasRoom) this.owner.onClientRoom(this);
   }
 
-  onConnectionError(): void {
+  onPong(): void {
+    this.keepAlive?.onPong();
+  }
+
+  /** No sign of life for the keep-alive time-out. */
+  onDead(): void {
+    this.tally.keepAliveTimeout.value++;
+    this.failAll(fault.upstream_closed, 'http2_ping_timeout');
+    this.close();
+  }
+
+  onConnectionError(error: Http2Error): void {
     this.options.stats.upstreamCxProtocolError.value++;
-    this.failAll(fault.upstream_protocol_error, 'http2_connection_error');
+    this.tally.countError(error);
+    this.failAll(fault.upstream_protocol_error, `http2_${error.code}`);
     this.connection.end();
     this.close();
   }
@@ -167,6 +197,7 @@ export class Http2Client implements ConnectionOwner, Http2Sink {
   // ---- connection
 
   onBytes(buffer: Buffer, offset: number, length: number): void {
+    this.lastByteMs = this.clock.now();
     this.http2.decode(buffer, offset, offset + length);
   }
 
@@ -181,6 +212,7 @@ export class Http2Client implements ConnectionOwner, Http2Sink {
   }
 
   onDrain(): void {
+    this.http2.onFlushed();
     for (const carrier of this.active.all()) carrier.onWritable();
   }
 
@@ -192,6 +224,7 @@ export class Http2Client implements ConnectionOwner, Http2Sink {
   /** That exchange is over. */
   forget(carrier: Http2UpstreamStream): void {
     if (!this.active.delete(carrier)) return;
+    this.tally.streamsActive.value--;
     this.idleSinceMs = this.clock.now();
     if (this.isRetiring && this.active.size === 0) this.close();
     else if (this.hasRoom) this.owner.onClientRoom(this);
@@ -207,6 +240,7 @@ export class Http2Client implements ConnectionOwner, Http2Sink {
     if (this.isClosed) return;
     this.isClosed = true;
     this.watch?.stop();
+    this.keepAlive?.stop();
     if (!this.connection.isClosed) {
       if (!this.http2.isGoingAway) this.http2.goAway(ErrorCode.NO_ERROR);
       this.connection.release();

@@ -8,7 +8,8 @@ import type { AdoptingPool } from './auto-pool.ts';
 import type { ConnectEvents, Connecting } from './connect.ts';
 import { connectionFailed, connectionOver, openConnection } from './connection-ledger.ts';
 import { Http2Client, type Http2ClientOptions, type Http2ClientOwner } from './http2-client.ts';
-import { compileHttp2Limits, compileHttp2Settings } from './http2-options.ts';
+import { compileHttp2Limits, compileHttp2Settings, compileKeepAlive } from './http2-options.ts';
+import { Http2Stats } from './http2-stats.ts';
 import type { UpstreamEvents, UpstreamHead } from './upstream-stream.ts';
 import { WaitingQueue } from './waiting-queue.ts';
 
@@ -38,6 +39,9 @@ export class Http2Pool implements AdoptingPool, Http2ClientOwner, ConnectEvents 
       idleTimeoutMs: cluster.idleTimeoutMs,
       requestsMax: cluster.maxRequestsPerConnection || Number.POSITIVE_INFINITY,
       maxDurationMs: cluster.maxConnectDurationMs,
+      tally: new Http2Stats(cluster.scope, 'http2.'),
+      keepAlive: compileKeepAlive(cluster.config.protocol.http2Options),
+      random: cluster.random,
     };
   }
 

@@ -6,11 +6,10 @@ const bootstrap = 'envoy.config.bootstrap.v3';
 /** `envoy.config.bootstrap.v3`. */
 export const bootstrapSupport: SupportTable = {
   [`${bootstrap}.Bootstrap`]: {
-    carried: 'node static_resources dynamic_resources admin bootstrap_extensions default_regex_engine',
+    carried: 'node static_resources dynamic_resources admin bootstrap_extensions default_regex_engine layered_runtime',
     harmless: {
       cluster_manager:
         'only its local_cluster_name and bind address would matter, for zone-aware balancing and outgoing addresses',
-      layered_runtime: 'Weft has no runtime; every runtime_key has its default value',
       stats_config: 'statistics keep the names and tags they have without it',
       stats_flush_interval: 'statistics are read when they are asked for',
       watchdog: 'the supervisor restarts a proxy that hangs',
@@ -43,6 +42,16 @@ export const bootstrapSupport: SupportTable = {
       certificate_provider_instances: 'use SDS secrets or certificate files',
     },
     defaults: { header_prefix: 'x-envoy' },
+  },
+  [`${bootstrap}.LayeredRuntime`]: { carried: 'layers' },
+  // Keys of the static layers that Weft does not know change nothing: each stands for a value that it has no other way to set.
+  [`${bootstrap}.RuntimeLayer`]: {
+    carried: 'name static_layer',
+    harmless: {
+      disk_layer: 'only static layers are read',
+      admin_layer: 'runtime values do not change while the proxy runs',
+      rtds_layer: 'runtime values do not change while the proxy runs',
+    },
   },
   [`${bootstrap}.Bootstrap.StaticResources`]: { carried: 'listeners clusters secrets' },
   [`${bootstrap}.Bootstrap.DynamicResources`]: {

@@ -149,34 +149,27 @@ export const clusterSupport: SupportTable = {
     carried: 'auto_sni auto_san_validation override_auto_sni_header',
   },
   'envoy.config.core.v3.Http2ProtocolOptions': {
-    carried: 'connection_keepalive',
-    harmless: Object.fromEntries(
-      [
-        ...[
-          'max_concurrent_streams',
-          'hpack_table_size',
-          'initial_stream_window_size',
-          'initial_connection_window_size',
-          'allow_connect',
-          'allow_metadata',
-        ],
-        ...['max_outbound_frames', 'max_outbound_control_frames', 'max_consecutive_inbound_frames_with_empty_payload'],
-        ...['max_inbound_priority_frames_per_stream', 'max_inbound_window_update_frames_per_data_frame_sent'],
-        ...[
-          'stream_error_on_invalid_http_messaging',
-          'override_stream_error_on_invalid_http_message',
-          'use_oghttp2_codec',
-        ],
-      ].map((name) => [name, 'HTTP/2 keeps its default settings']),
-    ),
-    instead: { custom_settings_parameters: 'HTTP/2 keeps its default settings; remove it' },
+    carried:
+      'connection_keepalive max_concurrent_streams hpack_table_size initial_stream_window_size initial_connection_window_size ' +
+      'max_outbound_frames max_outbound_control_frames max_consecutive_inbound_frames_with_empty_payload ' +
+      'max_inbound_priority_frames_per_stream max_inbound_window_update_frames_per_data_frame_sent ' +
+      'stream_error_on_invalid_http_messaging override_stream_error_on_invalid_http_message',
+    harmless: {
+      use_oghttp2_codec: "the codec is Weft's own",
+      allow_connect: 'extended CONNECT is always understood; upgrade_configs say what may be upgraded',
+    },
+    instead: {
+      allow_metadata: 'METADATA frames are not carried; leave it out',
+      custom_settings_parameters: 'settings go by the fields that have names; leave it out',
+    },
+    defaults: { allow_metadata: false },
+    newer: {
+      17: 'METADATA frames are not carried, whatever their size',
+      18: 'values are compressed where it pays',
+    },
   },
   'envoy.config.core.v3.KeepaliveSettings': {
-    carried: 'interval timeout',
-    harmless: {
-      interval_jitter: 'pings are not spread',
-      connection_idle_interval: 'pings are sent at the interval only',
-    },
+    carried: 'interval timeout interval_jitter connection_idle_interval',
   },
 
   [`${endpoint}.ClusterLoadAssignment`]: {

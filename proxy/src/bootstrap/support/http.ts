@@ -5,7 +5,6 @@ const core = 'envoy.config.core.v3';
 const manager = 'envoy.extensions.filters.network.http_connection_manager.v3';
 const connectionManager = `${manager}.HttpConnectionManager`;
 const filter = 'envoy.extensions.filters.http';
-const noHttp2 = 'HTTP/2 keeps its default settings';
 
 /** The connection manager, protocol options and HTTP filters. */
 export const httpSupport: SupportTable = {
@@ -17,13 +16,11 @@ export const httpSupport: SupportTable = {
       'path_with_escaped_slashes_action server_header_transformation common_http_protocol_options preserve_external_request_id ' +
       'always_set_request_id_in_response strip_matching_host_port strip_any_host_port ' +
       'scheme_header_transformation tracing ' +
-      'request_id_extension access_log_options',
+      'request_id_extension access_log_options http2_protocol_options stream_error_on_invalid_http_message',
     harmless: {
-      http2_protocol_options: noHttp2,
       drain_timeout: 'connections drain for the time that the process is given to stop',
       proxy_100_continue: 'the request goes on at once; the upstream answers as a whole',
       internal_address_config: 'no header depends on whether an address is internal',
-      stream_error_on_invalid_http_message: 'a malformed message always ends its connection',
       delayed_close_timeout: 'a connection is closed once its last bytes are sent, after at most one second',
       access_log_flush_interval: 'an exchange is logged once, when it ends',
       flush_access_log_on_new_request: 'an exchange is logged once, when it ends',
@@ -33,7 +30,7 @@ export const httpSupport: SupportTable = {
       represent_ipv4_remote_address_as_ipv4_mapped_ipv6: 'addresses are written as they are',
       http3_protocol_options: 'HTTP/3 is not offered',
     },
-    values: { codec_type: 'AUTO HTTP1' },
+    values: { codec_type: 'AUTO HTTP1 HTTP2' },
     instead: {
       scoped_routes: 'use rds or route_config',
       original_ip_detection_extensions: 'use use_remote_address and xff_num_trusted_hops',
@@ -94,14 +91,13 @@ export const httpSupport: SupportTable = {
   [`${core}.HttpProtocolOptions`]: {
     carried:
       'idle_timeout max_headers_count max_connection_duration max_stream_duration headers_with_underscores_action max_requests_per_connection',
-    values: { headers_with_underscores_action: 'ALLOW' },
   },
   [`${core}.Http1ProtocolOptions`]: {
     carried: 'accept_http_10 header_key_format',
     harmless: {
       enable_trailers: 'trailers are always passed on',
       use_balsa_parser: "the parser is Weft's own",
-      override_stream_error_on_invalid_http_message: 'a malformed message always ends the connection',
+      override_stream_error_on_invalid_http_message: 'a malformed HTTP/1 message always ends its connection',
       allow_custom_methods: 'every method name is allowed',
       send_fully_qualified_url: 'requests are sent with their path',
     },

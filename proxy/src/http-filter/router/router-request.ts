@@ -159,7 +159,9 @@ export class RouterRequest implements UpstreamEvents, TryIdleOwner {
 
   private startTimers(route: Route): void {
     const ofRoute = route.durationMs(this.exchange.requestHeaders);
-    const durationMs = ofRoute < 0 ? this.config.maxStreamDurationMs : ofRoute;
+    const own = ofRoute < 0 ? this.config.maxStreamDurationMs : ofRoute;
+    const ofCluster = this.cluster?.maxStreamDurationMs ?? 0;
+    const durationMs = ofCluster > 0 && (own === 0 || ofCluster < own) ? ofCluster : own;
     if (durationMs > 0) this.durationTimer = this.clock.start(durationMs, onMaxDuration, this as RouterRequest);
     if (this.isRequestEnded) this.startTimeout();
   }

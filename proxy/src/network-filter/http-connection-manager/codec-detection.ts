@@ -14,14 +14,19 @@ export class CodecDetection implements ConnectionOwner {
   private readonly connection: Connection;
   private readonly info: ConnectionInfo;
   private seen: Buffer | null = null;
-  private timer: Timer | null;
+  private timer: Timer | null = null;
 
   constructor(manager: HttpConnectionManager, connection: Connection, info: ConnectionInfo) {
     this.manager = manager;
     this.connection = connection;
     this.info = info;
-    const waitMs = manager.idleTimeoutMs;
-    this.timer = waitMs === 0 ? null : manager.clock.start(waitMs, onSilence, this as CodecDetection);
+    this.waitFor(manager.idleTimeoutMs);
+  }
+
+  // Silence is what an idle connection may have; whoever has begun must go on.
+  private waitFor(waitMs: number): void {
+    this.stop();
+    if (waitMs > 0) this.timer = this.manager.clock.start(waitMs, onSilence, this as CodecDetection);
   }
 
   onBytes(buffer: Buffer, offset: number, length: number): void {
@@ -32,6 +37,7 @@ export class CodecDetection implements ConnectionOwner {
     const compared = Math.min(size, preface.length);
     const isPrefix = preface.compare(bytes, start, start + compared, 0, compared) === 0;
     if (isPrefix && size < preface.length) {
+      if (seen === null) this.waitFor(this.manager.headersTimeoutMs);
       this.seen = Buffer.from(bytes.subarray(start, start + size));
       return;
     }

@@ -7,6 +7,7 @@ import { compileForwardedClientCert } from '../../security/forwarded-client-cert
 import type { RouteSource } from '../../stream/stream-config.ts';
 import { compileAccessLog } from '../../telemetry/access-log.ts';
 import type { CompilePlace, NetworkContext } from '../network-context.ts';
+import { codecStats } from './codec-stats.ts';
 import { ManagerCounters } from './counters.ts';
 import { HttpConnectionManager } from './http-connection-manager.ts';
 import { compileHttpFilters, readRouter } from './http-filter-list.ts';
@@ -47,7 +48,7 @@ export function compileHttpConnectionManager(
     return null;
   }
   return new HttpConnectionManager({
-    ...readManagerSettings(config, bufferLimitBytes),
+    ...readManagerSettings(config, bufferLimitBytes, context.runtime),
     filters,
     routes,
     clusters: context.clusters,
@@ -58,7 +59,7 @@ export function compileHttpConnectionManager(
     accessLog,
     decisions: context.decisions,
     internal: context.internal,
-    counters: new ManagerCounters(scope),
+    counters: new ManagerCounters(scope, codecStats(context.metrics)),
   });
 }
 

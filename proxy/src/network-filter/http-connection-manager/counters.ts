@@ -1,7 +1,10 @@
 // Statistics of one connection manager, by Envoy's names under `http.<stat_prefix>.`.
 
 import type { Counter, Gauge, Histogram, Scope } from '@weft/lib/metrics';
+import { type Fault, fault } from '../../fault/fault.ts';
 import type { Exchange } from '../../stream/exchange.ts';
+import type { Http2Stats } from '../../upstream/http2-stats.ts';
+import type { CodecStats, UnderscoreStats } from './codec-stats.ts';
 
 export class ManagerCounters {
   readonly scope: Scope;
@@ -20,10 +23,23 @@ export class ManagerCounters {
   readonly maxDurationReached: Counter;
   readonly maxRequestsReached: Counter;
   readonly noRoute: Counter;
+  readonly prematureResets: Counter;
+  readonly rqTimeout: Counter;
+  readonly headersTimeout: Counter;
+  readonly rqMaxDuration: Counter;
+  readonly tooLarge: Counter;
+  readonly pathRefused: Counter;
+  readonly pathRedirected: Counter;
+  readonly http2: Http2Stats;
+  readonly http1Underscores: UnderscoreStats;
+  readonly http2Underscores: UnderscoreStats;
   private readonly classes: readonly Counter[];
 
-  constructor(scope: Scope) {
+  constructor(scope: Scope, codecs: CodecStats) {
     this.scope = scope;
+    this.http2 = codecs.http2;
+    this.http1Underscores = codecs.http1Underscores;
+    this.http2Underscores = codecs.http2Underscores;
     this.cxTotal = scope.counter('downstream_cx_total');
     this.cxActive = scope.gauge('downstream_cx_active');
     this.rqTotal = scope.counter('downstream_rq_total');
@@ -39,6 +55,13 @@ export class ManagerCounters {
     this.maxDurationReached = scope.counter('downstream_cx_max_duration_reached');
     this.maxRequestsReached = scope.counter('downstream_cx_max_requests_reached');
     this.noRoute = scope.counter('no_route');
+    this.prematureResets = scope.counter('downstream_rq_too_many_premature_resets');
+    this.rqTimeout = scope.counter('downstream_rq_timeout');
+    this.headersTimeout = scope.counter('downstream_rq_header_timeout');
+    this.rqMaxDuration = scope.counter('downstream_rq_max_duration_reached');
+    this.tooLarge = scope.counter('downstream_rq_too_large');
+    this.pathRefused = scope.counter('downstream_rq_failed_path_normalization');
+    this.pathRedirected = scope.counter('downstream_rq_redirected_with_normalized_path');
     this.classes = [1, 2, 3, 4, 5].map((digit) => scope.counter(`downstream_rq_${digit}xx`));
   }
 
@@ -58,12 +81,20 @@ export class ManagerCounters {
     this.rqActive.value++;
   }
 
+  private onFault(reason: Fault): void {
+    if (reason.status === 0) this.rqReset.value++;
+    else if (reason === fault.no_route) this.noRoute.value++;
+    else if (reason === fault.request_headers_timeout) this.headersTimeout.value++;
+    else if (reason === fault.request_body_timeout) this.rqTimeout.value++;
+    else if (reason === fault.max_duration) this.rqMaxDuration.value++;
+    else if (reason === fault.buffer_limit || reason === fault.request_body_too_large) this.tooLarge.value++;
+  }
+
   onComplete(exchange: Exchange): void {
-    const { status, fault, cluster } = exchange;
+    const { status, cluster } = exchange;
     this.rqActive.value--;
     this.rqTime.record(exchange.endMs);
-    if (fault !== null && fault.status === 0) this.rqReset.value++;
-    if (fault !== null && fault.code === 'no_route') this.noRoute.value++;
+    if (exchange.fault !== null) this.onFault(exchange.fault);
     if (status >= 100 && status < 600) {
       this.rqCompleted.value++;
       (this.classes[Math.floor(status / 100) - 1] as Counter).value++;

@@ -13,11 +13,13 @@ import type { Exchange } from '../../stream/exchange.ts';
 import type { ClusterSource, RouteSource, StreamConfig } from '../../stream/stream-config.ts';
 import type { AccessLogger } from '../../telemetry/access-log.ts';
 import type { DecisionLog } from '../../telemetry/decisions.ts';
+import type { KeepAlivePlan } from '../../upstream/http2-keep-alive.ts';
 import type { InternalListeners } from '../network-context.ts';
 import type { TerminalFilter } from '../network-filter.ts';
 import { CodecDetection } from './codec-detection.ts';
 import type { ManagerCounters } from './counters.ts';
 import { dateText } from './date.ts';
+import type { UnderscoreAction } from './header-names.ts';
 import { Http1Server } from './http1-server.ts';
 import { Http2Server } from './http2-server.ts';
 import type { PathPolicy } from './path.ts';
@@ -42,7 +44,10 @@ export interface ManagerOptions {
   readonly headersTimeoutMs: number;
   readonly maxStreamDurationMs: number;
   readonly maxConnectionDurationMs: number;
+  /** 0 means no limit. */
   readonly maxRequestsPerConnection: number;
+  readonly keepAlive: KeepAlivePlan | null;
+  readonly underscores: UnderscoreAction;
   readonly upgrades: ReadonlyMap<string, boolean>;
   readonly pathPolicy: PathPolicy | null;
   readonly stripsPort: StripPort | null;
@@ -99,6 +104,8 @@ export class HttpConnectionManager implements TerminalFilter, StreamConfig {
   readonly maxStreamDurationMs: number;
   readonly maxConnectionDurationMs: number;
   readonly maxRequestsPerConnection: number;
+  readonly keepAlive: KeepAlivePlan | null;
+  readonly underscores: UnderscoreAction;
   readonly watchPeriodMs: number;
   readonly upgrades: ReadonlyMap<string, boolean>;
   readonly pathPolicy: PathPolicy | null;
@@ -147,6 +154,8 @@ export class HttpConnectionManager implements TerminalFilter, StreamConfig {
     this.maxStreamDurationMs = options.maxStreamDurationMs;
     this.maxConnectionDurationMs = options.maxConnectionDurationMs;
     this.maxRequestsPerConnection = options.maxRequestsPerConnection;
+    this.keepAlive = options.keepAlive;
+    this.underscores = options.underscores;
     this.watchPeriodMs = shortest(options);
     this.upgrades = options.upgrades;
     this.pathPolicy = options.pathPolicy;
@@ -227,6 +236,7 @@ export class HttpConnectionManager implements TerminalFilter, StreamConfig {
       upgrade: null,
       refusal: null,
       refusalDetails: '',
+      redirectPath: null,
       requestId: '',
       clientAddress: info.remoteAddress,
     };
@@ -296,6 +306,7 @@ export class HttpConnectionManager implements TerminalFilter, StreamConfig {
 
 // How often a connection looks at its deadlines: often enough for the shortest of them.
 function shortest(options: ManagerOptions): number {
-  const set = [options.idleTimeoutMs, options.streamIdleTimeoutMs, options.requestTimeoutMs, options.headersTimeoutMs];
+  const { idleTimeoutMs, streamIdleTimeoutMs, requestTimeoutMs, headersTimeoutMs, maxConnectionDurationMs } = options;
+  const set = [idleTimeoutMs, streamIdleTimeoutMs, requestTimeoutMs, headersTimeoutMs, maxConnectionDurationMs];
   return Math.max(10, Math.min(60_000, ...set.filter((ms) => ms > 0)));
 }

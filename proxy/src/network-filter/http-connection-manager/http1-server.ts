@@ -22,7 +22,7 @@ import type { Downstream } from '../../stream/downstream.ts';
 import { Exchange } from '../../stream/exchange.ts';
 import { ageOf, type ConnectionAge } from './connection-age.ts';
 import type { HttpConnectionManager } from './http-connection-manager.ts';
-import { prepareHead } from './request-head.ts';
+import { answerAtOnce, prepareHead, prepareTrailers } from './request-head.ts';
 
 const noBytes = Buffer.alloc(0);
 const continueLine = 'HTTP/1.1 100 Continue\r\n\r\n';
@@ -30,6 +30,8 @@ const continueLine = 'HTTP/1.1 100 Continue\r\n\r\n';
 const discardLimitBytes = 64 * 1024;
 /** How long a client may take to read the last response and close, as Envoy's `delayed_close_timeout`. */
 const lingerMs = 1000;
+/** And what it may still send meanwhile. */
+const lingerBytesMax = 1024 * 1024;
 
 /** Phases: idle → head → exchange (body, response) → idle … | tunnel | lingering | closed. */
 export class Http1Server implements ConnectionOwner, RequestSink, Downstream {
@@ -88,7 +90,11 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream {
       this.exchange?.onRequestData(buffer, offset, length, false);
       return;
     }
-    if (this.isLingering) return;
+    if (this.isLingering) {
+      this.discarded += length;
+      if (this.discarded > lingerBytesMax) this.connection.destroy();
+      return;
+    }
     if (this.residue !== null || (this.exchange !== null && this.isRequestDecoded)) {
       this.keep(buffer, offset, length);
       return;
@@ -155,10 +161,7 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream {
     this.exchange = exchange;
     if (this.age !== null) this.age.onRequest();
     manager.onRequest(exchange);
-    if (prepared.refusal !== null) {
-      exchange.fail(prepared.refusal, prepared.refusalDetails);
-      return;
-    }
+    if (answerAtOnce(manager, exchange, prepared)) return;
     if (head.facts.expectOther) {
       exchange.fail(fault.unsupported_expectation);
       return;
@@ -193,7 +196,7 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream {
       return;
     }
     if (!hadBody) return;
-    if (trailers !== null) exchange.onRequestTrailers(new Headers(trailers));
+    if (trailers !== null) exchange.onRequestTrailers(prepareTrailers(this.manager, trailers, 1));
     else exchange.onRequestData(noBytes, 0, 0, true);
   }
 

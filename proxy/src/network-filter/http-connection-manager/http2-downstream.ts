@@ -23,6 +23,8 @@ export class Http2Downstream implements Downstream, Placed {
   /** Received while the request was paused: the peer may send on only when it is consumed. */
   private owedBytes = 0;
   private pending: BodyBuffer | null = null;
+  /** When the peer last took something of what is pending. */
+  private takenMs = 0;
   private endsAfterPending = false;
   private trailersAfterPending: Headers | null = null;
 
@@ -94,7 +96,10 @@ export class Http2Downstream implements Downstream, Placed {
     let taken = 0;
     if (this.pending === null) taken = this.http2.sendData(this.stream, buffer, offset, length, endStream);
     if (taken === length && this.pending === null) return;
-    this.pending ??= new BodyBuffer();
+    if (this.pending === null) {
+      this.pending = new BodyBuffer();
+      this.takenMs = this.server.nowMs;
+    }
     this.pending.append(buffer, offset + taken, length - taken);
     if (endStream) this.endsAfterPending = true;
   }
@@ -119,6 +124,7 @@ export class Http2Downstream implements Downstream, Placed {
       pending.length,
       this.endsAfterPending,
     );
+    if (taken > 0) this.takenMs = this.server.nowMs;
     if (taken < pending.length) {
       pending.take(taken);
       return false;
@@ -153,7 +159,10 @@ export class Http2Downstream implements Downstream, Placed {
 
   checkTimeouts(nowMs: number, manager: HttpConnectionManager): void {
     const { exchange } = this;
-    if (exchange === null) return;
+    if (exchange === null) {
+      this.checkFlush(nowMs, manager);
+      return;
+    }
     const ofRoute = exchange.route?.idleTimeoutMs ?? -1;
     const idleMs = ofRoute < 0 ? manager.streamIdleTimeoutMs : ofRoute;
     if (manager.requestTimeoutMs > 0 && !this.isRequestEnded && nowMs >= exchange.startMs + manager.requestTimeoutMs) {
@@ -162,5 +171,14 @@ export class Http2Downstream implements Downstream, Placed {
       manager.counters.streamIdleTimeout.inc();
       exchange.fail(fault.stream_idle, 'stream_idle_timeout');
     }
+  }
+  // The exchange is over; a peer that does not open its window must not keep the last bytes here for ever.
+  private checkFlush(nowMs: number, manager: HttpConnectionManager): void {
+    const flushMs = manager.streamIdleTimeoutMs || manager.idleTimeoutMs;
+    if (this.pending === null || flushMs === 0 || nowMs < this.takenMs + flushMs) return;
+    this.server.tally.txFlushTimeout.value++;
+    this.pending = null;
+    this.http2.resetStream(this.stream, ErrorCode.CANCEL);
+    this.server.forget(this);
   }
 }

@@ -7,23 +7,28 @@ import { fault } from '../../fault/fault.ts';
 import type { Connection, ConnectionOwner } from '../../io/connection.ts';
 import type { ConnectionInfo } from '../../io/connection-info.ts';
 import { Http2Connection, type Http2Sink, type Http2Stream } from '../../protocol/http2/connection.ts';
-import { ErrorCode } from '../../protocol/http2/error.ts';
+import { ErrorCode, type Http2Error } from '../../protocol/http2/error.ts';
 import type { H2RequestHead } from '../../protocol/http2/message.ts';
 import { Exchange } from '../../stream/exchange.ts';
+import { Http2KeepAlive, type KeepAliveOwner } from '../../upstream/http2-keep-alive.ts';
+import type { Http2Stats } from '../../upstream/http2-stats.ts';
 import { ageOf, type ConnectionAge } from './connection-age.ts';
 import type { HttpConnectionManager } from './http-connection-manager.ts';
 import { Http2Downstream } from './http2-downstream.ts';
-import { prepareHead } from './request-head.ts';
+import { answerAtOnce, prepareHead, prepareTrailers } from './request-head.ts';
 
 /** Between the two GOAWAYs of a graceful end: time for requests that are already on their way (RFC 9113 §6.8). */
 const drainNoticeMs = 1000;
 /** How long a peer may take to read what is left and close. */
 const lingerMs = 1000;
+/** And what it may still send meanwhile. */
+const lingerBytesMax = 1024 * 1024;
 /** The codec counts floods per interval. */
 const tickMs = 1000;
 
-export class Http2Server implements ConnectionOwner, Http2Sink {
+export class Http2Server implements ConnectionOwner, Http2Sink, KeepAliveOwner {
   readonly info: ConnectionInfo;
+  readonly tally: Http2Stats;
   readonly http2: Http2Connection;
   readonly connection: Connection;
   private manager: HttpConnectionManager;
@@ -32,6 +37,9 @@ export class Http2Server implements ConnectionOwner, Http2Sink {
   private watch: Timer | null = null;
   private drainTimer: Timer | null = null;
   private activeMs: number;
+  private discarded = 0;
+  private readonly keepAlive: Http2KeepAlive | null;
+  lastByteMs: number;
   private isDraining = false;
   private isEnding = false;
   private readonly age: ConnectionAge | null;
@@ -40,18 +48,34 @@ export class Http2Server implements ConnectionOwner, Http2Sink {
     this.manager = manager;
     this.connection = connection;
     this.info = info;
+    this.tally = manager.counters.http2;
     this.activeMs = manager.clock.now();
+    this.lastByteMs = this.activeMs;
     this.http2 = new Http2Connection('server', manager.http2Settings, manager.http2Limits, this, () => connection.out);
     connection.owner = this;
     manager.onConnectionOpen();
     this.age = ageOf(manager, this);
     this.http2.start();
     this.watch = manager.clock.start(tickMs, onWatch, this as Http2Server);
+    const { keepAlive, clock, random } = manager;
+    this.keepAlive = keepAlive === null ? null : new Http2KeepAlive(keepAlive, this, clock, random);
+  }
+
+  get nowMs(): number {
+    return this.manager.clock.now();
+  }
+
+  get isCongested(): boolean {
+    return this.connection.isCongested;
   }
 
   onBytes(buffer: Buffer, offset: number, length: number): void {
-    if (this.isEnding) return;
-    this.activeMs = this.manager.clock.now();
+    if (this.isEnding) {
+      this.discarded += length;
+      if (this.discarded > lingerBytesMax) this.connection.destroy();
+      return;
+    }
+    this.lastByteMs = this.manager.clock.now();
     this.http2.decode(buffer, offset, offset + length);
     // A peer that sends without reading must not make us write without end.
     if (this.connection.isCongested && !this.connection.paused) this.connection.pause();
@@ -67,12 +91,12 @@ export class Http2Server implements ConnectionOwner, Http2Sink {
     const downstream = new Http2Downstream(this, stream, endStream);
     stream.user = downstream;
     this.active.add(downstream);
+    this.tally.streamsActive.value++;
     const exchange = new Exchange(manager, downstream, prepared);
     downstream.exchange = exchange;
     manager.onRequest(exchange);
     if (head.tooLarge) exchange.fail(fault.request_headers_too_large);
-    else if (prepared.refusal !== null) exchange.fail(prepared.refusal, prepared.refusalDetails);
-    else exchange.start(endStream);
+    else if (!answerAtOnce(manager, exchange, prepared)) exchange.start(endStream);
   }
 
   onData(stream: Http2Stream, buffer: Buffer, offset: number, length: number, endStream: boolean): void {
@@ -82,7 +106,7 @@ export class Http2Server implements ConnectionOwner, Http2Sink {
   }
 
   onTrailers(stream: Http2Stream, block: HeaderBlock): void {
-    if (stream.user instanceof Http2Downstream) stream.user.onTrailers(new Headers(block));
+    if (stream.user instanceof Http2Downstream) stream.user.onTrailers(prepareTrailers(this.manager, block, 2));
   }
 
   onReset(stream: Http2Stream, code: number, isRemote: boolean): void {
@@ -99,9 +123,22 @@ export class Http2Server implements ConnectionOwner, Http2Sink {
     this.endWhenIdle();
   }
 
-  onConnectionError(): void {
-    this.manager.counters.protocolError.inc();
-    for (const downstream of this.active.all()) downstream.onReset('http2_connection_error', false);
+  onPong(): void {
+    this.keepAlive?.onPong();
+  }
+
+  /** No sign of life for the keep-alive time-out. */
+  onDead(): void {
+    this.tally.keepAliveTimeout.value++;
+    this.connection.destroy();
+  }
+
+  onConnectionError(error: Http2Error): void {
+    const { counters } = this.manager;
+    counters.protocolError.inc();
+    this.tally.countError(error);
+    if (error.code === 'reset_flood') counters.prematureResets.inc();
+    for (const downstream of this.active.all()) downstream.onReset(`http2_${error.code}`, false);
     this.end();
   }
 
@@ -116,22 +153,24 @@ export class Http2Server implements ConnectionOwner, Http2Sink {
     this.watch?.stop();
     this.age?.stop();
     this.drainTimer?.stop();
+    this.keepAlive?.stop();
     this.watch = this.drainTimer = null;
     for (const downstream of this.active.all()) {
       downstream.onReset('downstream_remote_disconnect', true);
-      this.active.delete(downstream);
+      if (this.active.delete(downstream)) this.tally.streamsActive.value--;
     }
     this.manager.onConnectionClose(this);
   }
 
   onDrain(): void {
+    this.http2.onFlushed();
     this.connection.resume();
     for (const downstream of this.active.all()) downstream.onWritable();
   }
 
   /** The exchange on that stream is over. */
   forget(downstream: Http2Downstream): void {
-    this.active.delete(downstream);
+    if (this.active.delete(downstream)) this.tally.streamsActive.value--;
     this.activeMs = this.manager.clock.now();
     if (this.active.size === 0) this.endWhenIdle();
   }
@@ -143,6 +182,7 @@ export class Http2Server implements ConnectionOwner, Http2Sink {
   private end(): void {
     if (this.isEnding) return;
     this.isEnding = true;
+    this.keepAlive?.stop();
     this.connection.end();
     this.watch?.stop();
     this.watch = this.manager.clock.start(lingerMs, onLingerOver, this as Http2Server);

@@ -1,8 +1,15 @@
 // What a connection manager takes from its message as it stands: limits, time-outs, how heads are changed. Nothing here can fail.
 
 import type { envoy } from '@weft/api/xds/types';
-import { compileHttp2Limits, compileHttp2Settings } from '../../upstream/http2-options.ts';
+import type { RuntimeValues } from '../../bootstrap/runtime.ts';
+import {
+  compileHttp2Limits,
+  compileHttp2Settings,
+  compileKeepAlive,
+  type HeadLimits,
+} from '../../upstream/http2-options.ts';
 import { timeMs } from '../time-limit.ts';
+import type { UnderscoreAction } from './header-names.ts';
 import type { ManagerOptions } from './http-connection-manager.ts';
 import { isNeutral, type PathPolicy } from './path.ts';
 
@@ -35,7 +42,11 @@ export type ManagerSettings = Omit<
 >;
 
 /** Reads them, with Envoy's defaults. */
-export function readManagerSettings(config: Config, bufferLimitBytes: number | undefined): ManagerSettings {
+export function readManagerSettings(
+  config: Config,
+  bufferLimitBytes: number | undefined,
+  runtime: RuntimeValues,
+): ManagerSettings {
   const maxHeaderBytes = (config.maxRequestHeadersKb ?? defaults.maxHeaderKib) * 1024;
   const maxHeaderCount = config.commonHttpProtocolOptions?.maxHeadersCount ?? defaults.maxHeaderCount;
   return {
@@ -44,7 +55,10 @@ export function readManagerSettings(config: Config, bufferLimitBytes: number | u
     http2Limits: compileHttp2Limits(config.http2ProtocolOptions, {
       maxHeaderListBytes: maxHeaderBytes,
       maxHeaderCount,
+      ...http2Extras(config, runtime),
     }),
+    keepAlive: compileKeepAlive(config.http2ProtocolOptions),
+    underscores: underscoreActions[String(config.commonHttpProtocolOptions?.headersWithUnderscoresAction)] ?? 'allow',
     limits: { maxHeaderBytes, maxHeaderCount, allowHttp10: config.httpProtocolOptions?.acceptHttp10 === true },
     bufferLimitBytes: bufferLimitBytes ?? defaults.bufferLimitBytes,
     ...timeLimits(config),
@@ -62,6 +76,8 @@ export function readManagerSettings(config: Config, bufferLimitBytes: number | u
   };
 }
 
+type HeadExtras = Omit<HeadLimits, 'maxHeaderListBytes' | 'maxHeaderCount'>;
+
 type TimeLimit = 'idle' | 'streamIdle' | 'request' | 'headers';
 
 type AgeLimits = Pick<ManagerOptions, 'maxStreamDurationMs' | 'maxConnectionDurationMs' | 'maxRequestsPerConnection'>;
@@ -76,6 +92,22 @@ function timeLimits(config: Config): Record<`${TimeLimit}TimeoutMs`, number> & A
     maxStreamDurationMs: timeMs(common?.maxStreamDuration, 0),
     maxConnectionDurationMs: timeMs(common?.maxConnectionDuration, 0),
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,
+  };
+}
+
+const underscoreActions: Readonly<Record<string, UnderscoreAction>> = { REJECT_REQUEST: 'reject', DROP_HEADER: 'drop' };
+
+// The codec counts in ticks of a second. Without a limit a head may take for ever.
+function http2Extras(config: Config, runtime: RuntimeValues): HeadExtras {
+  const headersMs = timeMs(config.requestHeadersTimeout, defaults.headersTimeoutMs);
+  const { prematureResetStreams, prematureResetSeconds } = runtime;
+  const keepsConnection = config.streamErrorOnInvalidHttpMessage;
+  return {
+    maxSlowTicks: headersMs === 0 ? Number.POSITIVE_INFINITY : Math.ceil(headersMs / 1000),
+    // Half of that many streams, and then half of all: a quarter of them beyond every other one.
+    ...(prematureResetStreams === undefined ? {} : { maxResets: Math.ceil(prematureResetStreams / 4) }),
+    ...(prematureResetSeconds === undefined ? {} : { prematureTicks: prematureResetSeconds }),
+    ...(keepsConnection === undefined ? {} : { closesOnMalformed: !keepsConnection }),
   };
 }
 

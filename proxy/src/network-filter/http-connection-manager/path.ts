@@ -35,39 +35,45 @@ export function normalizePath(target: string, policy: PathPolicy): PathResult | 
     path = path.replace(/%2f/gi, '/').replace(/%5c/gi, '\\');
   }
   if (policy.normalizes && needsNormalization(path)) {
-    const normal = removeDotSegments(decodeUnreserved(path).replaceAll('\\', '/'));
-    if (normal === null) return null;
-    path = normal;
+    if (path.includes('%00')) return null;
+    path = removeDotSegments(escapeUnsafe(decodeUnreserved(path)).replaceAll('\\', '/'));
   }
   if (policy.mergesSlashes && path.includes('//')) path = path.replace(/\/{2,}/g, '/');
   return { path: path + query, redirect };
 }
 
+// What a path should hold in escaped form only (RFC 3986 §2), though clients send it bare.
+const unsafePattern = /["<>^`{|}]/;
+const everyUnsafe = new RegExp(unsafePattern, 'g');
+
 function needsNormalization(path: string): boolean {
-  return path.includes('%') || path.includes('/.') || path.includes('\\');
+  return path.includes('%') || path.includes('/.') || path.includes('\\') || unsafePattern.test(path);
 }
 
-// RFC 3986 §2.3: escapes of unreserved bytes stand for the bytes themselves. Others keep their escape, in upper case.
+// RFC 3986 §2.3: escapes of unreserved bytes stand for the bytes themselves. Others stay as they are: as Envoy, their case too.
 function decodeUnreserved(path: string): string {
   return path.replace(/%([0-9A-Fa-f]{2})/g, (escaped, hex: string) => {
     const text = String.fromCharCode(Number.parseInt(hex, 16));
-    return /[A-Za-z0-9._~-]/.test(text) ? text : escaped.toUpperCase();
+    return /[A-Za-z0-9._~-]/.test(text) ? text : escaped;
   });
 }
 
-// RFC 3986 §5.2.4; a path that climbs above its root is refused rather than cut.
-function removeDotSegments(path: string): string | null {
+function escapeUnsafe(path: string): string {
+  return path.replace(everyUnsafe, (text) => `%${text.charCodeAt(0).toString(16).toUpperCase()}`);
+}
+
+// RFC 3986 §5.2.4: a path that climbs above its root stays there. Some programs behind take `..;x` for `..`.
+function removeDotSegments(path: string): string {
   const out: string[] = [];
   const segments = path.split('/').slice(1);
   for (const [i, segment] of segments.entries()) {
-    const isLast = i === segments.length - 1;
-    if (segment === '.') {
-      if (isLast) out.push('');
-    } else if (segment === '..') {
-      if (out.length === 0) return null;
-      out.pop();
-      if (isLast) out.push('');
-    } else out.push(segment);
+    const isUp = segment === '..' || segment.startsWith('..;');
+    if (!isUp && segment !== '.' && !segment.startsWith('.;')) {
+      out.push(segment);
+      continue;
+    }
+    if (isUp) out.pop();
+    if (i === segments.length - 1) out.push('');
   }
   return `/${out.join('/')}`;
 }

@@ -1,20 +1,23 @@
 // What happens to a request head between the codec and the filters: normalisation, forwarding headers, request id.
 
 import { isIP } from 'node:net';
-import type { Headers } from '@weft/lib/header';
+import { type HeaderBlock, Headers } from '@weft/lib/header';
 import { makeRequestId } from '@weft/lib/request-id';
 import { type Fault, fault } from '../../fault/fault.ts';
 import type { ConnectionInfo } from '../../io/connection-info.ts';
 import { applyForwardedClientCert } from '../../security/forwarded-client-cert.ts';
-import type { ExchangeHead } from '../../stream/exchange.ts';
+import type { Exchange, ExchangeHead } from '../../stream/exchange.ts';
 import type { StreamProtocol } from '../../stream/stream.ts';
+import { applyUnderscoreAction } from './header-names.ts';
 import type { HttpConnectionManager } from './http-connection-manager.ts';
-import { normalizePath } from './path.ts';
+import { normalizePath, type PathResult } from './path.ts';
 
 /** A head ready for an exchange, or the reason why it is refused at once. */
 export interface PreparedHead extends ExchangeHead {
   readonly refusal: Fault | null;
   readonly refusalDetails: string;
+  /** The client is asked to come again with this path; else null. */
+  readonly redirectPath: string | null;
   readonly requestId: string;
   readonly clientAddress: string;
 }
@@ -42,17 +45,24 @@ export function prepareHead(
   let refusal: Fault | null = null;
   let refusalDetails = '';
   let { path } = head;
-  if (manager.pathPolicy !== null) {
-    const normal = normalizePath(path, manager.pathPolicy);
-    if (normal === null) {
-      refusal = fault.downstream_protocol_error;
-      refusalDetails = 'path_normalization_failed';
-    } else path = normal.path;
-  }
+  let redirectPath: string | null = null;
+  const normal = manager.pathPolicy === null ? unchanged : normalizePath(path, manager.pathPolicy);
   // A fragment is the client's own affair; a rule for paths that ends before it could be evaded (HTTP/1 refuses it earlier).
-  if (path.includes('#')) {
+  if (normal === null || path.includes('#') || (normal.redirect && isGrpc(headers))) {
+    manager.counters.pathRefused.inc();
     refusal = fault.downstream_protocol_error;
     refusalDetails = 'path_normalization_failed';
+  } else if (normal !== unchanged) {
+    path = normal.path;
+    if (normal.redirect) redirectPath = path;
+  }
+  if (manager.underscores !== 'allow') {
+    const { http1Underscores, http2Underscores } = manager.counters;
+    const stats = head.minor === 2 ? http2Underscores : http1Underscores;
+    if (applyUnderscoreAction(headers, manager.underscores, stats)) {
+      refusal = fault.downstream_protocol_error;
+      refusalDetails = head.minor === 2 ? 'http2.unexpected_underscore' : 'http1.unexpected_underscore';
+    }
   }
   const authority = manager.stripsPort === null ? head.authority : stripPort(head.authority, manager.stripsPort, info);
   if (manager.isEdge) removeInternalHeaders(headers, manager.internalOnlyHeaders);
@@ -71,9 +81,18 @@ export function prepareHead(
     upgrade,
     refusal,
     refusalDetails,
+    redirectPath,
     requestId,
     clientAddress,
   };
+}
+
+/** Where the path is left alone. */
+const unchanged: PathResult = { path: '', redirect: false };
+
+// A gRPC client follows no redirect.
+function isGrpc(headers: Headers): boolean {
+  return headers.get('content-type')?.startsWith('application/grpc') === true;
 }
 
 /** `any` strips whatever port there is, `matching` the listener's own. */
@@ -138,4 +157,25 @@ function giveRequestId(manager: HttpConnectionManager, headers: Headers): string
   const made = makeRequestId();
   headers.set('x-request-id', made);
   return made;
+}
+
+/** Answers what is not to be looked at further; false for every other request. */
+export function answerAtOnce(manager: HttpConnectionManager, exchange: Exchange, head: PreparedHead): boolean {
+  if (head.refusal !== null) {
+    exchange.fail(head.refusal, head.refusalDetails);
+    return true;
+  }
+  if (head.redirectPath === null) return false;
+  manager.counters.pathRedirected.inc();
+  exchange.reply(307, Headers.of('location', head.redirectPath), '', 'path_normalization_failed');
+  return true;
+}
+
+/** The trailers of a request, by the rules for its headers: those that would have it refused are left out. */
+export function prepareTrailers(manager: HttpConnectionManager, block: HeaderBlock, minor: 1 | 2): Headers {
+  const trailers = new Headers(block);
+  if (manager.underscores === 'allow') return trailers;
+  const { http1Underscores, http2Underscores } = manager.counters;
+  applyUnderscoreAction(trailers, 'drop', minor === 2 ? http2Underscores : http1Underscores);
+  return trailers;
 }

@@ -3,6 +3,7 @@
 //   SIZE -> (EXTENSION ...) -> SIZE_LF -> DATA -> DATA_CR -> DATA_LF -> SIZE ...
 //                                      -> LAST   (size 0: the trailer section follows)
 
+import type { Gather } from '../gather.ts';
 import { type Http1Error, http1Error } from './error.ts';
 
 const SIZE = 0;
@@ -82,6 +83,23 @@ export class ChunkReader {
     return i;
   }
 
+  /**
+   * Between chunks, in a long row of tiny ones: takes whole chunks of up to 15 bytes, `d CRLF data CRLF`, at a stride. Returns the
+   * offset behind the last one that it took.
+   */
+  gatherTiny(buffer: Buffer, start: number, end: number, gathered: Gather): number {
+    if (this.state !== SIZE || this.digits > 0) return start;
+    let at = start;
+    for (;;) {
+      const size = hexValue[buffer[at] as number] as number;
+      const dataEnd = at + 3 + size;
+      if (size <= 0 || dataEnd + 2 > end || !gathered.hasRoom(size)) return at;
+      if (!isLineEnd(buffer, at + 1) || !isLineEnd(buffer, dataEnd)) return at;
+      gathered.take(buffer, at + 3, size);
+      at = dataEnd + 2;
+    }
+  }
+
   private readByte(byte: number): void {
     const { state } = this;
     if (state === SIZE) this.readSize(byte);
@@ -119,6 +137,10 @@ export class ChunkReader {
     else this.state = next;
     if (++this.extensionBytes > extensionByteLimit) this.error = http1Error.chunk_extension_too_large;
   }
+}
+
+function isLineEnd(buffer: Buffer, at: number): boolean {
+  return buffer[at] === CR && buffer[at + 1] === LF;
 }
 
 // `;name`, `;name=token`, `;name="quoted"`, any number of them, without white space around. -1 where the byte may not stand.

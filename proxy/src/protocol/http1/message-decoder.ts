@@ -5,6 +5,7 @@
 //   any  -> FAILED | CLOSED
 
 import { HeaderBlock } from '@weft/lib/header';
+import { Gather } from '../gather.ts';
 import { ChunkReader } from './chunk-reader.ts';
 import { type Http1Error, http1Error } from './error.ts';
 import { firstIllegalByte } from './header-section.ts';
@@ -61,6 +62,7 @@ export abstract class MessageDecoder {
   private ended = false;
   private remaining = 0;
   private chunks: ChunkReader | null = null;
+  private gathered: Gather | null = null;
   // The first bytes of a section whose end has not come yet.
   private residue: Buffer = nothing;
   private residueLength = 0;
@@ -79,6 +81,7 @@ export abstract class MessageDecoder {
     let at = start;
     this.ended = false;
     while (at < end && !this.ended && !this.paused && this.state < TUNNEL) at = this.step(buffer, at, end);
+    if (this.gathered !== null) this.passGathered();
     return at - start;
   }
 
@@ -196,13 +199,34 @@ export abstract class MessageDecoder {
     if (chunks.isInData) {
       const length = Math.min(chunks.remaining, end - start);
       chunks.consume(length);
-      this.bodySink.onData(buffer, start, length);
+      this.passChunk(buffer, start, length);
       return start + length;
     }
-    const at = chunks.read(buffer, start, end);
-    if (chunks.error !== null) return this.fail(chunks.error, end);
-    if (chunks.isLast) this.state = TRAILERS;
+    const from = this.gathered === null ? start : chunks.gatherTiny(buffer, start, end, this.gathered);
+    const at = chunks.read(buffer, from, end);
+    if (chunks.error !== null) {
+      this.passGathered();
+      return this.fail(chunks.error, end);
+    }
+    if (!chunks.isLast) return at;
+    this.passGathered();
+    if (this.state === CHUNKED) this.state = TRAILERS;
     return at;
+  }
+
+  private passChunk(buffer: Buffer, start: number, length: number): void {
+    this.gathered ??= new Gather();
+    if (this.gathered.take(buffer, start, length)) return;
+    if (this.gathered.length > 0) this.passGathered();
+    if (this.state === CHUNKED) this.bodySink.onData(buffer, start, length);
+  }
+
+  private passGathered(): void {
+    const { gathered } = this;
+    if (gathered === null) return;
+    const { buffer, length } = gathered;
+    gathered.clear();
+    if (length > 0 && this.state === CHUNKED) this.bodySink.onData(buffer, 0, length);
   }
 
   // The bytes before a section's end are kept, up to the limit, and looked at again with those that follow.

@@ -38,6 +38,7 @@ export type { Http2Limits, Http2Settings } from './settings.ts';
 export { Http2Stream } from './stream.ts';
 
 const priorityBytes = 5;
+const pingData: Buffer = Buffer.alloc(8);
 /** What one frame may hold towards a peer that takes larger ones: others should get their turn. */
 const frameBytesMax = 65_536;
 
@@ -59,6 +60,8 @@ export class Http2Connection implements FrameSink {
   private hasPeerSettings = false;
   private isAcknowledged = false;
   private slowTicks = 0;
+  /** PINGs of ours that have not come back. */
+  private pingsOut = 0;
 
   constructor(role: Http2Role, settings: Http2Settings, limits: Http2Limits, sink: Http2Sink, out: () => ByteWriter) {
     this.role = role;
@@ -108,7 +111,11 @@ export class Http2Connection implements FrameSink {
       return;
     }
     if (at >= end) return;
-    const error = this.frames.read(buffer, at, end);
+    const { floods } = this.streams;
+    if (floods.outbound !== 0 && this.sink.isCongested !== true) floods.onFlushed();
+    let error = this.frames.read(buffer, at, end);
+    if (error === null && floods.outbound !== 0) error = floods.checkOutbound();
+    if (this.messages.isGathering) this.messages.passGathered();
     if (error !== null) this.fail(error);
   }
 
@@ -124,6 +131,7 @@ export class Http2Connection implements FrameSink {
     if (this.error !== null) return;
     this.error = error;
     this.streams.isSilent = true;
+    this.streams.tally.goAwaySent.value++;
     writeGoAway(this.out(), this.role === 'server' ? this.streams.lastId : 0, error.wire);
     this.sink.onConnectionError(error);
   }
@@ -131,6 +139,7 @@ export class Http2Connection implements FrameSink {
   onFrameHead(type: number, flags: number, id: number, length: number): Http2Error | null {
     if (!this.hasPeerSettings && (type !== SETTINGS || (flags & ACK) !== 0)) return http2Error.settings_first;
     if (this.messages.isBrokenBy(type, id)) return http2Error.expected_continuation;
+    if (type !== DATA && this.messages.isGathering) this.messages.passGathered();
     // A frame that begins is no slow one: only one that does not end.
     if (this.messages.openBlock === 0) this.slowTicks = 0;
     const error = checkFrame(type, flags, id, length);
@@ -177,6 +186,7 @@ export class Http2Connection implements FrameSink {
     this.writer.encoder.setPeerTableSize(this.peer.headerTableSize);
     this.writer.maxFrameBytes = Math.min(this.peer.maxFrameBytes, frameBytesMax);
     writeSettingsAck(this.out());
+    this.streams.floods.onControlSent();
     const change = this.peer.initialWindow - windowBefore;
     if (change !== 0 && !this.streams.shiftSendWindows(change)) return http2Error.window_overflow;
     if (change > 0) this.wakeAll();
@@ -218,15 +228,20 @@ export class Http2Connection implements FrameSink {
   private onResetFrame(id: number, code: number): Http2Error | null {
     const stream = this.streams.get(id);
     if (stream === null) return this.streams.isIdle(id) ? http2Error.idle_stream : null;
-    this.streams.drop(stream);
-    this.sink.onReset(stream, code, true);
-    return this.role === 'server' ? this.streams.floods.onReset() : null;
+    return this.streams.onPeerReset(stream, code);
   }
 
   private onPing(flags: number, payload: Buffer, start: number): Http2Error | null {
+    if ((flags & ACK) !== 0 && this.pingsOut > 0) {
+      this.pingsOut--;
+      this.sink.onPong?.();
+      return null;
+    }
     const flood = this.streams.floods.onPing();
-    if (flood === null && (flags & ACK) === 0) writePing(this.out(), ACK, payload, start);
-    return flood;
+    if (flood !== null || (flags & ACK) !== 0) return flood;
+    writePing(this.out(), ACK, payload, start);
+    this.streams.floods.onControlSent();
+    return null;
   }
 
   private onGoAwayFrame(lastId: number, code: number): Http2Error | null {
@@ -273,6 +288,7 @@ export class Http2Connection implements FrameSink {
   sendResponseHead(stream: Http2Stream, status: number, headers: Headers, endStream: boolean): void {
     if (!this.maySend(stream)) return;
     if (status >= 200) stream.hasHead = true;
+    if (this.sink.isCongested === true) this.streams.floods.onHeadSent();
     this.writer.writeResponse(this.out(), stream.id, status, headers, endStream);
     if (endStream) this.streams.endLocal(stream);
   }
@@ -300,7 +316,7 @@ export class Http2Connection implements FrameSink {
       writeFrameHead(out, size, DATA, ends && left === 0 ? END_STREAM : 0, stream.id);
       if (size > 0) out.append(buffer, at, size);
       at += size;
-      this.streams.floods.onDataSent();
+      this.streams.floods.onDataSent(this.sink.isCongested === true);
     } while (left > 0);
   }
 
@@ -326,15 +342,30 @@ export class Http2Connection implements FrameSink {
     if (bytes > 0 && !stream.isClosed && this.error === null) this.streams.received.consume(stream, bytes);
   }
 
+  /** What was written has left, after it had to wait. */
+  onFlushed(): void {
+    this.streams.floods.onFlushed();
+  }
+
+  /** Asks the peer for a sign of life; `onPong` tells when it comes. */
+  ping(): void {
+    if (this.error !== null) return;
+    this.pingsOut++;
+    writePing(this.out(), 0, pingData, 0);
+  }
+
   /** Says that streams should go elsewhere soon; those on their way are still taken (RFC 9113 §6.8). */
   shutdownNotice(): void {
-    if (this.error === null) writeGoAway(this.out(), maxWindow, ErrorCode.NO_ERROR);
+    if (this.error !== null) return;
+    this.streams.tally.goAwaySent.value++;
+    writeGoAway(this.out(), maxWindow, ErrorCode.NO_ERROR);
   }
 
   /** The last word on which streams were taken. */
   goAway(code: number): void {
     if (this.error !== null) return;
     this.messages.refuseFurther();
+    this.streams.tally.goAwaySent.value++;
     writeGoAway(this.out(), this.role === 'server' ? this.streams.lastId : 0, code);
   }
 }

@@ -60,6 +60,8 @@ const rows = {
   slow_frame: [ErrorCode.ENHANCE_YOUR_CALM, 'a frame or a header block was not finished in time'],
   slow_settings: [ErrorCode.SETTINGS_TIMEOUT, 'the peer did not send its SETTINGS in time'],
   window_update_flood: [ErrorCode.ENHANCE_YOUR_CALM, 'too many WINDOW_UPDATE frames'],
+  outbound_flood: [ErrorCode.ENHANCE_YOUR_CALM, 'too many frames wait for a peer that does not read'],
+  outbound_control_flood: [ErrorCode.ENHANCE_YOUR_CALM, 'too many answers wait for a peer that does not read'],
 } as const satisfies Record<string, Row>;
 
 export type Http2ErrorCode = keyof typeof rows;

@@ -1,21 +1,29 @@
 // Counts what a peer may do for nothing and we pay for; halved by every tick, so that bursts pass and floods do not.
+// What is measured against work done for the peer (streams, DATA) is counted for the life of the connection.
 
 import { type Http2Error, http2Error } from './error.ts';
 import type { Http2Limits } from './settings.ts';
 
-/** What a cautious receiver sends for each DATA frame that it gets. */
-const windowUpdatesPerData = 10;
+/** WINDOW_UPDATEs that need no DATA: for the connection's window, and at the start of each stream. */
+const windowUpdatesFree = 5;
 
 export class FloodGuard {
+  /** Ticks so far, by which streams know their age. */
+  ticks = 0;
   private readonly limits: Http2Limits;
   private streams = 0;
   private resets = 0;
   private pings = 0;
   private settings = 0;
   private emptyFrames = 0;
+  private emptyRun = 0;
+  private streamsEver = 0;
   private priorities = 0;
   private windowUpdates = 0;
   private sentData = 0;
+  /** Frames written that may not have left yet. */
+  outbound = 0;
+  private outboundControl = 0;
 
   constructor(limits: Http2Limits) {
     this.limits = limits;
@@ -23,6 +31,7 @@ export class FloodGuard {
 
   onStream(): void {
     this.streams++;
+    this.streamsEver++;
   }
 
   /** A stream that was reset, by the peer or because of what it sent. A busy client may cancel every other request. */
@@ -40,32 +49,65 @@ export class FloodGuard {
     return ++this.settings > this.limits.maxSettings ? http2Error.settings_flood : null;
   }
 
-  /** Whatever keeps us busy without moving an exchange on. */
+  /** DATA, HEADERS or CONTINUATION with neither content nor an end. */
   onEmptyFrame(): Http2Error | null {
+    return ++this.emptyRun > this.limits.maxConsecutiveEmptyFrames ? http2Error.empty_frame_flood : this.onIdleFrame();
+  }
+
+  /** Such a frame with content. */
+  onContent(): void {
+    this.emptyRun = 0;
+  }
+
+  /** Whatever keeps us busy without moving an exchange on. */
+  onIdleFrame(): Http2Error | null {
     return ++this.emptyFrames > this.limits.maxEmptyFrames ? http2Error.empty_frame_flood : null;
   }
 
   onPriority(): Http2Error | null {
-    return ++this.priorities > this.limits.maxPriorities ? http2Error.priority_flood : null;
+    const allowed = this.limits.maxPrioritiesPerStream * (1 + this.streamsEver);
+    return ++this.priorities > allowed ? http2Error.priority_flood : null;
   }
 
   onWindowUpdate(): Http2Error | null {
-    const allowed = this.limits.maxWindowUpdates + windowUpdatesPerData * this.sentData;
-    return ++this.windowUpdates > allowed ? http2Error.window_update_flood : null;
+    const earned = this.streamsEver + this.limits.maxWindowUpdatesPerData * this.sentData;
+    return ++this.windowUpdates > windowUpdatesFree + 2 * earned ? http2Error.window_update_flood : null;
   }
 
-  onDataSent(): void {
+  /** `waits`: behind others that the peer has not read. */
+  onDataSent(waits: boolean): void {
     this.sentData++;
+    if (waits) this.outbound++;
+  }
+
+  onHeadSent(): void {
+    this.outbound++;
+  }
+
+  /** An acknowledgement or a reset, which the peer makes us write. */
+  onControlSent(): void {
+    this.outbound++;
+    this.outboundControl++;
+  }
+
+  /** Everything written so far has left. */
+  onFlushed(): void {
+    this.outbound = 0;
+    this.outboundControl = 0;
+  }
+
+  /** Whether more waits for the peer than may. */
+  checkOutbound(): Http2Error | null {
+    if (this.outboundControl > this.limits.maxOutboundControlFrames) return http2Error.outbound_control_flood;
+    return this.outbound > this.limits.maxOutboundFrames ? http2Error.outbound_flood : null;
   }
 
   tick(): void {
+    this.ticks++;
     this.streams >>= 1;
     this.resets >>= 1;
     this.pings >>= 1;
     this.settings >>= 1;
     this.emptyFrames >>= 1;
-    this.priorities >>= 1;
-    this.windowUpdates >>= 1;
-    this.sentData >>= 1;
   }
 }

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { Headers } from '@weft/lib/header';
 import { frameLines } from './testing/frame-list.ts';
 import { framesOf } from './testing/frame-script.ts';
 import { Peer } from './testing/peer.ts';
@@ -41,24 +42,24 @@ const floods: readonly Flood[] = [
     name: 'streams reset at once',
     start: server,
     each: 'headers @ |post\nreset @ 8',
-    taken: 400,
+    taken: 250,
     cause: 'reset_flood',
   },
   {
     name: 'streams that we are made to reset',
     start: server,
     each: 'headers @ |post\nwindow @ 0',
-    taken: 400,
+    taken: 250,
     cause: 'reset_flood',
   },
   {
     name: 'streams that overflow their window',
     start: server,
     each: 'headers @ |post\nwindow @ 2147483647',
-    taken: 400,
+    taken: 250,
     cause: 'reset_flood',
   },
-  { name: 'malformed requests', start: server, each: 'headers @ end |get|Bad: 1', taken: 200, cause: 'reset_flood' },
+  { name: 'malformed requests', start: server, each: 'headers @ end |get|Bad: 1', taken: 125, cause: 'reset_flood' },
   { name: 'PING', start: server, each: 'ping', taken: 100, cause: 'ping_flood' },
   { name: 'acknowledged PING', start: server, each: 'ping ack', taken: 100, cause: 'ping_flood' },
   { name: 'SETTINGS', start: server, each: 'settings 4=70000', taken: 49, cause: 'settings_flood' },
@@ -68,7 +69,23 @@ const floods: readonly Flood[] = [
     start: server,
     before: 'headers 1 |post',
     each: 'data 1',
+    taken: 1,
+    cause: 'empty_frame_flood',
+  },
+  {
+    name: 'empty DATA among others',
+    start: server,
+    before: 'headers 1 |post',
+    each: 'data 1 |x\ndata 1',
     taken: 100,
+    cause: 'empty_frame_flood',
+  },
+  {
+    name: 'empty CONTINUATION',
+    start: server,
+    before: 'headers 1 open |get',
+    each: 'continuation 1 open',
+    taken: 1,
     cause: 'empty_frame_flood',
   },
   {
@@ -76,11 +93,11 @@ const floods: readonly Flood[] = [
     start: server,
     before: 'headers 1 |post',
     each: 'data 1 pad=7',
-    taken: 100,
+    taken: 1,
     cause: 'empty_frame_flood',
   },
-  { name: 'PRIORITY', start: server, each: 'priority 1 3', taken: 1000, cause: 'priority_flood' },
-  { name: 'WINDOW_UPDATE', start: server, each: 'window 0 1', taken: 1000, cause: 'window_update_flood' },
+  { name: 'PRIORITY', start: server, each: 'priority 1 3', taken: 100, cause: 'priority_flood' },
+  { name: 'WINDOW_UPDATE', start: server, each: 'window 0 1', taken: 5, cause: 'window_update_flood' },
   {
     name: 'CONTINUATION',
     start: server,
@@ -149,8 +166,24 @@ describe('an honest peer', () => {
   test('may go on at half of each limit, second by second', () => {
     const peer = server();
     for (let second = 0; second < 20; second++) {
-      peer.receive(framesOf('45 x ping\n20 x settings\n450 x window 0 1\n450 x priority 1 3'));
+      peer.receive(framesOf('45 x ping\n20 x settings\n5 x priority 1 3'));
       peer.connection.tick();
+    }
+    assert.equal(errorOf(peer), null);
+  });
+
+  test('may give up many streams that it has had for long, or that were answered', () => {
+    const peer = server();
+    for (let id = 1; id <= 199; id += 2) peer.receive(framesOf(`headers ${id} |post`));
+    for (let i = 0; i < 2; i++) peer.connection.tick();
+    for (let id = 1; id <= 199; id += 2) peer.receive(framesOf(`reset ${id} 8`));
+    for (let id = 201; id <= 799; id += 2) {
+      peer.receive(framesOf(`headers ${id} |post`));
+      const stream = peer.streams.at(-1);
+      assert.ok(stream !== undefined);
+      peer.connection.sendResponseHead(stream, 200, Headers.of(), false);
+      peer.receive(framesOf(`reset ${id} 8`));
+      peer.out.reset();
     }
     assert.equal(errorOf(peer), null);
   });
@@ -168,6 +201,49 @@ describe('an honest peer', () => {
   });
 });
 
+describe('a peer that does not read', () => {
+  const limits = { maxOutboundFrames: 20, maxOutboundControlFrames: 10, maxPings: 1000, maxSettings: 1000 };
+
+  test('is left after as many answers to its frames as may wait', () => {
+    const peer = new Peer('server', { limits });
+    peer.isCongested = true;
+    peer.receive(framesOf('preface\nsettings\n9 x ping'));
+    assert.equal(errorOf(peer), null);
+    peer.receive(framesOf('ping'));
+    assert.equal(errorOf(peer), 'outbound_control_flood');
+  });
+
+  test('is left after as many frames of any kind', () => {
+    const peer = new Peer('server', { limits });
+    peer.receive(framesOf('preface\nsettings\nheaders 1 end |get'));
+    peer.isCongested = true;
+    const [stream] = peer.streams;
+    assert.ok(stream !== undefined);
+    for (let i = 0; i < 21; i++) peer.connection.sendData(stream, Buffer.from('x'), 0, 1, false);
+    peer.receive(framesOf('ping'));
+    assert.equal(errorOf(peer), 'outbound_flood');
+  });
+
+  test('may let as many wait again once what waited has left', () => {
+    const peer = new Peer('server', { limits });
+    peer.receive(framesOf('preface\nsettings'));
+    for (let i = 0; i < 10; i++) {
+      peer.isCongested = true;
+      peer.receive(framesOf('8 x ping'));
+      peer.isCongested = false;
+      peer.connection.onFlushed();
+    }
+    assert.equal(errorOf(peer), null);
+  });
+});
+
+test('a malformed message ends its connection where that is wanted', () => {
+  const peer = new Peer('server', { limits: { closesOnMalformed: true } });
+  peer.receive(framesOf('preface\nsettings\nheaders 1 end |get|Bad: 1'));
+  assert.equal(errorOf(peer), 'malformed_head');
+  assert.match(frameLines(peer.written()).at(-1) ?? '', /^GOAWAY \d+ PROTOCOL_ERROR$/);
+});
+
 describe('a peer that does not finish', () => {
   const cases: readonly (readonly [name: string, script: string, cut: number, cause: string])[] = [
     ['its SETTINGS', 'preface', 0, 'slow_settings'],
@@ -176,12 +252,12 @@ describe('a peer that does not finish', () => {
     ['a header block', 'preface\nsettings\nheaders 1 end open |get', 0, 'slow_frame'],
   ];
   for (const [name, script, cut, cause] of cases) {
-    test(`${name} within ten ticks is told so`, () => {
+    test(`${name} within fifteen ticks is told so`, () => {
       const peer = new Peer('server');
       peer.connection.start();
       const bytes = framesOf(script);
       peer.receive(bytes.subarray(0, bytes.length - cut));
-      for (let i = 0; i < 10; i++) peer.connection.tick();
+      for (let i = 0; i < 15; i++) peer.connection.tick();
       assert.equal(errorOf(peer), null);
       peer.connection.tick();
       assert.equal(errorOf(peer), cause);

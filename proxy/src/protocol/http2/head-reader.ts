@@ -4,7 +4,7 @@ import type { HeaderBlock } from '@weft/lib/header';
 import { HitRate } from '../hit-rate.ts';
 import { BlockCache } from './block-cache.ts';
 import { readRequest, readResponse, readTrailers } from './header-rules.ts';
-import { HpackDecoder, MALFORMED, TOO_LARGE } from './hpack/decoder.ts';
+import { FLOOD, HpackDecoder, MALFORMED, TOO_LARGE } from './hpack/decoder.ts';
 import type { H2RequestHead, H2ResponseHead } from './message.ts';
 import type { Http2Limits } from './settings.ts';
 
@@ -13,8 +13,8 @@ export const RESPONSE = 1;
 export const TRAILERS = 2;
 export type BlockKind = typeof REQUEST | typeof RESPONSE | typeof TRAILERS;
 
-/** Why there is no head: the table is lost (ends the connection), the message is malformed, or there is too much of it. */
-export type NoHead = 'compression' | 'malformed' | 'too-large';
+/** Why there is no head: the table is lost or so much came that it was given up (either ends the connection), the message is malformed, or there is too much of it. */
+export type NoHead = 'compression' | 'flood' | 'malformed' | 'too-large';
 
 type Head = H2RequestHead | H2ResponseHead | HeaderBlock;
 
@@ -67,6 +67,7 @@ export class HeadReader {
     const result = decoder.decode(buffer, start, end);
     if (decoder.generation !== this.generation) this.forget();
     if (result === MALFORMED) return 'compression';
+    if (result === FLOOD) return 'flood';
     if (result === TOO_LARGE) return 'too-large';
     const { names, values } = decoder;
     if (kind === REQUEST) return readRequest(names, values) ?? 'malformed';

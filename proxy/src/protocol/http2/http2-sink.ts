@@ -4,9 +4,13 @@ import type { HeaderBlock } from '@weft/lib/header';
 import type { Http2Error } from './error.ts';
 import type { H2RequestHead } from './message.ts';
 import type { Http2Stream } from './stream.ts';
+import type { Http2Tally } from './tally.ts';
 
 /** Hears what the peer does. Chunks are borrowed. After `onReset` or the end of both directions a stream is forgotten. */
 export interface Http2Sink {
+  readonly tally?: Http2Tally;
+  /** What was written waits, since the peer reads slowly. */
+  readonly isCongested?: boolean;
   onRequest?(stream: Http2Stream, head: H2RequestHead, endStream: boolean): void;
   onResponse?(stream: Http2Stream, status: number, block: HeaderBlock, endStream: boolean): void;
   onInformational?(stream: Http2Stream, status: number, block: HeaderBlock): void;
@@ -17,6 +21,8 @@ export interface Http2Sink {
   onWritable(stream: Http2Stream): void;
   onGoAway(lastId: number, code: number): void;
   onSettings?(): void;
+  /** Our PING came back. */
+  onPong?(): void;
   /** GOAWAY with the error was written; nothing more is read. */
   onConnectionError(error: Http2Error): void;
 }

@@ -1,8 +1,9 @@
 // HEADERS, CONTINUATION and DATA → the messages of the streams (RFC 9113 §8): heads, content, trailers, and what breaks them.
 
 import { emptyHeaderBlock } from '@weft/lib/header';
+import { Gather, smallBytes } from '../gather.ts';
 import { ErrorCode, type Http2Error, http2Error } from './error.ts';
-import { END_STREAM, maxWindow, PADDED } from './frame/frame.ts';
+import { END_HEADERS, END_STREAM, maxWindow, PADDED } from './frame/frame.ts';
 import { HeaderBlockReader } from './frame/header-block.ts';
 import { HeadReader, type NoHead } from './head-reader.ts';
 import type { Http2Sink } from './http2-sink.ts';
@@ -31,11 +32,15 @@ export class MessageReceiver {
   private readonly sink: Http2Sink;
   private readonly blocks: HeaderBlockReader;
   private readonly heads: HeadReader;
+  private readonly closesOnMalformed: boolean;
   private goAwayLastId = maxWindow;
   // The DATA frame under way: its stream unless that is over, whether it ends it, and its bytes that are not content.
   private dataStream: Http2Stream | null = null;
   private dataEndsStream = false;
   private paddedLength = 0;
+  /** Small pieces of content of one stream that are yet to be told. */
+  private readonly gathered = new Gather();
+  private gatheredOf: Http2Stream | null = null;
 
   constructor(streams: OpenStreams, peer: PeerSettings, settings: Http2Settings, limits: Http2Limits, sink: Http2Sink) {
     this.streams = streams;
@@ -44,6 +49,7 @@ export class MessageReceiver {
     this.sink = sink;
     this.blocks = new HeaderBlockReader(limits.maxContinuations, limits.maxHeaderListBytes + settings.maxFrameBytes);
     this.heads = new HeadReader(settings.headerTableSize, limits);
+    this.closesOnMalformed = limits.closesOnMalformed;
   }
 
   /** The stream of a header block that has not ended; 0 when there is none. */
@@ -82,13 +88,15 @@ export class MessageReceiver {
     if (this.streams.role === 'client' && !stream.hasHead)
       return this.streams.resetWith(stream, http2Error.malformed_head);
     this.dataStream = stream;
-    return length === 0 && !this.dataEndsStream ? this.streams.floods.onEmptyFrame() : null;
+    if (length === 0 && !this.dataEndsStream) return this.streams.floods.onEmptyFrame();
+    if (this.paddedLength === 0) this.streams.floods.onContent();
+    return null;
   }
 
   private onLateData(stream: Http2Stream | null, id: number, length: number): Http2Error | null {
     this.streams.received.giveBack(length);
     if (stream !== null) return this.streams.resetWith(stream, http2Error.half_closed_stream);
-    if (this.streams.wasReset(id)) return null;
+    if (this.streams.wasReset(id)) return this.streams.onLateBytes(id, length);
     return this.streams.refuse(id, ErrorCode.STREAM_CLOSED);
   }
 
@@ -104,13 +112,41 @@ export class MessageReceiver {
     if (stream.expectedBytes >= 0) {
       stream.expectedBytes -= length;
       if (stream.expectedBytes < 0 || (ends && stream.expectedBytes > 0)) {
-        return this.streams.resetWith(stream, http2Error.length_mismatch);
+        return this.breakMessage(stream, http2Error.length_mismatch);
       }
     }
     if (ends) stream.isRemoteEnded = true;
-    if (length > 0 || ends) this.sink.onData(stream, buffer, offset, length, ends);
+    if (length > 0 || ends) this.passData(stream, buffer, offset, length, ends);
     if (ends) this.streams.forgetIfOver(stream);
     return null;
+  }
+
+  private passData(stream: Http2Stream, buffer: Buffer, offset: number, length: number, ends: boolean): void {
+    if (this.gatheredOf === null && (ends || length >= smallBytes)) {
+      this.sink.onData(stream, buffer, offset, length, ends);
+      return;
+    }
+    if (this.gatheredOf !== stream) {
+      this.passGathered();
+      this.gatheredOf = stream;
+    }
+    if (!ends && this.gathered.take(buffer, offset, length)) return;
+    if (this.gathered.length > 0) this.passGathered();
+    if (!stream.isClosed) this.sink.onData(stream, buffer, offset, length, ends);
+  }
+
+  get isGathering(): boolean {
+    return this.gatheredOf !== null;
+  }
+
+  /** Tells what was put together; before any other frame, and with the end of the bytes at hand. */
+  passGathered(): void {
+    const stream = this.gatheredOf;
+    if (stream === null) return;
+    this.gatheredOf = null;
+    const { buffer, length } = this.gathered;
+    this.gathered.clear();
+    if (length > 0 && !stream.isClosed) this.sink.onData(stream, buffer, 0, length, false);
   }
 
   private onPaddedPart(stream: Http2Stream, length: number, isLast: boolean, ends: boolean): Http2Error | null {
@@ -118,25 +154,34 @@ export class MessageReceiver {
     if (!isLast) return null;
     if (this.paddedLength > 0) this.streams.received.consume(stream, this.paddedLength);
     this.paddedLength = 0;
-    return length === 0 && !ends ? this.streams.floods.onEmptyFrame() : null;
+    if (length === 0 && !ends) return this.streams.floods.onEmptyFrame();
+    this.streams.floods.onContent();
+    return null;
   }
 
   onHeaders(flags: number, id: number, payload: Buffer, start: number, end: number): Http2Error | null {
+    const isEmpty = start === end && (flags & END_STREAM) === 0;
+    if (isEmpty) return this.streams.floods.onEmptyFrame() ?? this.beginBlock(flags, id, payload, start, end);
+    this.streams.floods.onContent();
+    return this.beginBlock(flags, id, payload, start, end);
+  }
+
+  private beginBlock(flags: number, id: number, payload: Buffer, start: number, end: number): Http2Error | null {
     return this.blocks.begin(flags, id, payload, start, end) ?? this.onBlock(id);
   }
 
   onContinuation(flags: number, id: number, payload: Buffer, start: number, end: number): Http2Error | null {
-    return this.blocks.append(flags, payload, start, end) ?? this.onBlock(id);
+    const isEmpty = start === end && (flags & END_HEADERS) === 0;
+    const flood = isEmpty ? this.streams.floods.onEmptyFrame() : null;
+    return flood ?? this.blocks.append(flags, payload, start, end) ?? this.onBlock(id);
   }
 
   private onBlock(id: number): Http2Error | null {
     if (!this.blocks.isComplete) return null;
     const stream = this.streams.get(id);
     if (stream === null) return this.streams.role === 'server' ? this.onNewRequest(id) : this.onLateBlock(id);
-    if (stream.isRemoteEnded) {
-      if (this.readTrailers() === 'compression') return http2Error.compression;
-      return this.streams.resetWith(stream, http2Error.half_closed_stream);
-    }
+    if (stream.isRemoteEnded)
+      return tableError(this.readTrailers()) ?? this.streams.resetWith(stream, http2Error.half_closed_stream);
     if (this.streams.role === 'server' || stream.hasHead) return this.onTrailerBlock(stream);
     return this.onResponseBlock(stream);
   }
@@ -149,8 +194,9 @@ export class MessageReceiver {
   // The block must be decoded all the same: it may change the table.
   private onLateBlock(id: number): Http2Error | null {
     if (this.streams.isIdle(id)) return http2Error.idle_stream;
-    if (this.readTrailers() === 'compression') return http2Error.compression;
-    return this.streams.wasReset(id) ? this.streams.floods.onEmptyFrame() : http2Error.closed_stream;
+    const lost = tableError(this.readTrailers());
+    if (lost !== null) return lost;
+    return this.streams.wasReset(id) ? this.streams.floods.onIdleFrame() : http2Error.closed_stream;
   }
 
   private onNewRequest(id: number): Http2Error | null {
@@ -158,16 +204,28 @@ export class MessageReceiver {
     if (id <= this.streams.lastId) return this.onLateBlock(id);
     const { buffer, start, end } = this.blocks;
     const head = this.heads.readRequest(buffer, start, end);
-    if (head === 'compression') return http2Error.compression;
+    const lost = tableError(head);
+    if (lost !== null) return lost;
     this.streams.lastId = id;
     if (id > this.goAwayLastId || this.streams.size >= this.settings.maxConcurrentStreams) {
+      this.streams.tally.streamRefused.value++;
       return this.streams.refuse(id, ErrorCode.REFUSED_STREAM);
     }
-    if (head === 'malformed' || !this.isExpected(head)) {
-      return this.streams.refuse(id, ErrorCode.PROTOCOL_ERROR);
-    }
+    if (head === 'malformed' || !this.isExpected(head)) return this.refuseMalformed(id);
+    if (head === 'too-large') this.streams.tally.headerOverflow.value++;
     this.openFor(id, head);
     return null;
+  }
+
+  // RFC 9113 §8.1.1: an error of the stream; Envoy makes it one of the connection unless told otherwise.
+  private refuseMalformed(id: number): Http2Error | null {
+    this.streams.tally.rxMessagingError.value++;
+    return this.closesOnMalformed ? http2Error.malformed_head : this.streams.refuse(id, ErrorCode.PROTOCOL_ERROR);
+  }
+
+  private breakMessage(stream: Http2Stream, error: Http2Error): Http2Error | null {
+    const flood = this.streams.resetWith(stream, error);
+    return this.closesOnMalformed ? error : flood;
   }
 
   // An extended CONNECT that was not offered, and a body that is missing, are no messages either.
@@ -187,10 +245,12 @@ export class MessageReceiver {
 
   private onTrailerBlock(stream: Http2Stream): Http2Error | null {
     const trailers = this.readTrailers();
-    if (trailers === 'compression') return http2Error.compression;
-    if (typeof trailers === 'string') return this.streams.resetWith(stream, http2Error.malformed_head);
-    if (!this.blocks.endsStream) return this.streams.resetWith(stream, http2Error.trailers_without_end);
-    if (stream.expectedBytes > 0) return this.streams.resetWith(stream, http2Error.length_mismatch);
+    const lost = tableError(trailers);
+    if (lost !== null) return lost;
+    if (typeof trailers === 'string') return this.breakMessage(stream, http2Error.malformed_head);
+    if (!this.blocks.endsStream) return this.breakMessage(stream, http2Error.trailers_without_end);
+    if (stream.expectedBytes > 0) return this.breakMessage(stream, http2Error.length_mismatch);
+    this.streams.tally.trailers.value++;
     stream.isRemoteEnded = true;
     this.sink.onTrailers(stream, trailers);
     this.streams.forgetIfOver(stream);
@@ -200,12 +260,14 @@ export class MessageReceiver {
   private onResponseBlock(stream: Http2Stream): Http2Error | null {
     const { buffer, start, end } = this.blocks;
     const head = this.heads.readResponse(buffer, start, end);
-    if (head === 'compression') return http2Error.compression;
-    if (typeof head === 'string') return this.streams.resetWith(stream, http2Error.malformed_head);
+    const lost = tableError(head);
+    if (lost !== null) return lost;
+    if (head === 'too-large') this.streams.tally.headerOverflow.value++;
+    if (typeof head === 'string') return this.breakMessage(stream, http2Error.malformed_head);
     if (head.status >= 200) return this.onFinalResponse(stream, head);
-    if (this.blocks.endsStream) return this.streams.resetWith(stream, http2Error.malformed_head);
+    if (this.blocks.endsStream) return this.breakMessage(stream, http2Error.malformed_head);
     this.sink.onInformational?.(stream, head.status, head.block);
-    return this.streams.floods.onEmptyFrame();
+    return this.streams.floods.onIdleFrame();
   }
 
   private onFinalResponse(stream: Http2Stream, head: H2ResponseHead): Http2Error | null {
@@ -213,11 +275,17 @@ export class MessageReceiver {
     stream.hasHead = true;
     stream.isRemoteEnded = ends;
     stream.expectedBytes = expectedBytes(stream, head);
-    if (ends && stream.expectedBytes > 0) return this.streams.resetWith(stream, http2Error.length_mismatch);
+    if (ends && stream.expectedBytes > 0) return this.breakMessage(stream, http2Error.length_mismatch);
     this.sink.onResponse?.(stream, head.status, head.block, ends);
     this.streams.forgetIfOver(stream);
     return null;
   }
+}
+
+// After these the table is out of step, or was never meant to be of use.
+function tableError(head: object | NoHead): Http2Error | null {
+  if (head === 'compression') return http2Error.compression;
+  return head === 'flood' ? http2Error.header_block_flood : null;
 }
 
 // A response to HEAD, and one that has no content by its status, must bring none, whatever its content-length says.

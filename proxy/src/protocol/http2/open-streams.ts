@@ -1,7 +1,7 @@
 // The streams of one connection from opening to end (RFC 9113 §5.1), with the flow control and the flood counts they share.
 
 import type { ByteWriter } from '@weft/lib/bytes';
-import type { Http2Error } from './error.ts';
+import { type Http2Error, http2Error } from './error.ts';
 import { FloodGuard } from './flood-guard.ts';
 import { maxWindow, writeReset } from './frame/frame.ts';
 import type { Http2Sink } from './http2-sink.ts';
@@ -10,6 +10,7 @@ import { SendFlow } from './send-flow.ts';
 import type { Http2Limits, Http2Settings } from './settings.ts';
 import type { Http2Stream } from './stream.ts';
 import { StreamTable } from './stream-table.ts';
+import { type Http2Tally, noTally } from './tally.ts';
 
 /** Streams that we reset: frames that were on their way are not held against the peer. */
 const rememberedResets = 64;
@@ -21,19 +22,26 @@ export class OpenStreams {
   readonly floods: FloodGuard;
   readonly received: ReceiveFlow;
   readonly sent = new SendFlow();
+  readonly tally: Http2Tally;
   /** Highest identifier that the peer used (server) or that we used (client). */
   lastId = 0;
   /** The connection has failed: nothing more is written. */
   isSilent = false;
+  /** A stream that lived longer was no part of a flood. */
+  private readonly prematureTicks: number;
   private readonly table = new StreamTable();
   private readonly sink: Http2Sink;
   private readonly out: () => ByteWriter;
   private readonly resetIds: number[] = [];
+  /** What came on them since. */
+  private readonly lateBytes: number[] = [];
 
   constructor(role: Http2Role, settings: Http2Settings, limits: Http2Limits, sink: Http2Sink, out: () => ByteWriter) {
     this.role = role;
     this.sink = sink;
+    this.tally = sink.tally ?? noTally;
     this.out = out;
+    this.prematureTicks = limits.prematureTicks;
     this.floods = new FloodGuard(limits);
     this.received = new ReceiveFlow(settings, out);
   }
@@ -49,7 +57,7 @@ export class OpenStreams {
   /** The next stream; `sendWindow` is what the peer grants at first. */
   open(id: number, sendWindow: number): Http2Stream {
     this.floods.onStream();
-    return this.table.add(id, sendWindow, this.received.initialWindow);
+    return this.table.add(id, sendWindow, this.received.initialWindow, this.floods.ticks);
   }
 
   /** Whether no stream of that identifier was ever opened. */
@@ -62,13 +70,31 @@ export class OpenStreams {
     return this.resetIds.includes(id);
   }
 
+  /** DATA on a stream that we reset: what its window allowed may have been on the way, more cannot. */
+  onLateBytes(id: number, length: number): Http2Error | null {
+    const at = this.resetIds.lastIndexOf(id);
+    const bytes = (this.lateBytes[at] ?? 0) + length;
+    this.lateBytes[at] = bytes;
+    return bytes > this.received.initialWindow ? http2Error.window_exceeded : null;
+  }
+
   /** Ends the stream because of what the peer sent. A client that makes us do so costs as much as one that resets its streams itself. */
   resetWith(stream: Http2Stream, error: Http2Error): Http2Error | null {
     if (stream.isClosed) return null;
+    this.tally.rxMessagingError.value++;
     this.drop(stream);
     this.writeReset(stream.id, error.wire);
     this.sink.onReset(stream, error.wire, false);
     return this.role === 'server' ? this.floods.onReset() : null;
+  }
+
+  /** The peer takes a stream back. What it does before there is an answer costs us the request and the peer nothing. */
+  onPeerReset(stream: Http2Stream, code: number): Http2Error | null {
+    this.tally.rxReset.value++;
+    const isPremature = !stream.hasHead && this.floods.ticks - stream.bornTick <= this.prematureTicks;
+    this.drop(stream);
+    this.sink.onReset(stream, code, true);
+    return isPremature && this.role === 'server' ? this.floods.onReset() : null;
   }
 
   /** Answers frames on a stream that is not, or no longer, there. */
@@ -79,7 +105,13 @@ export class OpenStreams {
 
   writeReset(id: number, code: number): void {
     if (this.isSilent) return;
-    if (this.resetIds.push(id) > rememberedResets) this.resetIds.shift();
+    this.tally.txReset.value++;
+    this.floods.onControlSent();
+    this.lateBytes.push(0);
+    if (this.resetIds.push(id) > rememberedResets) {
+      this.resetIds.shift();
+      this.lateBytes.shift();
+    }
     writeReset(this.out(), id, code);
   }
 

@@ -23,35 +23,50 @@ export const defaultSettings: Http2Settings = {
   enablesConnectProtocol: true,
 };
 
-/** Bounds on what a peer may cost. Counts are per second or so: `tick` halves them. */
+/** Bounds on what a peer may cost. Counts are per second or so, halved by `tick`, unless they say otherwise. */
 export interface Http2Limits {
   /** Decoded size of a head or of trailers, as HPACK counts it. */
   readonly maxHeaderListBytes: number;
   readonly maxHeaderCount: number;
   /** Frames of one header block. */
   readonly maxContinuations: number;
-  /** Streams reset beyond one in two. */
+  /** Streams reset before they were answered, beyond one in two. */
   readonly maxResets: number;
+  /** Ticks after which a stream may be reset without being counted. */
+  readonly prematureTicks: number;
   readonly maxPings: number;
   readonly maxSettings: number;
-  /** DATA and HEADERS without content and without an end. */
+  /** Frames that keep us busy without moving an exchange on. */
   readonly maxEmptyFrames: number;
-  readonly maxPriorities: number;
+  /** DATA, HEADERS and CONTINUATION in a row without content and without an end. */
+  readonly maxConsecutiveEmptyFrames: number;
+  /** PRIORITY frames for each stream opened so far, and for one more. */
+  readonly maxPrioritiesPerStream: number;
   /** Ticks for the peer's SETTINGS, for a frame (but DATA) and for a header block to be complete. */
   readonly maxSlowTicks: number;
-  /** WINDOW_UPDATEs beyond ten for each DATA frame that we sent. */
-  readonly maxWindowUpdates: number;
+  /** WINDOW_UPDATEs for each DATA frame that we sent so far. */
+  readonly maxWindowUpdatesPerData: number;
+  /** Frames that wait for a peer that does not read, and those among them that answer its own: acknowledgements and resets. */
+  readonly maxOutboundFrames: number;
+  readonly maxOutboundControlFrames: number;
+  /** A malformed message ends its connection, not only its stream. */
+  readonly closesOnMalformed: boolean;
 }
 
 export const defaultLimits: Http2Limits = {
   maxHeaderListBytes: 61_440,
   maxHeaderCount: 100,
   maxContinuations: 16,
-  maxResets: 200,
+  maxResets: 125,
+  prematureTicks: 1,
   maxPings: 100,
   maxSettings: 50,
   maxEmptyFrames: 100,
-  maxPriorities: 1000,
-  maxSlowTicks: 10,
-  maxWindowUpdates: 1000,
+  maxConsecutiveEmptyFrames: 1,
+  maxPrioritiesPerStream: 100,
+  maxSlowTicks: 15,
+  maxWindowUpdatesPerData: 10,
+  maxOutboundFrames: 10_000,
+  maxOutboundControlFrames: 1000,
+  closesOnMalformed: false,
 };

@@ -17,8 +17,8 @@ export class StreamTable {
     return this.aside === null ? null : (this.aside.get(id) ?? null);
   }
 
-  add(id: number, sendWindow: number, receiveWindow: number): Http2Stream {
-    const stream = new Http2Stream(id, sendWindow, receiveWindow);
+  add(id: number, sendWindow: number, receiveWindow: number, bornTick = 0): Http2Stream {
+    const stream = new Http2Stream(id, sendWindow, receiveWindow, bornTick);
     this.size++;
     while (this.isCrowded(id)) this.grow();
     const slot = (id >>> 1) & (this.slots.length - 1);

@@ -11,6 +11,8 @@ export class Http2Stream {
   isClosed = false;
   /** The final head came (client) or went (server). */
   hasHead = false;
+  /** The tick in which it was opened. */
+  readonly bornTick: number;
   /** Bytes we may still send. */
   sendWindow: number;
   /** Bytes the peer may still send. */
@@ -26,8 +28,9 @@ export class Http2Stream {
   /** A tunnel that the peer accepted has no content-length. */
   isConnect = false;
 
-  constructor(id: number, sendWindow: number, receiveWindow: number) {
+  constructor(id: number, sendWindow: number, receiveWindow: number, bornTick: number) {
     this.id = id;
+    this.bornTick = bornTick;
     this.sendWindow = sendWindow;
     this.receiveWindow = receiveWindow;
   }

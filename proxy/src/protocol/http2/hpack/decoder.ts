@@ -14,7 +14,12 @@ export const OK = 0;
 export const MALFORMED = 1;
 /** Decoded to its end so that the table stays in step, but the fields are more than allowed. */
 export const TOO_LARGE = 2;
-export type BlockResult = typeof OK | typeof MALFORMED | typeof TOO_LARGE;
+/** So many that nobody means them: given up in the middle, and the table with it. */
+export const FLOOD = 3;
+export type BlockResult = typeof OK | typeof MALFORMED | typeof TOO_LARGE | typeof FLOOD;
+
+/** That many times the limits are still decoded, for the table's sake: what one byte can stand for is not bounded by the block. */
+const floodFactor = 4;
 
 // Decoding is one synchronous step, so all connections share the room for decoded text.
 let scratch = Buffer.allocUnsafeSlow(16 * 1024);
@@ -64,6 +69,7 @@ export class HpackDecoder {
     this.at = start;
     this.isBroken = this.isOversized = false;
     let bytes = 0;
+    let count = 0;
     let result: BlockResult = OK;
     let mayResize = true;
     while (this.at < end) {
@@ -78,9 +84,11 @@ export class HpackDecoder {
       if (this.isBroken) return MALFORMED;
       const last = names.length - 1;
       bytes += (names[last] as string).length + (values[last] as string).length + entryOverhead;
-      if (bytes > this.listBytesMax || this.isOversized || names.length > this.listCountMax) {
-        result = TOO_LARGE;
+      count++;
+      if (bytes > this.listBytesMax || this.isOversized || count > this.listCountMax) {
         names.length = values.length = 0;
+        if (bytes > this.listBytesMax * floodFactor || count > this.listCountMax * floodFactor) return FLOOD;
+        result = TOO_LARGE;
       }
     }
     return result;

@@ -34,6 +34,7 @@ export class Peer implements Http2Sink {
   /** Content by stream. */
   readonly bodies: Map<number, Buffer[]> = new Map();
   private readonly options: PeerOptions;
+  isCongested = false;
   onWritableDo: ((stream: Http2Stream) => void) | null = null;
 
   constructor(role: Http2Role, options: PeerOptions = {}) {
