@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
+import { Changes } from './changes.ts';
 import { type BodyRule, type HttpMessage, MessageReader } from './http-message.ts';
 import { within } from './until.ts';
 
@@ -19,24 +20,24 @@ export class RawClient {
   readonly socket: Socket;
   private readonly reader = new MessageReader();
   private readonly methods: string[] = [];
-  private waiters: (() => void)[] = [];
+  private readonly changes = new Changes();
   private isClosed = false;
 
   constructor(socket: Socket) {
     this.socket = socket;
     socket.on('data', (chunk: Buffer) => {
       this.reader.push(chunk);
-      this.wake();
+      this.changes.tell();
     });
     socket.on('end', () => {
       this.reader.end();
-      this.wake();
+      this.changes.tell();
     });
     socket.on('error', () => {});
     socket.on('close', () => {
       this.isClosed = true;
       this.reader.end();
-      this.wake();
+      this.changes.tell();
     });
   }
 
@@ -84,7 +85,7 @@ export class RawClient {
   async received(bytes: number): Promise<Buffer> {
     await within(
       `${bytes} bytes`,
-      this.check(() => (this.reader.rest.length >= bytes ? true : null)),
+      this.changes.find(() => (this.reader.rest.length >= bytes ? true : null)),
     );
     return this.reader.rest;
   }
@@ -93,7 +94,7 @@ export class RawClient {
   async closed(): Promise<void> {
     await within(
       'the end of the connection',
-      this.check(() => (this.isClosed ? true : null)),
+      this.changes.find(() => (this.isClosed ? true : null)),
     );
   }
 
@@ -102,27 +103,13 @@ export class RawClient {
   }
 
   private next(what: string, ruleOf: (startLine: string) => BodyRule, waitMs?: number): Promise<HttpMessage> {
-    const found = this.check(() => {
+    const found = this.changes.find(() => {
       const message = this.reader.next(ruleOf);
       if (message !== null) return message;
       if (!this.isClosed) return null;
       throw new Error(`the connection closed before ${what}; it left ${JSON.stringify(this.rest.toString('latin1'))}`);
     });
     return within(what, found, waitMs);
-  }
-
-  private async check<T>(look: () => T | null): Promise<T> {
-    for (;;) {
-      const found = look();
-      if (found !== null) return found;
-      await new Promise<void>((resolve) => this.waiters.push(resolve));
-    }
-  }
-
-  private wake(): void {
-    const waiters = this.waiters;
-    this.waiters = [];
-    for (const resolve of waiters) resolve();
   }
 }
 

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { systemClock } from '@weft/lib/clock';
+import { type Clock, systemClock } from '@weft/lib/clock';
 import { formatIssue, type Issue } from '@weft/lib/issue';
 import { silentLog } from '@weft/lib/log';
 import { messageFromJson } from '@weft/lib/protobuf/codec';
@@ -19,6 +19,8 @@ type Json = Readonly<Record<string, unknown>>;
 export interface TestBootstrap {
   readonly listeners: readonly Json[];
   readonly clusters: readonly Json[];
+  /** Runtime keys. */
+  readonly runtime?: Json;
 }
 
 export interface AdminAnswer {
@@ -82,18 +84,20 @@ export class TestProxy {
 export async function startTestProxy(
   context: TestContext,
   build: (logPath: string) => TestBootstrap,
+  clock: Clock = systemClock,
 ): Promise<TestProxy> {
   const logPath = join(temporaryFolder(context), 'access.log');
-  const { listeners, clusters } = build(logPath);
+  const { listeners, clusters, runtime } = build(logPath);
   const json = {
     node: { id: 'sidecar~127.0.0.1~test.default~default.svc.cluster.local', cluster: 'test' },
     admin: { address: loopback(0) },
     static_resources: { listeners, clusters },
+    ...(runtime === undefined ? {} : { layered_runtime: { layers: [{ name: 'static', static_layer: runtime }] } }),
   };
   const issues: Issue[] = [];
   const bootstrap = messageFromJson('envoy.config.bootstrap.v3.Bootstrap', json, issues);
   assert.deepEqual(issues.map(formatIssue), []);
-  const running = await startProxy({ bootstrap, configPath: 'test', log: silentLog(systemClock), clock: systemClock });
+  const running = await startProxy({ bootstrap, configPath: 'test', log: silentLog(clock), clock });
   context.after(() => running.stop(0));
   return new TestProxy(running, logPath);
 }
