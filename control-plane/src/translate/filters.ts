@@ -70,6 +70,9 @@ function stdoutLog(inlineString: string): readonly AccessLog[] {
   return [{ name: 'envoy.access_loggers.stdout', typedConfig }];
 }
 
+/** Inside the mesh streams may rest as long as they like; whoever comes from outside may not hold one for ever (decision 0014). */
+const edgeIdleTimeout = { seconds: 3600 };
+
 export interface ConnectionManagerOptions {
   readonly statPrefix: string;
   /** A route table fetched by name, or written out. */
@@ -94,7 +97,7 @@ export function connectionManager(options: ConnectionManagerOptions): NetworkFil
     upgradeConfigs: (options.upgrades ?? ['websocket']).map((upgradeType) => ({ upgradeType })),
     useRemoteAddress: options.isEdge === true,
     normalizePath: true,
-    streamIdleTimeout: noTimeout,
+    streamIdleTimeout: options.isEdge === true ? edgeIdleTimeout : noTimeout,
     serverHeaderTransformation: 'PASS_THROUGH',
     accessLog: httpLog,
     ...(clientCertificate === 'SANITIZE'
