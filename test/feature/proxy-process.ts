@@ -1,11 +1,12 @@
 // Proxies as clients of our discovery service: Weft's own, and real Envoy where there is one on this machine.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
+import { findProgram, isExecutable } from '@weft/lib/program-path';
 
 /** A program that takes Envoy's bootstrap. */
 export interface ProxyProgram {
@@ -37,17 +38,7 @@ export const programs: readonly ProxyProgram[] = [weft, envoy];
 /** Path of Envoy from $WEFT_ENVOY, $ENVOY_BIN or $PATH; null when there is none. */
 function findEnvoy(): string | null {
   const named = process.env.WEFT_ENVOY ?? process.env.ENVOY_BIN;
-  const places = [named ?? '', ...(process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, 'envoy'))];
-  return places.find((place) => place !== '' && isExecutable(place)) ?? null;
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
+  return named !== undefined && isExecutable(named) ? named : findProgram('envoy', process.env.PATH);
 }
 
 export interface BootstrapNode {

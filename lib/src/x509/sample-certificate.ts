@@ -1,7 +1,7 @@
 // Makes certificates for tests and benches: any name, any dates, good or wrong. Nothing that runs in a mesh uses it.
 
 import { createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
-import { isIPv4 } from 'node:net';
+import { ipBytes } from '../ip-address.ts';
 import { formatPrivateKeyPem } from './csr.ts';
 import { DER } from './der-reader.ts';
 import {
@@ -107,17 +107,8 @@ function encodeExtensions(options: SampleOptions): Buffer[] {
     ...(options.emails ?? []).map((text) => derContext(1, true, Buffer.from(text, 'latin1'))),
     ...(options.dnsNames ?? []).map((text) => derContext(2, true, Buffer.from(text, 'latin1'))),
     ...(options.uris ?? []).map((text) => derContext(6, true, Buffer.from(text, 'latin1'))),
-    ...(options.ipAddresses ?? []).map((text) => derContext(7, true, encodeAddress(text))),
+    ...(options.ipAddresses ?? []).map((text) => derContext(7, true, Buffer.from(ipBytes(text) ?? []))),
   ];
   if (names.length > 0) extensions.push(derSequence(derObjectId(oid.altName), derOctetString(derSequence(...names))));
   return extensions;
-}
-
-function encodeAddress(text: string): Buffer {
-  if (isIPv4(text)) return Buffer.from(text.split('.').map(Number));
-  const [head = '', tail = ''] = text.split('::');
-  const before = head.split(':').filter(Boolean);
-  const after = tail.split(':').filter(Boolean);
-  const groups = [...before, ...new Array<string>(8 - before.length - after.length).fill('0'), ...after];
-  return Buffer.concat(groups.map((group) => Buffer.from(group.padStart(4, '0'), 'hex')));
 }

@@ -1,7 +1,7 @@
 // Address ranges: compiled once, matched against the address texts that sockets give.
 
-import { isIP } from 'node:net';
 import type { envoy } from '@weft/api/xds/types';
+import { ipBytes } from '@weft/lib/ip-address';
 import { type IssueSink, reportError, sinkAt } from '../data-source.ts';
 
 type CidrRange = envoy.config.core.v3.CidrRange;
@@ -22,32 +22,10 @@ export function parseAddress(text: string): Address | null {
 }
 
 function parseFresh(text: string): Address | null {
-  const zone = text.indexOf('%');
-  const plain = zone < 0 ? text : text.slice(0, zone);
-  const kind = isIP(plain);
-  if (kind === 0) return null;
-  if (kind === 4) return plain.split('.').map(Number);
-  const bytes = parseIpv6(plain);
+  const bytes = ipBytes(text);
+  if (bytes === null || bytes.length === 4) return bytes;
   const isMapped = bytes.slice(0, 10).every((byte) => byte === 0) && bytes[10] === 0xff && bytes[11] === 0xff;
   return isMapped ? bytes.slice(12) : bytes;
-}
-
-/** `text` is known to be an IPv6 address. */
-function parseIpv6(text: string): number[] {
-  const [head = '', tail] = text.split('::');
-  const before = groupBytes(head);
-  if (tail === undefined) return before;
-  const after = groupBytes(tail);
-  return [...before, ...new Array<number>(16 - before.length - after.length).fill(0), ...after];
-}
-
-function groupBytes(text: string): number[] {
-  if (text === '') return [];
-  return text.split(':').flatMap((group) => {
-    if (group.includes('.')) return group.split('.').map(Number);
-    const value = Number.parseInt(group, 16);
-    return [value >> 8, value & 0xff];
-  });
 }
 
 /** Whether an address text lies in the range. */
