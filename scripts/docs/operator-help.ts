@@ -14,6 +14,10 @@ export const operatorHelp: Readonly<Record<string, string>> = {
   DOWNSTREAM_LOCAL_ADDRESS: 'address and port at which the client was accepted',
   DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT: 'the same without the port',
   DOWNSTREAM_LOCAL_PORT: 'its port',
+  DOWNSTREAM_DIRECT_LOCAL_ADDRESS:
+    'address and port of our end of the socket; differs for a redirected connection, whose local address is its destination',
+  DOWNSTREAM_DIRECT_LOCAL_ADDRESS_WITHOUT_PORT: 'the same without the port',
+  DOWNSTREAM_DIRECT_LOCAL_PORT: 'its port',
   DOWNSTREAM_LOCAL_URI_SAN: 'URI names of our own certificate',
   DOWNSTREAM_PEER_CERT: 'certificate of the client, URL-encoded PEM',
   DOWNSTREAM_PEER_DNS_SAN: 'DNS names in the client’s certificate',

@@ -73,18 +73,18 @@ test('names the line of every problem, also inside an extension', () => {
     .replace('port_value: 8080', 'port: 8080')
     .replace('stat_prefix: ingress', 'stat_prefix: ingress\n                proxy_status_config: {}')
     .replace('timeout: 3s', 'timeout: 3')
-    .replace('type: STATIC', 'type: STATIC\n      health_checks: []\n      upstream_bind_config: {}');
+    .replace('type: STATIC', 'type: STATIC\n      health_checks: []\n      upstream_config: {}');
   assert.deepEqual(problems(bad), [
     '7 error WEFT0101 static_resources.listeners[0].address.socket_address.port',
     '25 error WEFT0110 static_resources.listeners[0].filter_chains[0].filters[0].typed_config.route_config.virtual_hosts[0].routes[0].route.timeout',
     '14 error WEFT0120 static_resources.listeners[0].filter_chains[0].filters[0].typed_config.proxy_status_config',
-    '30 error WEFT0120 static_resources.clusters[0].upstream_bind_config',
+    '30 error WEFT0120 static_resources.clusters[0].upstream_config',
   ]);
 });
 
 test('finds the line of a field spelt in camelCase that is refused under its original name', () => {
-  assert.deepEqual(problems('staticResources:\n  clusters:\n    - name: a\n      upstreamBindConfig: {}\n'), [
-    '4 error WEFT0120 static_resources.clusters[0].upstream_bind_config',
+  assert.deepEqual(problems('staticResources:\n  clusters:\n    - name: a\n      upstreamConfig: {}\n'), [
+    '4 error WEFT0120 static_resources.clusters[0].upstream_config',
   ]);
 });
 

@@ -126,12 +126,12 @@ test('refuses what would change behaviour, warns of what would not, and says why
     health_checks: [{ timeout: '1s' }],
     preconnect_policy: {},
     http2_protocol_options: {},
-    upstream_bind_config: {},
+    upstream_config: {},
   };
   assert.deepEqual(check('envoy.config.cluster.v3.Cluster', cluster), [
     'error WEFT0120 health_checks',
     'warning WEFT0122 http2_protocol_options',
-    'error WEFT0120 upstream_bind_config',
+    'error WEFT0120 upstream_config',
     'warning WEFT0121 preconnect_policy',
   ]);
   const [issue] = checkSupport(
@@ -144,8 +144,8 @@ test('refuses what would change behaviour, warns of what would not, and says why
 });
 
 test('takes a field at its default for unset', () => {
-  assert.deepEqual(check('envoy.config.listener.v3.Listener', { transparent: false, freebind: false }), []);
-  assert.deepEqual(check('envoy.config.listener.v3.Listener', { transparent: true }), ['error WEFT0120 transparent']);
+  assert.deepEqual(check('envoy.config.listener.v3.Listener', { transparent: true, freebind: false }), []);
+  assert.deepEqual(check('envoy.config.listener.v3.Listener', { freebind: true }), ['error WEFT0120 freebind']);
   assert.deepEqual(check('envoy.config.bootstrap.v3.Bootstrap', { header_prefix: 'x-envoy' }), []);
   assert.deepEqual(check('envoy.config.bootstrap.v3.Bootstrap', { header_prefix: 'x-mine' }), [
     'error WEFT0120 header_prefix',

@@ -15,6 +15,7 @@ import { type AssignmentSpec, compileAssignment, emptyAssignment } from './endpo
 import { originOf } from './origin.ts';
 import { compileOutlier, type OutlierConfig } from './outlier/outlier-config.ts';
 import { compileProtocolOptions, type ProtocolOptions } from './protocol-options.ts';
+import { compileSourceAddresses, type SourceAddress } from './source-address.ts';
 import { compileTransport, type Transport } from './transport.ts';
 
 export type ClusterMessage = envoy.config.cluster.v3.Cluster;
@@ -62,6 +63,7 @@ export interface ClusterConfig {
   readonly balancer: BalancerSettings;
   readonly outlier: OutlierConfig | null;
   readonly keepAlive: KeepAlive | null;
+  readonly sources: readonly SourceAddress[] | null;
   readonly assignment: AssignmentSpec;
   readonly dns: DnsConfig | null;
   readonly eds: EdsConfig | null;
@@ -114,6 +116,7 @@ export function compileCluster(
         ? null
         : compileOutlier(message.outlierDetection, sinkAt(sink, 'outlier_detection')),
     keepAlive: compileKeepAlive(message),
+    sources: compileSourceAddresses(message.upstreamBindConfig, sinkAt(sink, 'upstream_bind_config')),
     assignment: compileHosts(message, type, sink),
     dns: type === 'STRICT_DNS' || type === 'LOGICAL_DNS' ? compileDns(message, sink) : null,
     eds: type === 'EDS' ? compileEds(message) : null,

@@ -17,6 +17,7 @@ import { groupByPriority, HostDirectory } from './host-directory.ts';
 import { OriginalDstHosts } from './original-dst.ts';
 import { OutlierDetector } from './outlier/outlier-detector.ts';
 import type { UpstreamProtocol } from './protocol-options.ts';
+import { type SourceAddress, sourceFor } from './source-address.ts';
 import type { EndpointTransport } from './transport.ts';
 
 /** What a request says about where it may go. */
@@ -56,6 +57,7 @@ export class Cluster {
   readonly maxConnectDurationMs: number;
   readonly maxStreamDurationMs: number;
   readonly keepAlive: KeepAlive | null;
+  private readonly sources: readonly SourceAddress[] | null;
   /** The cluster's own; a host may differ (`Host.tls`). */
   readonly tls: UpstreamTls | null;
   readonly scope: Scope;
@@ -87,6 +89,7 @@ export class Cluster {
     this.maxConnectDurationMs = config.protocol.maxConnectDurationMs;
     this.maxStreamDurationMs = config.protocol.maxStreamDurationMs;
     this.keepAlive = config.keepAlive;
+    this.sources = config.sources;
     this.tls = config.transport.tls;
     this.scope = config.scope;
     this.stats = new ClusterStats(config.scope);
@@ -103,6 +106,11 @@ export class Cluster {
         ? null
         : new OutlierDetector(config.outlier, { clock, random, scope: config.scope, onHealthChanged });
     this.originalDst = config.originalDst === null ? null : new OriginalDstHosts(this, config.originalDst, clock);
+  }
+
+  /** The local address from which to connect to that one; null leaves it to the system. */
+  sourceFor(address: string): SourceAddress | null {
+    return this.sources === null ? null : sourceFor(this.sources, address);
   }
 
   /** The host for one attempt, or null when there is none to send to. */

@@ -50,6 +50,9 @@ export interface ConnectionInfo {
   readonly remotePort: number;
   readonly localAddress: string;
   readonly localPort: number;
+  /** Our end of the socket itself, where a redirection makes that another than the local address. */
+  readonly directLocalAddress?: string;
+  readonly directLocalPort?: number;
   /** Who sent the packets, whatever a header says. */
   readonly directRemoteAddress: string;
   readonly directRemotePort: number;

@@ -38,9 +38,13 @@ class KnownConnection {
 export class SocketInfo extends KnownConnection implements ConnectionInfo {
   private readonly socket: Socket;
   private remote: string | null = null;
-  private local: string | null = null;
+  /** Our end of the socket. */
+  private direct: Endpoint | null = null;
   private endings: (() => void)[] | null = null;
-  private carriedFor: { readonly remote: Endpoint; readonly local: Endpoint } | null = null;
+  /** Whom a header says that it carries. */
+  private carriedFrom: Endpoint | null = null;
+  /** Where it was going: before a redirection, or as a header says. */
+  private restored: Endpoint | null = null;
 
   constructor(socket: Socket) {
     super();
@@ -57,26 +61,47 @@ export class SocketInfo extends KnownConnection implements ConnectionInfo {
   }
 
   get remoteAddress(): string {
-    return this.carriedFor === null ? this.directRemoteAddress : this.carriedFor.remote.address;
+    return this.carriedFrom === null ? this.directRemoteAddress : this.carriedFrom.address;
   }
 
   get remotePort(): number {
-    return this.carriedFor === null ? this.directRemotePort : this.carriedFor.remote.port;
+    return this.carriedFrom === null ? this.directRemotePort : this.carriedFrom.port;
   }
 
   get localAddress(): string {
-    if (this.carriedFor !== null) return this.carriedFor.local.address;
-    this.local ??= plainAddress(this.socket.localAddress);
-    return this.local;
+    return (this.restored ?? this.directLocal).address;
   }
 
   get localPort(): number {
-    return this.carriedFor === null ? (this.socket.localPort ?? 0) : this.carriedFor.local.port;
+    return (this.restored ?? this.directLocal).port;
+  }
+
+  get directLocalAddress(): string {
+    return this.directLocal.address;
+  }
+
+  get directLocalPort(): number {
+    return this.directLocal.port;
+  }
+
+  // A closed socket does not tell any more, so what it told is kept.
+  private get directLocal(): Endpoint {
+    if (this.direct !== null) return this.direct;
+    const { localAddress, localPort = 0 } = this.socket;
+    const direct = { address: plainAddress(localAddress), port: localPort };
+    if (localAddress !== undefined) this.direct = direct;
+    return direct;
+  }
+
+  /** As Envoy, a redirected connection has its destination for a local address. */
+  restore(destination: Endpoint): void {
+    this.restored = destination;
+    this.originalDestination = destinationText(destination);
   }
 
   carry(remote: Endpoint, local: Endpoint): void {
-    this.carriedFor = { remote, local };
-    this.originalDestination = destinationText(local);
+    this.carriedFrom = remote;
+    this.restore(local);
   }
 
   whenOver(callback: () => void): void {

@@ -17,6 +17,7 @@ import type { InspectionPlan } from './inspection.ts';
 import { listenerOrigins } from './listener-origins.ts';
 import { compileProxyProtocol, proxyProtocolType } from './proxy-protocol/config.ts';
 import type { HeaderReader } from './proxy-protocol/header-reader.ts';
+import { checkTransparent, compileRedirection, originalDestinationType, type Redirection } from './redirection.ts';
 
 type Config = envoy.config.listener.v3.Listener;
 type ChainConfig = envoy.config.listener.v3.FilterChain;
@@ -25,10 +26,16 @@ const tlsContextType = 'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsC
 const rawBufferType = 'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer';
 const tlsInspectorType = 'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector';
 const httpInspectorType = 'envoy.extensions.filters.listener.http_inspector.v3.HttpInspector';
-const originalDestinationType = 'envoy.extensions.filters.listener.original_dst.v3.OriginalDst';
 
 /** Where a listener listens; null for those that own no socket (internal, or reached through another). */
-export type ListenAddress = { readonly host: string; readonly port: number } | { readonly path: string } | null;
+export type ListenAddress = SocketListenAddress | { readonly path: string } | null;
+
+export interface SocketListenAddress {
+  readonly host: string;
+  readonly port: number;
+  /** Whether an IPv6 wildcard leaves IPv4 alone. */
+  readonly ipv6Only: boolean;
+}
 
 /** A listener ready to take connections. */
 export interface CompiledListener {
@@ -38,6 +45,11 @@ export interface CompiledListener {
   readonly address: ListenAddress;
   readonly isInternal: boolean;
   readonly backlog: number;
+  /** Where it would listen if it has no socket because `bind_to_port` is false: redirected connections find it by that. */
+  readonly unboundAddress: SocketListenAddress | null;
+  readonly isTransparent: boolean;
+  /** Null where connections are not asked where they were going. */
+  readonly redirection: Redirection | null;
   readonly inspection: InspectionPlan | null;
   readonly matchers: readonly ChainMatcher[];
   readonly chains: readonly FilterChain[];
@@ -66,8 +78,7 @@ export function compileListener(
   const { issues } = place;
   const name = config.name ?? '';
   const before = errors(issues);
-  const isInternal = config.internalListener !== undefined;
-  const address = isInternal || config.bindToPort === false ? null : readAddress(config, place);
+  const socket = readSocket(config, place);
   const scope = context.metrics.scope({
     prefix: 'listener',
     tag: 'envoy_listener_address',
@@ -91,6 +102,7 @@ export function compileListener(
       : compiler.compile(config.defaultFilterChain, { issues, path: `${place.path}.default_filter_chain` });
   if (fallback !== null) entrances.set(`default\0${entranceOf(config.defaultFilterChain ?? {})}`, fallback);
   const inspection = readInspection(config, context, place);
+  const redirection = compileRedirection(config, place);
   if (chains.length === 0 && fallback === null && errors(issues) === before) {
     report(
       issues,
@@ -99,7 +111,7 @@ export function compileListener(
       `the listener '${name}' has no filter chain, so it could only refuse; add one`,
     );
   }
-  if (isInternal && [...chains, fallback].some((chain) => chain?.tls != null)) {
+  if (socket.isInternal && [...chains, fallback].some((chain) => chain?.tls != null)) {
     report(
       issues,
       'WEFT0391',
@@ -112,9 +124,8 @@ export function compileListener(
     name,
     config,
     version,
-    address,
-    isInternal,
-    backlog: config.tcpBacklogSize ?? 511,
+    ...socket,
+    redirection,
     inspection,
     matchers,
     chains,
@@ -123,6 +134,22 @@ export function compileListener(
     chainsByEntrance: entrances,
     scope,
     origins: listenerOrigins(config.metadata),
+  };
+}
+
+type ListenSocket = Pick<CompiledListener, 'address' | 'unboundAddress' | 'isInternal' | 'isTransparent' | 'backlog'>;
+
+function readSocket(config: Config, place: CompilePlace): ListenSocket {
+  const isInternal = config.internalListener !== undefined;
+  const isBound = !isInternal && config.bindToPort !== false;
+  const given = isInternal ? null : readAddress(config, place);
+  checkTransparent(config, place);
+  return {
+    address: isBound ? given : null,
+    unboundAddress: isBound || given === null || 'path' in given ? null : given,
+    isInternal,
+    isTransparent: config.transparent === true,
+    backlog: config.tcpBacklogSize ?? 511,
   };
 }
 
@@ -165,7 +192,7 @@ function readAddress(config: Config, place: CompilePlace): ListenAddress {
   }
   if (socket.protocol === 'UDP')
     report(place.issues, 'WEFT0394', `${path}.socket_address.protocol`, 'UDP listeners are not carried out');
-  return { host, port: socket.portValue ?? 0 };
+  return { host, port: socket.portValue ?? 0, ipv6Only: isIP(host) === 6 && socket.ipv4Compat !== true };
 }
 
 // As Envoy, the inspectors that the chains' matches need are there even where the list forgets them.

@@ -6,11 +6,12 @@ import { messageOf } from '@weft/lib/error';
 import type { Issue } from '@weft/lib/issue';
 import type { Counter, Gauge, Scope } from '@weft/lib/metrics';
 import type { Connection } from '../io/connection.ts';
-import type { ConnectionInfo } from '../io/connection-info.ts';
+import type { ConnectionInfo, Endpoint } from '../io/connection-info.ts';
 import type { InternalListeners, NetworkContext } from '../network-filter/network-context.ts';
 import { type CompiledListener, compileListener, isListenerReady } from './compile-listener.ts';
 import type { FilterChain } from './filter-chain.ts';
 import { Listener } from './listener.ts';
+import { DestinationIndex, type ListenerDirectory } from './redirection.ts';
 
 type Config = envoy.config.listener.v3.Listener;
 
@@ -35,7 +36,7 @@ export interface ListenerState {
   readonly bindError: string | null;
 }
 
-export class ListenerSet implements InternalListeners {
+export class ListenerSet implements InternalListeners, ListenerDirectory<Listener> {
   /** Called when a listener went live or could not be bound. */
   onStateChange: (() => void) | null = null;
   private readonly clock: Clock;
@@ -43,6 +44,8 @@ export class ListenerSet implements InternalListeners {
   private readonly warming: Map<string, CompiledListener> = new Map();
   private readonly bindErrors: Map<string, string> = new Map();
   private readonly draining: Set<FilterChain> = new Set();
+  /** Made anew after a change, when a redirected connection first asks. */
+  private byDestination: DestinationIndex<Listener> | null = null;
   private context: NetworkContext | null = null;
   /** Which listeners take no new connections any more. */
   private stopped: DrainScope | null = null;
@@ -82,6 +85,13 @@ export class ListenerSet implements InternalListeners {
     const listener = this.active.get(name);
     if (listener === undefined || !listener.current.isInternal) connection.destroy();
     else listener.takeTunnel(connection, info, rest);
+  }
+
+  // ---- listeners of redirected connections
+
+  find(destination: Endpoint): Listener | null {
+    this.byDestination ??= indexOf(this.active.values());
+    return this.byDestination.find(destination);
   }
 
   // ---- configuration
@@ -126,14 +136,16 @@ export class ListenerSet implements InternalListeners {
       this.counters.modified.inc();
       const before = existing.current;
       existing.update(compiled);
+      this.byDestination = null;
       this.drainReplaced(before, compiled);
       this.onStateChange?.();
       return;
     }
     this.counters.added.inc();
     if (existing !== undefined) this.retire(existing, compiled);
-    const listener = new Listener(compiled, this.clock);
+    const listener = new Listener(compiled, this.clock, this);
     this.active.set(compiled.name, listener);
+    this.byDestination = null;
     this.counters.active.set(this.active.size);
     this.open(listener);
   }
@@ -144,6 +156,7 @@ export class ListenerSet implements InternalListeners {
     listener.open((error) => {
       if (error === null) {
         this.bindErrors.delete(listener.name);
+        this.byDestination = null;
         this.onStateChange?.();
         return;
       }
@@ -163,6 +176,7 @@ export class ListenerSet implements InternalListeners {
     if (listener === undefined) return;
     this.counters.removed.inc();
     this.active.delete(name);
+    this.byDestination = null;
     this.counters.active.set(this.active.size);
     this.retire(listener, null);
   }
@@ -242,12 +256,26 @@ export class ListenerSet implements InternalListeners {
   }
 }
 
+// A listener that is not up yet has no port, or none that takes connections.
+function indexOf(listeners: Iterable<Listener>): DestinationIndex<Listener> {
+  const index = new DestinationIndex<Listener>();
+  for (const listener of listeners) {
+    const { address, unboundAddress } = listener.current;
+    const own = unboundAddress ?? (address === null || 'path' in address ? null : address);
+    const port = unboundAddress === null ? listener.port : unboundAddress.port;
+    if (own !== null && port !== 0) index.add({ address: own.host, port }, !own.ipv6Only, listener);
+  }
+  return index;
+}
+
 function isInScope(listener: Listener, scope: DrainScope): boolean {
   return scope === 'all' || listener.current.config.trafficDirection === 'INBOUND';
 }
 
 function sameAddress(a: CompiledListener, b: CompiledListener): boolean {
-  return a.isInternal === b.isInternal && JSON.stringify(a.address) === JSON.stringify(b.address);
+  const socketOf = ({ isInternal, isTransparent, address }: CompiledListener): string =>
+    JSON.stringify([isInternal, isTransparent, address]);
+  return socketOf(a) === socketOf(b);
 }
 
 function bindMessage(compiled: CompiledListener, error: Error): string {

@@ -1,21 +1,24 @@
 // A listener that is up: accepts, inspects, chooses the filter chain. Its chains are swapped under it when configuration changes.
 
-import { createServer, type Server, type Socket } from 'node:net';
+import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
 import type { Clock, Timer } from '@weft/lib/clock';
 import type { Counter, Gauge } from '@weft/lib/metrics';
 import type { Connection, ConnectionOwner } from '../io/connection.ts';
 import type { ConnectionInfo, ListenerOrigins, ListenerView } from '../io/connection-info.ts';
+import { bindTransparent } from '../io/kernel/transparent-socket.ts';
 import { SocketInfo } from '../io/socket-info.ts';
 import { matchChain } from './chain-match.ts';
 import type { CompiledListener } from './compile-listener.ts';
 import type { FilterChain } from './filter-chain.ts';
 import { FirstBytes } from './first-bytes.ts';
 import { type Inspected, notInspected } from './inspection.ts';
+import type { ListenerDirectory, Redirection } from './redirection.ts';
 
 export class Listener implements ListenerView {
   readonly name: string;
   current: CompiledListener;
   private readonly clock: Clock;
+  private readonly directory: ListenerDirectory<Listener>;
   private server: Server | null = null;
   private readonly cxTotal: Counter;
   private readonly cxActive: Gauge;
@@ -25,10 +28,11 @@ export class Listener implements ListenerView {
   private only: FilterChain | null = null;
   private boundPort = 0;
 
-  constructor(compiled: CompiledListener, clock: Clock) {
+  constructor(compiled: CompiledListener, clock: Clock, directory: ListenerDirectory<Listener>) {
     this.name = compiled.name;
     this.current = compiled;
     this.clock = clock;
+    this.directory = directory;
     this.cxTotal = compiled.scope.counter('downstream_cx_total');
     this.cxActive = compiled.scope.gauge('downstream_cx_active');
     this.noChain = compiled.scope.counter('no_filter_chain_match');
@@ -55,9 +59,13 @@ export class Listener implements ListenerView {
 
   /** Binds; `done` gets null, or why it could not. */
   open(done: (error: Error | null) => void): void {
-    const { address, backlog } = this.current;
-    if (address === null) {
+    if (this.current.address === null) {
       done(null);
+      return;
+    }
+    const where = listenOptions(this.current);
+    if (where instanceof Error) {
+      done(where);
       return;
     }
     const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => this.onSocket(socket));
@@ -66,7 +74,7 @@ export class Listener implements ListenerView {
       this.server = null;
       done(error);
     });
-    server.listen({ ...address, backlog }, () => {
+    server.listen(where, () => {
       const bound = server.address();
       this.boundPort = typeof bound === 'object' && bound !== null ? bound.port : 0;
       server.removeAllListeners('error');
@@ -83,13 +91,31 @@ export class Listener implements ListenerView {
   }
 
   private onSocket(socket: Socket): void {
+    const info = new SocketInfo(socket);
+    const { redirection } = this.current;
+    if (redirection === null) this.takeSocket(socket, info);
+    else this.takeRedirected(socket, info, redirection);
+  }
+
+  /**
+   * The listener of the connection's destination has it, as Envoy; this one when there is none. A destination whose listener takes
+   * redirected connections itself is none: they would come back without end.
+   */
+  private takeRedirected(socket: Socket, info: SocketInfo, redirection: Redirection): void {
+    const destination = redirection.read(socket, info, this.boundPort);
+    const other = destination !== null && redirection.handsOff ? this.directory.find(destination) : null;
+    const isCircle = other !== null && other.current.redirection !== null;
+    if (destination !== null && !isCircle) info.restore(destination);
+    (other === null || isCircle ? this : other).takeSocket(socket, info);
+  }
+
+  private takeSocket(socket: Socket, info: SocketInfo): void {
+    info.listener = this;
     this.cxTotal.value++;
     this.cxActive.value++;
     socket.once('close', () => {
       this.cxActive.value--;
     });
-    const info = new SocketInfo(socket);
-    info.listener = this;
     if (this.only !== null) {
       this.only.takeSocket(socket, info);
       return;
@@ -134,6 +160,16 @@ export class Listener implements ListenerView {
     }
     new TunnelInspection(this, connection, info).start(this.clock, rest);
   }
+}
+
+function listenOptions({
+  address,
+  backlog,
+  isTransparent,
+}: CompiledListener): (ListenOptions & { readonly fd?: number }) | Error {
+  if (!isTransparent || address === null || 'path' in address) return { ...address, backlog };
+  const fd = bindTransparent({ address: address.host, port: address.port }, address.ipv6Only);
+  return fd instanceof Error ? fd : { fd, backlog };
 }
 
 function handTunnel(connection: Connection, info: ConnectionInfo, chain: FilterChain | null, rest: Buffer): void {

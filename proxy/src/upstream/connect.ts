@@ -4,6 +4,7 @@ import net from 'node:net';
 import type { Clock, Timer } from '@weft/lib/clock';
 import { messageOf } from '@weft/lib/error';
 import type { Host } from '../cluster/host.ts';
+import type { SourceAddress } from '../cluster/source-address.ts';
 import { type Fault, fault } from '../fault/fault.ts';
 import { Connection, type ConnectionOwner } from '../io/connection.ts';
 import { sharedRead } from '../io/shared-read.ts';
@@ -125,8 +126,10 @@ export class Connecting implements ConnectionOwner {
   onDrain(): void {}
 }
 
-function target(host: Host): { host: string; port: number } | { path: string } {
-  return host.isPipe ? { path: host.address } : { host: host.address, port: host.port };
+function target(host: Host): ({ host: string; port: number } & Partial<SourceAddress>) | { path: string } {
+  if (host.isPipe) return { path: host.address };
+  const source = host.cluster.sourceFor(host.address);
+  return source === null ? { host: host.address, port: host.port } : { host: host.address, port: host.port, ...source };
 }
 
 function onTimeout(connecting: Connecting): void {

@@ -15,7 +15,7 @@ export const clusterSupport: SupportTable = {
       'name type eds_cluster_config connect_timeout per_connection_buffer_limit_bytes lb_policy load_assignment circuit_breakers dns_refresh_rate ' +
       'dns_failure_refresh_rate dns_lookup_family respect_dns_ttl outlier_detection cleanup_interval ring_hash_lb_config maglev_lb_config ' +
       'least_request_lb_config round_robin_lb_config original_dst_lb_config transport_socket transport_socket_matches metadata common_lb_config alt_stat_name ' +
-      'upstream_connection_options typed_extension_protocol_options load_balancing_policy filters ' +
+      'upstream_bind_config upstream_connection_options typed_extension_protocol_options load_balancing_policy filters ' +
       // Deprecated, and still what many files say.
       'http_protocol_options http2_protocol_options common_http_protocol_options upstream_http_protocol_options max_requests_per_connection protocol_selection',
     harmless: {
@@ -35,7 +35,6 @@ export const clusterSupport: SupportTable = {
     newer: { 58: 'dns_jitter: refreshes are spread anyway' },
     instead: {
       health_checks: 'active health checks are not carried out yet; use outlier_detection',
-      upstream_bind_config: 'the system chooses the local address',
       cluster_type: 'use type STATIC, STRICT_DNS, LOGICAL_DNS, EDS or ORIGINAL_DST',
       connection_pool_per_downstream_connection: 'connections are shared; remove it',
       upstream_config: 'use typed_extension_protocol_options',

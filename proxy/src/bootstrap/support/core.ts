@@ -9,13 +9,26 @@ const onlyAds = 'use ads: {} (or an api_config_source of type GRPC or DELTA_GRPC
 export const coreSupport: SupportTable = {
   [`${core}.Address`]: { carried: 'socket_address pipe envoy_internal_address' },
   [`${core}.SocketAddress`]: {
-    carried: 'protocol address port_value',
-    harmless: { ipv4_compat: 'an IPv6 wildcard takes IPv4 connections too' },
+    carried: 'protocol address port_value ipv4_compat',
     values: { protocol: 'TCP' },
     instead: {
       named_port: 'write the port as a number in port_value',
       resolver_name: 'use a STRICT_DNS cluster to resolve names',
     },
+  },
+  [`${core}.BindConfig`]: {
+    carried: 'source_address extra_source_addresses',
+    instead: {
+      freebind: 'bind to an address that this machine has',
+      socket_options: 'options of upstream sockets cannot be set; the defaults of the system hold',
+      additional_source_addresses: 'use extra_source_addresses',
+      local_address_selector: 'the first address of the family of the endpoint is taken; remove it',
+    },
+    defaults: { freebind: false },
+  },
+  [`${core}.ExtraSourceAddress`]: {
+    carried: 'address',
+    instead: { socket_options: 'options of upstream sockets cannot be set; the defaults of the system hold' },
   },
   [`${core}.Pipe`]: { carried: 'path mode' },
   [`${core}.EnvoyInternalAddress`]: { carried: 'server_listener_name endpoint_id' },

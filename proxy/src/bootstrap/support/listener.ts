@@ -11,10 +11,8 @@ export const listenerSupport: SupportTable = {
     carried:
       'name address filter_chains default_filter_chain per_connection_buffer_limit_bytes metadata listener_filters ' +
       'listener_filters_timeout continue_on_listener_filters_timeout traffic_direction access_log bind_to_port ' +
-      'internal_listener stat_prefix tcp_backlog_size api_listener',
+      'internal_listener stat_prefix tcp_backlog_size api_listener use_original_dst transparent',
     harmless: {
-      use_original_dst:
-        "connections are not handed to the listener of their original destination yet; this listener's own filter chains take them",
       drain_type: 'listeners drain when they change and when the process stops',
       enable_reuse_port: 'workers share a port whenever there is more than one',
       reuse_port: 'workers share a port whenever there is more than one',
@@ -31,11 +29,9 @@ export const listenerSupport: SupportTable = {
       additional_addresses: 'make a listener for each address',
       filter_chain_matcher: 'use filter_chain_match in each filter chain',
       udp_listener_config: 'only TCP listeners are carried out; remove the listener',
-      transparent:
-        'transparent sockets are not carried out; redirect connections and use the original_dst listener filter',
       freebind: 'bind to an address that exists, or to 0.0.0.0',
     },
-    defaults: { transparent: false, freebind: false, enable_reuse_port: true },
+    defaults: { freebind: false, enable_reuse_port: true },
   },
   [`${listener}.Listener.InternalListenerConfig`]: { carried: '' },
   [`${listener}.ApiListener`]: { carried: 'api_listener' },

@@ -31,6 +31,15 @@ function local(connection: ConnectionInfo): string | null {
   return formatAddress(connection.localAddress, connection.localPort);
 }
 
+function directLocalAddress(connection: ConnectionInfo): string {
+  return connection.directLocalAddress ?? connection.localAddress;
+}
+
+function directLocal(connection: ConnectionInfo): string | null {
+  const address = directLocalAddress(connection);
+  return address === '' ? null : formatAddress(address, connection.directLocalPort ?? connection.localPort);
+}
+
 function upstreamHost(view: LoggedView): string | null {
   return view.host?.key ?? null;
 }
@@ -78,6 +87,9 @@ export const connectionOperators: OperatorTable = {
   DOWNSTREAM_LOCAL_ADDRESS: plain((view) => local(view.connection)),
   DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT: plain((view) => textOrNull(view.connection.localAddress)),
   DOWNSTREAM_LOCAL_PORT: plain((view) => view.connection.localPort),
+  DOWNSTREAM_DIRECT_LOCAL_ADDRESS: plain((view) => directLocal(view.connection)),
+  DOWNSTREAM_DIRECT_LOCAL_ADDRESS_WITHOUT_PORT: plain((view) => textOrNull(directLocalAddress(view.connection))),
+  DOWNSTREAM_DIRECT_LOCAL_PORT: plain(({ connection }) => connection.directLocalPort ?? connection.localPort),
   CONNECTION_ID: plain((view) => view.connection.id),
   REQUESTED_SERVER_NAME: fromPeer((view) => textOrNull(view.connection.serverName)),
   DOWNSTREAM_TLS_VERSION: plain((view) => textOrNull(view.connection.tlsVersion)),
