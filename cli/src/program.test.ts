@@ -16,7 +16,7 @@ describe('the command line', () => {
       .filter((verb) => verb !== 'help');
     assert.deepEqual(
       verbs,
-      'up run apply delete get diff analyze status proxy-config explain logs proxy control-plane version completion'.split(
+      'up run apply delete get diff analyze status proxy-config explain logs proxy control-plane capture version completion'.split(
         ' ',
       ),
     );

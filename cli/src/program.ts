@@ -4,6 +4,7 @@ import { messageOf, WeftError } from '@weft/lib/error';
 import { Command, CommanderError } from 'commander';
 import { analyzeCommand } from './command/analyze.ts';
 import { applyCommand } from './command/apply.ts';
+import { captureCommand } from './command/capture.ts';
 import { completionCommand } from './command/completion.ts';
 import { controlPlaneCommand } from './command/control-plane.ts';
 import { deleteCommand } from './command/delete.ts';
@@ -40,6 +41,7 @@ const makers: readonly CommandMaker[] = [
   logsCommand,
   proxyCommand,
   controlPlaneCommand,
+  captureCommand,
   versionCommand,
 ];
 
