@@ -16,8 +16,12 @@ import { type BootstrapNode, freePorts, ProxyProcess, programs } from './proxy-p
 const folder = join(import.meta.dirname, '../../control-plane/src/translate/testdata');
 const cases = readdirSync(folder).filter((file) => file.endsWith('.golden.yaml'));
 
-/** Cases that need what a test has not: the kernel's redirection, and its two well-known ports. */
-const notHere: ReadonlySet<string> = new Set(['istio-sidecar.golden.yaml', 'istio-sidecar-guarded.golden.yaml']);
+/** Cases that need what a test has not: the two well-known ports of redirection, or the right to take connections to any address. */
+const notHere: ReadonlySet<string> = new Set([
+  'istio-sidecar.golden.yaml',
+  'istio-sidecar-guarded.golden.yaml',
+  'transparent-capture-tproxy.golden.yaml',
+]);
 
 /** What Envoy lacks: Weft's own filter, and the roots of the system (TLS origination without a given root). */
 const weftOnly = /credentialSha256|mode: SIMPLE \} \}\]/;
@@ -25,7 +29,7 @@ const weftOnly = /credentialSha256|mode: SIMPLE \} \}\]/;
 /** The node with other ports to bind: tests share the machine. Ports that were equal stay equal. */
 async function withFreePorts(node: BootstrapNode): Promise<BootstrapNode> {
   const wanted = new Set<number>();
-  const bound = /"(port|listenPort|\d+)":(\d{4,5})/g;
+  const bound = /"(port|listenPort|outboundPort|inboundPort|\d+)":(\d{4,5})/g;
   const text = JSON.stringify(node);
   const isBound = (key: string, port: number) => key !== 'port' || port === 15_100;
   for (const [, key = '', port] of text.matchAll(bound)) if (isBound(key, Number(port))) wanted.add(Number(port));

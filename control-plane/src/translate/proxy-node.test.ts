@@ -33,6 +33,21 @@ test('metadata wins over the id', () => {
   );
 });
 
+test('knows how connections are captured, and at which ports', () => {
+  const at = (metadata: NonNullable<envoy.config.core.v3.Node['metadata']>) => {
+    const { node } = parse('sidecar~10.0.0.1~a.b~c', metadata);
+    return [node?.interception, node?.capturePorts.outboundPort, node?.capturePorts.inboundPort];
+  };
+  assert.deepEqual(at({}), ['unknown', 15_001, 15_006]);
+  assert.deepEqual(at({ INTERCEPTION_MODE: 'NONE' }), ['none', 15_001, 15_006]);
+  assert.deepEqual(at({ INTERCEPTION_MODE: 'TPROXY', WEFT_CAPTURE: { inboundPort: 1 } }), ['tproxy', 15_001, 1]);
+  const { issues } = parse('sidecar~10.0.0.1~a.b~c', { WEFT_CAPTURE: { outboundPort: 0 } });
+  assert.deepEqual(
+    issues.map(({ path }) => path),
+    ['node.metadata.WEFT_CAPTURE.outboundPort'],
+  );
+});
+
 test('says what is wrong with an id or with metadata', () => {
   for (const id of ['', 'envoy', 'sidecar', 'sidecar~10.0.0.1', 'ztunnel~10.0.0.1~a.b~c']) {
     const { node, issues } = parse(id);

@@ -32,6 +32,12 @@ const localSchema = z.object({
   gateway: z.record(z.string().regex(/^\d+$/, 'is no port'), port).optional(),
 });
 
+/** Where the rules of transparent capture send connections; Istio's numbers unless said otherwise. */
+const captureSchema = z.object({
+  outboundPort: portNumber.default(15_001),
+  inboundPort: portNumber.default(15_006),
+});
+
 const metadataSchema = z.object({
   NAMESPACE: z.string().optional(),
   SERVICE_ACCOUNT: z.string().optional(),
@@ -39,6 +45,7 @@ const metadataSchema = z.object({
   LABELS: z.record(z.string(), z.string()).optional(),
   INSTANCE_IPS: z.string().optional(),
   INTERCEPTION_MODE: z.string().optional(),
+  WEFT_CAPTURE: captureSchema.optional(),
   WEFT_LOCAL: localSchema.optional(),
 });
 
@@ -49,8 +56,13 @@ export type LocalInbound = NonNullable<WeftLocal['inbound']>[number];
 const weftAgent = 'weft';
 const http2Feature = 'weft.http2';
 
-/** How connections of the application reach its sidecar: redirected by the kernel, or to ports that the proxy binds. */
-export type Interception = 'redirect' | 'none' | 'unknown';
+/**
+ * How connections of the application reach its sidecar: redirected by the kernel, to the workload's own ports by TPROXY, or to
+ * ports that the proxy binds.
+ */
+export type Interception = 'redirect' | 'tproxy' | 'none' | 'unknown';
+
+export type CapturePorts = z.infer<typeof captureSchema>;
 
 export interface ProxyNode {
   readonly id: string;
@@ -61,6 +73,7 @@ export interface ProxyNode {
   readonly serviceAccount: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly interception: Interception;
+  readonly capturePorts: CapturePorts;
   /** Whether callers may be offered HTTP/2. */
   readonly speaksHttp2: boolean;
   readonly local: WeftLocal | null;
@@ -90,6 +103,7 @@ export function parseProxyNode(node: envoy.config.core.v3.Node, issues: Issue[])
     serviceAccount: data.SERVICE_ACCOUNT ?? 'default',
     labels: data.LABELS ?? {},
     interception: interceptionOf(data.INTERCEPTION_MODE),
+    capturePorts: data.WEFT_CAPTURE ?? captureSchema.parse({}),
     speaksHttp2: node.userAgentName !== weftAgent || (node.clientFeatures ?? []).includes(http2Feature),
     local: data.WEFT_LOCAL ?? null,
   };
@@ -116,6 +130,7 @@ function namespaceOf(workloadId: string, domain: string): string {
 }
 
 function interceptionOf(mode: string | undefined): Interception {
-  if (mode === 'REDIRECT' || mode === 'TPROXY') return 'redirect';
+  if (mode === 'REDIRECT') return 'redirect';
+  if (mode === 'TPROXY') return 'tproxy';
   return mode === undefined ? 'unknown' : 'none';
 }

@@ -17,6 +17,7 @@ import { socketAddress } from '../message.ts';
 import type { LocalInbound, ProxyNode } from '../proxy-node.ts';
 import type { Cluster, Listener } from '../snapshot.ts';
 import { type FilterChain, inboundChains } from './inbound-chains.ts';
+import { blackHoleChain, familiesOf, wildcardAddress } from './virtual-outbound.ts';
 
 export interface InboundResources {
   readonly listeners: readonly Listener[];
@@ -87,11 +88,11 @@ function servedOrigin(mesh: MeshModel, node: ProxyNode, servicePort: number): Or
   return served?.origin ?? null;
 }
 
-const virtualInboundPort = 15_006;
 const inboundPassthrough = 'InboundPassthroughCluster';
 
 /** A workload whose connections are redirected: one listener, a chain per port of the services it stands behind. */
 export function virtualInbound(mesh: MeshModel, node: ProxyNode): InboundResources {
+  const { inboundPort } = node.capturePorts;
   const ports = servedPorts(mesh, node);
   const filterChains: FilterChain[] = [];
   const modes: SettledMutualTls[] = [];
@@ -119,20 +120,21 @@ export function virtualInbound(mesh: MeshModel, node: ProxyNode): InboundResourc
     listeners: [
       {
         name: 'virtualInbound',
-        address: socketAddress('0.0.0.0', virtualInboundPort),
+        address: wildcardAddress(node, inboundPort).address,
         useOriginalDst: true,
+        ...(node.interception === 'tproxy' ? { transparent: true } : {}),
         ...detection([originalDestination, tlsInspector, httpInspector], waitMs(modes)),
-        filterChains,
+        filterChains: [blackHoleChain('virtualInbound-blackhole', inboundPort), ...filterChains],
         trafficDirection: 'INBOUND',
         ...policyMetadata(null, mesh.authorizations.of(node)),
       },
     ],
     clusters: [
       ...[...ports.values()].map(({ port, workloadPort }) => ({
-        ...ownDestination(inboundCluster(workloadPort)),
+        ...ownDestination(inboundCluster(workloadPort), node),
         ...spokenBehind(port.protocol),
       })),
-      ownDestination(inboundPassthrough),
+      ownDestination(inboundPassthrough, node),
     ],
   };
 }
@@ -156,14 +158,22 @@ function passthroughChains(
 }
 
 /** To the address that the caller meant, from an address that the redirection leaves alone. */
-function ownDestination(name: string): Cluster {
+function ownDestination(name: string, node: ProxyNode): Cluster {
   return {
     name,
     type: 'ORIGINAL_DST',
     connectTimeout: { seconds: 10 },
     lbPolicy: 'CLUSTER_PROVIDED',
-    upstreamBindConfig: { sourceAddress: { address: '127.0.0.6', portValue: 0 } },
+    upstreamBindConfig: ownSource(node),
   };
+}
+
+function ownSource(node: ProxyNode): Cluster['upstreamBindConfig'] {
+  const { v4, v6 } = familiesOf(node);
+  const six = { address: '::6', portValue: 0 };
+  if (!v4) return { sourceAddress: six };
+  const four = { address: '127.0.0.6', portValue: 0 };
+  return { sourceAddress: four, ...(v6 ? { extraSourceAddresses: [{ address: six }] } : {}) };
 }
 
 interface ServedPort {
