@@ -22,14 +22,14 @@ export class AdsUnderTest {
     this.settings = { ...defaultSettings, ...settings };
   }
 
-  async start(): Promise<void> {
+  async start(host = '127.0.0.1'): Promise<void> {
     this.server.addService(adsService, this.ads.implementation);
     const port = await new Promise<number>((resolve, reject) => {
-      this.server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+      this.server.bindAsync(`${host}:0`, ServerCredentials.createInsecure(), (error, bound) =>
         error === null ? resolve(bound) : reject(error),
       );
     });
-    this.address = `127.0.0.1:${port}`;
+    this.address = `${host}:${port}`;
   }
 
   /** Makes these the resources of the mesh; gives back the revision. */
