@@ -36,9 +36,9 @@ export class PathMatcher {
   /** `end` is where the path ends and the query begins. */
   matches(method: string, path: string, end: number): boolean {
     const { kind, text } = this;
-    // CONNECT has no path: it is matched by its own matcher and, as in Envoy, by what takes every path.
+    // CONNECT has no path: only its own matcher takes it.
     if (kind === CONNECT) return method === 'CONNECT';
-    if (kind === ANY) return path.charCodeAt(0) === 0x2f || method === 'CONNECT';
+    if (kind === ANY) return path.charCodeAt(0) === 0x2f;
     if (text.length > end && kind !== REGEX) return false;
     const subject = this.isCaseSensitive ? path : path.toLowerCase();
     switch (kind) {

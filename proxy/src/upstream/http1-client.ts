@@ -12,6 +12,7 @@ import {
   encodeLastChunk,
   encodeRequestHead,
   FRAMING_CHUNKED,
+  FRAMING_EMPTY,
   FRAMING_LENGTH,
   FRAMING_NONE,
   type Framing,
@@ -40,12 +41,15 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
   private isResponseEnded = true;
   private isChunked = false;
   private isTunnel = false;
-  private isUpgrade = false;
+  private upgrade: string | null = null;
   private hasBody = false;
   private mayReuse = true;
   /** Bytes of the request that are still in the arena: it has not left the process. */
   private flushedAtStart = 0;
   private gotResponseByte = false;
+  private isDecoding = false;
+  /** The exchange ended among bytes that are not all read yet. */
+  private isFreeAfterDecode = false;
   /** The block whose `Keep-Alive` was read; most responses of one endpoint share it. */
   private hintBlock: HeaderBlock | null = null;
   /** Runs on through an exchange and looks again when it fires: most connections are never idle for long. */
@@ -84,8 +88,8 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
     this.requests++;
     this.gotResponseByte = false;
     this.isResponseEnded = false;
-    this.isUpgrade = head.upgrade !== null;
-    this.isRequestEnded = endStream && !this.isUpgrade;
+    this.upgrade = head.upgrade;
+    this.isRequestEnded = endStream && head.upgrade === null;
     const framing = requestFraming(head, endStream);
     this.isChunked = framing === FRAMING_CHUNKED;
     this.isTunnel = false;
@@ -93,11 +97,14 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
       head.requestHeaders.set('connection', 'Upgrade');
       head.requestHeaders.set('upgrade', head.upgrade);
     }
-    this.decoder.start(head.method);
+    // RFC 8441 §5: what HTTP/2 asks for by an extended CONNECT HTTP/1 asks for by a GET.
+    const method =
+      head.upgrade !== null && head.upgrade !== 'CONNECT' && head.method === 'CONNECT' ? 'GET' : head.method;
+    this.decoder.start(method);
     this.flushedAtStart = this.connection.bytesWritten;
     // RFC 9112 §3.2.3: what CONNECT asks for is an authority.
     const target = head.upgrade === 'CONNECT' ? head.authority : head.path;
-    encodeRequestHead(this.connection.out, head.method, target, head.authority, head.requestHeaders, framing);
+    encodeRequestHead(this.connection.out, method, target, head.authority, head.requestHeaders, framing);
     this.checkAge();
     events.onUpstreamReady(this);
   }
@@ -133,7 +140,7 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
 
   private endRequest(trailers: Headers | null): void {
     this.isRequestEnded = true;
-    if (this.isTunnel || this.isUpgrade) {
+    if (this.isTunnel || this.upgrade !== null) {
       if (this.isTunnel) this.connection.end();
     } else if (this.isChunked) encodeLastChunk(this.connection.out, trailers);
     if (this.isResponseEnded) this.finish();
@@ -166,7 +173,9 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
       this.events.onResponseData(buffer, offset, length, false);
       return;
     }
+    this.isDecoding = true;
     const used = this.decoder.decode(buffer, offset, offset + length);
+    this.isDecoding = false;
     if (this.decoder.error !== null) {
       this.stats.upstreamCxProtocolError.value++;
       this.fail(
@@ -175,7 +184,10 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
       );
       return;
     }
+    const { isFreeAfterDecode } = this;
+    this.isFreeAfterDecode = false;
     if (used < length) this.onSurplus(buffer, offset + used, length - used);
+    else if (isFreeAfterDecode && !this.isClosed) this.becomeFree();
   }
 
   // After a switch of protocols the rest belongs to the tunnel; after a complete response it belongs to nobody.
@@ -191,7 +203,7 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
   onResponse(head: ResponseHead): void {
     const { events } = this;
     if (events === null) return;
-    if (head.isTunnel && !this.isUpgrade) {
+    if (head.isTunnel && !this.wasAskedFor(head)) {
       this.fail(fault.upgrade_failed, 'an upgrade that nobody asked for');
       return;
     }
@@ -200,6 +212,12 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
     if (head.block !== this.hintBlock) this.readKeepAliveHint(head.block);
     this.hasBody = head.hasBody;
     events.onResponseHead(head.status, new Headers(head.block), !head.hasBody && !this.isTunnel);
+  }
+
+  // RFC 9110 §7.8: only to what the client offered, and the response says to what.
+  private wasAskedFor(head: ResponseHead): boolean {
+    if (head.status !== 101) return this.upgrade !== null;
+    return this.upgrade !== null && head.facts.upgrade === this.upgrade.toLowerCase();
   }
 
   private readKeepAliveHint(block: HeaderBlock): void {
@@ -245,6 +263,12 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
       this.abandon();
       return;
     }
+    // Only when it is known that nothing follows may another exchange have the connection.
+    if (this.isDecoding) this.isFreeAfterDecode = true;
+    else this.becomeFree();
+  }
+
+  private becomeFree(): void {
     if (this.idleTimeoutMs > 0) this.startIdling();
     if (this.connection.paused) this.connection.resume();
     this.owner.onClientFree(this);
@@ -352,5 +376,10 @@ function onIdle(client: Http1Client): void {
 function requestFraming(head: UpstreamHead, endStream: boolean): Framing {
   if (head.upgrade !== null) return FRAMING_NONE;
   if (head.requestHeaders.has('content-length')) return FRAMING_LENGTH;
-  return endStream ? FRAMING_NONE : FRAMING_CHUNKED;
+  if (!endStream) return FRAMING_CHUNKED;
+  return head.method !== 'GET' && expectsBody(head.method) ? FRAMING_EMPTY : FRAMING_NONE;
+}
+
+function expectsBody(method: string): boolean {
+  return method === 'POST' || method === 'PUT' || method === 'PATCH';
 }

@@ -13,7 +13,7 @@ import {
   type Http2Sink,
   type Http2Stream,
 } from '../protocol/http2/connection.ts';
-import { ErrorCode, type Http2Error } from '../protocol/http2/error.ts';
+import { ErrorCode, type Http2Error, http2Error } from '../protocol/http2/error.ts';
 import { Http2KeepAlive, type KeepAliveOwner, type KeepAlivePlan } from './http2-keep-alive.ts';
 import type { Http2Stats } from './http2-stats.ts';
 import { Http2UpstreamStream } from './http2-upstream-stream.ts';
@@ -155,10 +155,10 @@ export class Http2Client implements ConnectionOwner, Http2Sink, KeepAliveOwner {
     carrierOf(stream)?.onTrailers(new Headers(block));
   }
 
-  onReset(stream: Http2Stream, code: number, isRemote: boolean): void {
+  onReset(stream: Http2Stream, code: number, cause: Http2Error | null): void {
     const carrier = carrierOf(stream);
     if (carrier === null) return;
-    carrier.onFailed(resetFault(code, isRemote), `http2_${isRemote ? 'reset' : 'stream_error'}_${code}`);
+    carrier.onFailed(resetFault(code, cause), cause === null ? `http2_reset_${code}` : `http2_${cause.code}`);
   }
 
   onWritable(stream: Http2Stream): void {
@@ -265,8 +265,9 @@ function carrierOf(stream: Http2Stream): Http2UpstreamStream | null {
   return stream.user instanceof Http2UpstreamStream ? stream.user : null;
 }
 
-function resetFault(code: number, isRemote: boolean): Fault {
-  if (!isRemote) return fault.upstream_protocol_error;
+function resetFault(code: number, cause: Http2Error | null): Fault {
+  if (cause === http2Error.head_too_large) return fault.response_headers_too_large;
+  if (cause !== null) return fault.upstream_protocol_error;
   return code === ErrorCode.REFUSED_STREAM ? fault.upstream_refused : fault.upstream_reset;
 }
 

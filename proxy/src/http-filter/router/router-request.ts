@@ -16,6 +16,8 @@ import { RequestReplay } from './request-replay.ts';
 import { backOffMs, isIdempotent, isRetriableFault, isRetriableResponse } from './retry.ts';
 import { TryIdle, type TryIdleOwner } from './try-idle.ts';
 
+const noBytes = Buffer.alloc(0);
+
 /** Attempt states. */
 const IDLE = 0;
 const WAITING = 1;
@@ -35,6 +37,8 @@ export class RouterRequest implements UpstreamEvents, TryIdleOwner {
   private stream: UpstreamStream | null = null;
   private state = IDLE;
   private replay: RequestReplay | null = null;
+  /** The head of the present attempt was all of it. */
+  private endedWithHead = false;
   private isRequestEnded = false;
   private requestTrailers: Headers | null = null;
   private retriesLeft = 0;
@@ -212,7 +216,8 @@ export class RouterRequest implements UpstreamEvents, TryIdleOwner {
       this.clock,
     );
     const bodyReady = this.replay === null ? 0 : this.replay.length;
-    this.pool.start(exchange, this.isRequestEnded && bodyReady === 0 && this.requestTrailers === null, this);
+    this.endedWithHead = this.isRequestEnded && bodyReady === 0 && this.requestTrailers === null;
+    this.pool.start(exchange, this.endedWithHead, this);
   }
 
   // ---- request body
@@ -264,6 +269,9 @@ export class RouterRequest implements UpstreamEvents, TryIdleOwner {
     if (replay !== null && replay.length > 0) {
       stream.sendData(replay.buffer, 0, replay.length, this.isRequestEnded && this.requestTrailers === null);
       if (!this.mayReplay()) this.replay = null;
+    } else if (this.isRequestEnded && !this.endedWithHead && this.requestTrailers === null) {
+      // The end came, without a body, after the head was given away and before there was a stream to tell.
+      stream.sendData(noBytes, 0, 0, true);
     }
     if (this.requestTrailers !== null) stream.sendTrailers(this.requestTrailers);
     if (this.isRequestEnded) return;
@@ -341,7 +349,9 @@ export class RouterRequest implements UpstreamEvents, TryIdleOwner {
     const { exchange, route } = this;
     // Not a retry that the user has to ask for: the request was never taken, so it is sent where it will be.
     const isFree =
-      reason === fault.connection_closed_unused || (reason.retriable === 'idempotent' && isIdempotent(exchange.method));
+      reason === fault.connection_closed_unused ||
+      reason === fault.upstream_refused ||
+      (reason.retriable === 'idempotent' && isIdempotent(exchange.method));
     if (isFree && !this.reusedRetryDone && this.canReplayBody()) {
       this.reusedRetryDone = true;
       this.releaseHost();

@@ -16,7 +16,7 @@ import {
   FRAMING_NONE,
   type Framing,
 } from '../../protocol/http1/encode.ts';
-import type { Http1Error } from '../../protocol/http1/error.ts';
+import type { Http1Error, Http1ErrorKind } from '../../protocol/http1/error.ts';
 import { reasonPhrase } from '../../protocol/http1/reason.ts';
 import type { Downstream } from '../../stream/downstream.ts';
 import { Exchange } from '../../stream/exchange.ts';
@@ -154,8 +154,10 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream {
     this.discarded = 0;
     this.wantsContinue = head.facts.expectContinue && head.hasBody;
     this.mustClose = !head.keepAlive || manager.isDraining || this.isWorn;
-    const upgrade = head.method === 'CONNECT' ? 'CONNECT' : head.facts.upgrade;
     const headers = new Headers(head.block);
+    const upgrade = head.method === 'CONNECT' ? 'CONNECT' : upgradeOf(head, headers);
+    // We answer it ourselves, so the endpoint is not asked.
+    if (head.facts.expectContinue) headers.remove('expect');
     const prepared = prepareHead(manager, this.info, head, headers, upgrade);
     const exchange = new Exchange(manager, this, prepared);
     this.exchange = exchange;
@@ -216,7 +218,8 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream {
     this.exchange = exchange;
     manager.onRequest(exchange);
     const reason = malformedFault(error);
-    exchange.fail(reason, error.code, error.kind === 'version' ? 426 : 0, error.kind === 'bad' ? error.message : '');
+    const saysMore = error.kind === 'bad' || error.kind === 'coding';
+    exchange.fail(reason, error.code, malformedStatus[error.kind] ?? 0, saysMore ? error.message : '');
   }
 
   onFin(): void {
@@ -306,7 +309,10 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream {
     encodeResponseHead(this.connection.out, exchange.status, reasonPhrase(exchange.status), headers, FRAMING_NONE, '');
     const { residue } = this;
     this.residue = null;
-    if (residue !== null) exchange.onRequestData(residue, 0, residue.length, false);
+    if (residue === null) return;
+    // Reading stopped when bytes came before the answer.
+    this.connection.resume();
+    exchange.onRequestData(residue, 0, residue.length, false);
   }
 
   sendData(buffer: Buffer, offset: number, length: number, endStream: boolean): void {
@@ -392,6 +398,7 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream {
     this.connection.release();
     this.manager.onConnectionClose(this);
     exchange?.onHandedOver();
+    if (this.connection.paused) this.connection.resume();
     take(this.connection, rest);
   }
 
@@ -474,10 +481,20 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream {
   }
 }
 
+/** Statuses that are not the fault's own. */
+const malformedStatus: Readonly<Partial<Record<Http1ErrorKind, number>>> = { version: 426, coding: 501 };
+
 function malformedFault(error: Http1Error): Fault {
   if (error.kind === 'too-large') return fault.request_headers_too_large;
   if (error.kind === 'missing-host') return fault.missing_host;
   return fault.downstream_protocol_error;
+}
+
+// Clients offer h2c with any request (`curl --http2`); who does not take the offer answers as if it had not been made.
+function upgradeOf({ facts }: RequestHead, headers: Headers): string | null {
+  if (facts.upgrade !== 'h2c') return facts.upgrade;
+  headers.remove('http2-settings');
+  return null;
 }
 
 function isAccepted(upgrade: string, status: number): boolean {

@@ -1,9 +1,9 @@
 // One HTTP/2 stream as its exchange sees it: flow control both ways, head, data, trailers, reset.
 
 import { BodyBuffer } from '@weft/lib/body-buffer';
-import type { Headers } from '@weft/lib/header';
+import { Headers } from '@weft/lib/header';
 import type { Placed } from '@weft/lib/placed-set';
-import { fault } from '../../fault/fault.ts';
+import { type Fault, fault } from '../../fault/fault.ts';
 import type { ConnectionInfo } from '../../io/connection-info.ts';
 import type { Http2Connection, Http2Stream } from '../../protocol/http2/connection.ts';
 import { ErrorCode } from '../../protocol/http2/error.ts';
@@ -12,9 +12,13 @@ import type { Exchange } from '../../stream/exchange.ts';
 import type { HttpConnectionManager } from './http-connection-manager.ts';
 import type { Http2Server } from './http2-server.ts';
 
+const noHeaders: Headers = Headers.of();
+
 export class Http2Downstream implements Downstream, Placed {
   place = -1;
   exchange: Exchange | null = null;
+  /** The client waits with the body until it is asked for it. */
+  wantsContinue = false;
   private readonly server: Http2Server;
   private readonly http2: Http2Connection;
   private readonly stream: Http2Stream;
@@ -57,11 +61,12 @@ export class Http2Downstream implements Downstream, Placed {
     this.exchange?.onRequestTrailers(trailers);
   }
 
-  onReset(details: string, isRemote: boolean): void {
+  /** Nobody waits for the answer any more. */
+  onReset(reason: Fault, details: string): void {
     const { exchange } = this;
     this.exchange = null;
     this.server.forget(this);
-    exchange?.onDownstreamReset(isRemote ? fault.downstream_reset : fault.downstream_protocol_error, details);
+    exchange?.onDownstreamReset(reason, details);
   }
 
   pauseRequest(): void {
@@ -76,7 +81,11 @@ export class Http2Downstream implements Downstream, Placed {
     if (owed > 0) this.http2.consume(this.stream, owed);
   }
 
-  wantBody(): void {}
+  wantBody(): void {
+    if (!this.wantsContinue) return;
+    this.wantsContinue = false;
+    this.http2.sendResponseHead(this.stream, 100, noHeaders, false);
+  }
 
   // ---- response
 

@@ -87,8 +87,14 @@ export class Http2Server implements ConnectionOwner, Http2Sink, KeepAliveOwner {
     const { manager } = this;
     if (this.age !== null) this.age.onRequest();
     const upgrade = head.method === 'CONNECT' ? (head.protocol ?? 'CONNECT') : null;
-    const prepared = prepareHead(manager, this.info, head, new Headers(head.block), upgrade);
+    const headers = new Headers(head.block);
     const downstream = new Http2Downstream(this, stream, endStream);
+    if (!endStream && headers.get('expect')?.toLowerCase() === '100-continue') {
+      // We answer it ourselves, so the endpoint is not asked.
+      headers.remove('expect');
+      downstream.wantsContinue = true;
+    }
+    const prepared = prepareHead(manager, this.info, head, headers, upgrade);
     stream.user = downstream;
     this.active.add(downstream);
     this.tally.streamsActive.value++;
@@ -96,6 +102,7 @@ export class Http2Server implements ConnectionOwner, Http2Sink, KeepAliveOwner {
     downstream.exchange = exchange;
     manager.onRequest(exchange);
     if (head.tooLarge) exchange.fail(fault.request_headers_too_large);
+    else if (head.authority === '') exchange.fail(fault.missing_host);
     else if (!answerAtOnce(manager, exchange, prepared)) exchange.start(endStream);
   }
 
@@ -109,9 +116,10 @@ export class Http2Server implements ConnectionOwner, Http2Sink, KeepAliveOwner {
     if (stream.user instanceof Http2Downstream) stream.user.onTrailers(prepareTrailers(this.manager, block, 2));
   }
 
-  onReset(stream: Http2Stream, code: number, isRemote: boolean): void {
+  onReset(stream: Http2Stream, code: number, cause: Http2Error | null): void {
     if (!(stream.user instanceof Http2Downstream)) return;
-    stream.user.onReset(isRemote ? `http2_reset_${code}` : `http2_stream_error_${code}`, isRemote);
+    if (cause === null) stream.user.onReset(fault.downstream_reset, `http2_reset_${code}`);
+    else stream.user.onReset(fault.downstream_protocol_error, `http2_${cause.code}`);
   }
 
   onWritable(stream: Http2Stream): void {
@@ -138,14 +146,18 @@ export class Http2Server implements ConnectionOwner, Http2Sink, KeepAliveOwner {
     counters.protocolError.inc();
     this.tally.countError(error);
     if (error.code === 'reset_flood') counters.prematureResets.inc();
-    for (const downstream of this.active.all()) downstream.onReset(`http2_${error.code}`, false);
+    for (const downstream of this.active.all()) {
+      downstream.onReset(fault.downstream_protocol_error, `http2_${error.code}`);
+    }
     this.end();
   }
 
   // ---- connection
 
   onFin(): void {
-    for (const downstream of this.active.all()) downstream.onReset('downstream_remote_disconnect', true);
+    for (const downstream of this.active.all()) {
+      downstream.onReset(fault.downstream_closed, 'downstream_remote_disconnect');
+    }
     this.connection.end();
   }
 
@@ -156,7 +168,7 @@ export class Http2Server implements ConnectionOwner, Http2Sink, KeepAliveOwner {
     this.keepAlive?.stop();
     this.watch = this.drainTimer = null;
     for (const downstream of this.active.all()) {
-      downstream.onReset('downstream_remote_disconnect', true);
+      downstream.onReset(fault.downstream_closed, 'downstream_remote_disconnect');
       if (this.active.delete(downstream)) this.tally.streamsActive.value--;
     }
     this.manager.onConnectionClose(this);

@@ -66,7 +66,9 @@ export function prepareHead(
   }
   const authority = manager.stripsPort === null ? head.authority : stripPort(head.authority, manager.stripsPort, info);
   if (manager.isEdge) removeInternalHeaders(headers, manager.internalOnlyHeaders);
+  else headers.remove('x-envoy-internal');
   const clientAddress = findClient(manager, info, headers);
+  if (manager.isEdge) headers.set('x-envoy-external-address', clientAddress);
   const scheme = forwardedScheme(manager, info, head, headers);
   const requestId = giveRequestId(manager, headers);
   if (manager.forwardedClientCert !== null) applyForwardedClientCert(manager.forwardedClientCert, info, headers);
@@ -119,7 +121,7 @@ function removeInternalHeaders(headers: Headers, configured: readonly string[]):
 function findClient(manager: HttpConnectionManager, info: ConnectionInfo, headers: Headers): string {
   const { remoteAddress } = info;
   // Lines of one name are one list; whoever reads only the first can be lied to by a second.
-  const before = headers.has('x-forwarded-for') ? headers.getAll('x-forwarded-for').join(',') : undefined;
+  const before = headers.has('x-forwarded-for') ? joinLines(headers.getAll('x-forwarded-for')) : undefined;
   if (manager.usesRemoteAddress && !manager.skipsForwardedFor && isIP(remoteAddress) !== 0) {
     headers.set('x-forwarded-for', before === undefined ? remoteAddress : `${before},${remoteAddress}`);
   }
@@ -131,6 +133,11 @@ function findClient(manager: HttpConnectionManager, info: ConnectionInfo, header
       .at(-1 - skipped)
       ?.trim() ?? '';
   return isIP(told) === 0 ? remoteAddress : told;
+}
+
+// An empty line says nothing, and nothing is not an address before ours.
+function joinLines(lines: readonly string[]): string | undefined {
+  return lines.filter((line) => line !== '').join(',') || undefined;
 }
 
 function forwardedScheme(
@@ -153,7 +160,7 @@ function forwardedScheme(
 function giveRequestId(manager: HttpConnectionManager, headers: Headers): string {
   if (!manager.generatesRequestId) return headers.get('x-request-id') ?? '';
   const given = headers.get('x-request-id');
-  if (given !== undefined && (!manager.isEdge || manager.preservesRequestId)) return given;
+  if (given !== undefined && given !== '' && (!manager.isEdge || manager.preservesRequestId)) return given;
   const made = makeRequestId();
   headers.set('x-request-id', made);
   return made;

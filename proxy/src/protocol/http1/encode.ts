@@ -15,7 +15,9 @@ export const FRAMING_NONE = 0;
 export const FRAMING_LENGTH = 1;
 /** Chunked; a Content-Length is left out. */
 export const FRAMING_CHUNKED = 2;
-export type Framing = typeof FRAMING_NONE | typeof FRAMING_LENGTH | typeof FRAMING_CHUNKED;
+/** No body in a request whose method lets one expect it: said so, RFC 9110 §8.6. */
+export const FRAMING_EMPTY = 3;
+export type Framing = typeof FRAMING_NONE | typeof FRAMING_LENGTH | typeof FRAMING_CHUNKED | typeof FRAMING_EMPTY;
 
 // Names that somebody may have set on a message but only the encoder says. `connection` and `upgrade` that were set are written:
 // that is how an upgrade is passed on.
@@ -25,6 +27,7 @@ const requestOwn: ReadonlySet<string> = new Set([...responseOwn, 'host']);
 const requestOwnWithoutLength: ReadonlySet<string> = new Set([...responseOwnWithoutLength, 'host']);
 
 const chunkedLine = 'transfer-encoding: chunked\r\n';
+const emptyLine = 'content-length: 0\r\n';
 
 /**
  * Writes a request head. Host says `authority`; when that is what the received Host said, its line stays where and as it was.
@@ -55,6 +58,7 @@ export function encodeRequestHead(
   if (headers.slots > headers.base.names.length)
     appendAdded(out, headers, isChunked ? requestOwnWithoutLength : requestOwn);
   if (isChunked) out.latin1(chunkedLine);
+  else if (framing === FRAMING_EMPTY) out.latin1(emptyLine);
   out.latin1('\r\n');
 }
 

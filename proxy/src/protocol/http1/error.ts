@@ -1,10 +1,10 @@
 // What can be wrong with HTTP/1 bytes: one frozen value per cause, so that an error costs nothing and is compared by identity.
 
 /**
- * How the caller should answer: `bad` 400 (or 502 for a response), `too-large` 431, `missing-host` 400, `version` 426 or 505,
- * `incomplete` the peer closed in the middle of a message.
+ * How the caller should answer: `bad` 400 (or 502 for a response), `too-large` 431, `missing-host` 400, `version` 426,
+ * `coding` 501, `incomplete` the peer closed in the middle of a message.
  */
-export type Http1ErrorKind = 'bad' | 'too-large' | 'missing-host' | 'version' | 'incomplete';
+export type Http1ErrorKind = 'bad' | 'too-large' | 'missing-host' | 'version' | 'coding' | 'incomplete';
 
 /** One cause. `code` is permanent and reaches the access log. */
 export interface Http1Error {
@@ -29,7 +29,7 @@ const rows = {
   // Start lines
   bad_request_line: ['bad', 'the request line is not `method SP target SP HTTP/1.x`'],
   bad_method: ['bad', 'the method is not a token'],
-  bad_version: ['bad', 'the version is not HTTP/1.1 or HTTP/1.0'],
+  bad_version: ['version', 'the version is not HTTP/1.1 or HTTP/1.0'],
   http10_refused: ['version', 'HTTP/1.0 is not accepted here'],
   bad_target: ['bad', 'the request target holds a byte that is not allowed'],
   bad_target_form: ['bad', 'the form of the request target does not suit the method'],
@@ -49,7 +49,7 @@ const rows = {
   bad_content_length: ['bad', 'Content-Length is not one decimal number below 2^53'],
   several_content_lengths: ['bad', 'more than one Content-Length'],
   length_and_encoding: ['bad', 'both Content-Length and Transfer-Encoding'],
-  bad_transfer_encoding: ['bad', 'Transfer-Encoding is not exactly `chunked`'],
+  bad_transfer_encoding: ['coding', 'Transfer-Encoding is not exactly `chunked`'],
   encoding_in_http10: ['bad', 'Transfer-Encoding in an HTTP/1.0 message'],
   body_with_connect: ['bad', 'a CONNECT request with a body'],
   bad_chunk_size: ['bad', 'a chunk size is not 1 to 16 hexadecimal digits below 2^53'],

@@ -56,6 +56,7 @@ function parseAbsoluteTarget(method: string, target: string): RequestTarget | Ht
   if (parts === null) return http1Error.bad_target_form;
   const [, scheme = '', authority = '', rest = ''] = parts;
   if (!isAuthority(authority)) return http1Error.bad_authority;
+  if (!/^https?$/i.test(scheme)) return http1Error.bad_target_form;
   let path = rest.startsWith('/') ? rest : `/${rest}`;
   // RFC 9112 §3.2.4: OPTIONS of an absolute URI without path and query asks about the server as a whole.
   if (method === 'OPTIONS' && rest === '') path = '*';

@@ -251,7 +251,7 @@ export class Http2Connection implements FrameSink {
       for (const stream of this.streams.above(lastId)) {
         if (stream.isClosed) continue;
         this.streams.drop(stream);
-        this.sink.onReset(stream, ErrorCode.REFUSED_STREAM, true);
+        this.sink.onReset(stream, ErrorCode.REFUSED_STREAM, null);
       }
     }
     this.sink.onGoAway(lastId, code);

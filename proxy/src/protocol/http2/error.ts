@@ -48,6 +48,7 @@ const rows = {
   compression: [ErrorCode.COMPRESSION_ERROR, 'the header block cannot be decompressed'],
   self_dependency: [ErrorCode.PROTOCOL_ERROR, 'a stream depends on itself'],
   malformed_head: [ErrorCode.PROTOCOL_ERROR, 'the header fields are malformed'],
+  head_too_large: [ErrorCode.PROTOCOL_ERROR, 'the header fields exceed the limit'],
   length_mismatch: [ErrorCode.PROTOCOL_ERROR, 'the content-length does not match the data'],
   trailers_without_end: [ErrorCode.PROTOCOL_ERROR, 'trailers that do not end the stream'],
   too_many_streams: [ErrorCode.REFUSED_STREAM, 'more streams than announced as acceptable'],

@@ -2,6 +2,7 @@
 
 import { ByteWriter } from '@weft/lib/bytes';
 import type { HeaderBlock, Headers } from '@weft/lib/header';
+import { factsOf } from '../http1/message-facts.ts';
 import { CONTINUATION, END_HEADERS, END_STREAM, HEADERS, writeFrameHead } from './frame/frame.ts';
 import { HpackEncoder } from './hpack/encoder.ts';
 import type { H2OutgoingHead } from './message.ts';
@@ -90,8 +91,12 @@ export class HeadWriter {
     const { fragment, encoder } = this;
     const start = fragment.length;
     const before = encoder.generation;
+    // RFC 9110 §7.6.1: what Connection names is for one hop. Only a block that came by HTTP/1 has it.
+    const facts = block.names.includes('connection') ? factsOf(block) : null;
     for (let slot = 0; slot < block.names.length; slot++) {
-      if (headers.present(slot)) this.field(block.names[slot] as string, block.values[slot] as string);
+      if (!headers.present(slot)) continue;
+      if (facts?.isHop(slot) !== true || block.names[slot] === 'te')
+        this.field(block.names[slot] as string, block.values[slot] as string);
     }
     // Bytes that fill the table are not what the same fields look like the next time.
     if (encoder.generation !== before || !this.comesAgain(block)) return;

@@ -16,7 +16,8 @@ export interface Http2Sink {
   onInformational?(stream: Http2Stream, status: number, block: HeaderBlock): void;
   onData(stream: Http2Stream, buffer: Buffer, offset: number, length: number, endStream: boolean): void;
   onTrailers(stream: Http2Stream, block: HeaderBlock): void;
-  onReset(stream: Http2Stream, code: number, isRemote: boolean): void;
+  /** `cause` is what this side found wrong, or null when the peer has reset the stream. */
+  onReset(stream: Http2Stream, code: number, cause: Http2Error | null): void;
   /** `sendData` took less than it was given; now it takes more. */
   onWritable(stream: Http2Stream): void;
   onGoAway(lastId: number, code: number): void;

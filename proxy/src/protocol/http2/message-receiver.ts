@@ -247,7 +247,7 @@ export class MessageReceiver {
     const trailers = this.readTrailers();
     const lost = tableError(trailers);
     if (lost !== null) return lost;
-    if (typeof trailers === 'string') return this.breakMessage(stream, http2Error.malformed_head);
+    if (typeof trailers === 'string') return this.breakMessage(stream, faultOf(trailers));
     if (!this.blocks.endsStream) return this.breakMessage(stream, http2Error.trailers_without_end);
     if (stream.expectedBytes > 0) return this.breakMessage(stream, http2Error.length_mismatch);
     this.streams.tally.trailers.value++;
@@ -263,7 +263,7 @@ export class MessageReceiver {
     const lost = tableError(head);
     if (lost !== null) return lost;
     if (head === 'too-large') this.streams.tally.headerOverflow.value++;
-    if (typeof head === 'string') return this.breakMessage(stream, http2Error.malformed_head);
+    if (typeof head === 'string') return this.breakMessage(stream, faultOf(head));
     if (head.status >= 200) return this.onFinalResponse(stream, head);
     if (this.blocks.endsStream) return this.breakMessage(stream, http2Error.malformed_head);
     this.sink.onInformational?.(stream, head.status, head.block);
@@ -286,6 +286,10 @@ export class MessageReceiver {
 function tableError(head: object | NoHead): Http2Error | null {
   if (head === 'compression') return http2Error.compression;
   return head === 'flood' ? http2Error.header_block_flood : null;
+}
+
+function faultOf(reason: NoHead): Http2Error {
+  return reason === 'too-large' ? http2Error.head_too_large : http2Error.malformed_head;
 }
 
 // A response to HEAD, and one that has no content by its status, must bring none, whatever its content-length says.

@@ -84,7 +84,7 @@ export class OpenStreams {
     this.tally.rxMessagingError.value++;
     this.drop(stream);
     this.writeReset(stream.id, error.wire);
-    this.sink.onReset(stream, error.wire, false);
+    this.sink.onReset(stream, error.wire, error);
     return this.role === 'server' ? this.floods.onReset() : null;
   }
 
@@ -93,7 +93,7 @@ export class OpenStreams {
     this.tally.rxReset.value++;
     const isPremature = !stream.hasHead && this.floods.ticks - stream.bornTick <= this.prematureTicks;
     this.drop(stream);
-    this.sink.onReset(stream, code, true);
+    this.sink.onReset(stream, code, null);
     return isPremature && this.role === 'server' ? this.floods.onReset() : null;
   }
 

@@ -15,8 +15,8 @@ export interface Vector {
 
 const folder = new URL('../testdata/', import.meta.url);
 
-/** Line ends of the file mean nothing; escapes and `{{text*count}}` say what the bytes are. */
-function parseBytes(text: string): Buffer {
+/** The bytes that a block of a vector stands for. Line ends of the file mean nothing; escapes and `{{text*count}}` say what the bytes are. */
+export function parseBytes(text: string): Buffer {
   const escapes: Record<string, string> = { r: '\r', n: '\n', t: '\t', '0': '\0', '\\': '\\' };
   const plain = text
     .replaceAll('\n', '')

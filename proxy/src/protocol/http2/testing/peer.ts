@@ -116,8 +116,8 @@ export class Peer implements Http2Sink {
     this.answer(stream);
   }
 
-  onReset(stream: Http2Stream, code: number, isRemote: boolean): void {
-    this.events.push(`reset ${stream.id} ${code} ${isRemote ? 'remote' : 'local'}`);
+  onReset(stream: Http2Stream, code: number, cause: Http2Error | null): void {
+    this.events.push(`reset ${stream.id} ${code} ${cause === null ? 'remote' : 'local'}`);
   }
 
   onWritable(stream: Http2Stream): void {
