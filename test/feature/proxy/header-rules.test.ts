@@ -24,7 +24,7 @@ const http1Cases: readonly (readonly [name: string, bytes: string, status: numbe
   ['a host with a user', `${h1}host: x@a\r\n\r\n`, 400],
   ['two lengths', `${h1}${host}content-length: 0\r\ncontent-length: 0\r\n\r\n`, 400],
   ['a length and an encoding', `${h1}${host}content-length: 0\r\ntransfer-encoding: chunked\r\n\r\n`, 400],
-  ['an encoding that is not chunked', `${h1}${host}transfer-encoding: gzip, chunked\r\n\r\n`, 400],
+  ['an encoding that is not chunked', `${h1}${host}transfer-encoding: gzip, chunked\r\n\r\n`, 501],
   ['a signed length', `${h1}${host}content-length: +0\r\n\r\n`, 400],
   ['connection names host', `${h1}${host}connection: host\r\n\r\n`, 400],
   ['a target in absolute form wins over host', `GET http://b/ HTTP/1.1\r\n${host}\r\n`, 200],
