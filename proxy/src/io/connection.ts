@@ -29,8 +29,6 @@ const arenaBytes = 4 * 1024;
 const keptArenaBytes = 160 * 1024;
 /** Memory of the arenas that wait for their next use, process-wide; beyond that they are left to the collector. */
 const keptBytesMax = 4 * 1024 * 1024;
-/** After so many bytes a connection waits for the others' turn: Node reads up to 2 MiB of one socket before it looks at the next. */
-const burstBytes = 256 * 1024;
 
 const freeArenas: ByteWriter[] = [];
 let keptBytes = 0;
@@ -88,8 +86,6 @@ export class Connection {
   private error: Error | null = null;
   private ownAddress: string | null = null;
   private readonly onWritten: () => void;
-  /** Bytes since others last had their turn. */
-  private burst = 0;
   bytesRead = 0;
   bytesWritten = 0;
 
@@ -137,13 +133,14 @@ export class Connection {
 
   deliver(buffer: Buffer, offset: number, length: number): void {
     this.bytesRead += length;
-    this.burst += length;
-    if (this.burst > burstBytes) this.yieldTurn();
     this.owner.onBytes(buffer, offset, length);
   }
 
-  private yieldTurn(): void {
-    this.burst = 0;
+  /**
+   * Lets others have their turn before the next read: for an owner that found the last one dear. Node reads up to 2 MiB of one
+   * socket before it looks at the next.
+   */
+  yieldTurn(): void {
     if (this.isPaused || this.isClosed) return;
     this.socket.pause();
     if (yielding.push(this) === 1) setImmediate(resumeYielding);

@@ -16,6 +16,8 @@ export class Gather {
   buffer: Buffer = nothing;
   length = 0;
   private row = 0;
+  /** Something was put together since this was last unset. */
+  wasUsed = false;
 
   /** Takes a piece in, or leaves it: then what is here goes first, and the piece behind it. */
   take(buffer: Buffer, offset: number, length: number): boolean {
@@ -32,6 +34,7 @@ export class Gather {
     if (length > loopBytes) buffer.copy(this.buffer, this.length, offset, offset + length);
     else for (let i = 0; i < length; i++) this.buffer[this.length + i] = buffer[offset + i] as number;
     this.length += length;
+    this.wasUsed = true;
     return true;
   }
 

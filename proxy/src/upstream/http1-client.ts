@@ -176,6 +176,7 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
     this.isDecoding = true;
     const used = this.decoder.decode(buffer, offset, offset + length);
     this.isDecoding = false;
+    if (this.decoder.isDear) this.connection.yieldTurn();
     if (this.decoder.error !== null) {
       this.stats.upstreamCxProtocolError.value++;
       this.fail(

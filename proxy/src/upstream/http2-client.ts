@@ -199,6 +199,7 @@ export class Http2Client implements ConnectionOwner, Http2Sink, KeepAliveOwner {
   onBytes(buffer: Buffer, offset: number, length: number): void {
     this.lastByteMs = this.clock.now();
     this.http2.decode(buffer, offset, offset + length);
+    if (this.http2.isDear) this.connection.yieldTurn();
   }
 
   onFin(): void {

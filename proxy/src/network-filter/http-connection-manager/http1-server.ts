@@ -101,6 +101,7 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream {
     }
     if (this.decoder.isIdle) this.headStartMs = this.activeMs;
     this.decode(buffer, offset, offset + length);
+    if (this.decoder.isDear) this.connection.yieldTurn();
   }
 
   // A pipelined request waits until the response before it is out; reading stops, so that at most what was already read piles up.

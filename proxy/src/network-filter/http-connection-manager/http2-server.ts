@@ -77,6 +77,7 @@ export class Http2Server implements ConnectionOwner, Http2Sink, KeepAliveOwner {
     }
     this.lastByteMs = this.manager.clock.now();
     this.http2.decode(buffer, offset, offset + length);
+    if (this.http2.isDear) this.connection.yieldTurn();
     // A peer that sends without reading must not make us write without end.
     if (this.connection.isCongested && !this.connection.paused) this.connection.pause();
   }

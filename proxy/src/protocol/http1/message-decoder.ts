@@ -80,9 +80,15 @@ export abstract class MessageDecoder {
   decode(buffer: Buffer, start: number, end: number): number {
     let at = start;
     this.ended = false;
+    if (this.gathered !== null) this.gathered.wasUsed = false;
     while (at < end && !this.ended && !this.paused && this.state < TUNNEL) at = this.step(buffer, at, end);
     if (this.gathered !== null) this.passGathered();
     return at - start;
+  }
+
+  /** The last bytes were so many pieces that others should have their turn before the next. */
+  get isDear(): boolean {
+    return this.gathered?.wasUsed === true;
   }
 
   /** Stops `decode` after the event at hand; the end of a body whose last byte was passed on is still told. */

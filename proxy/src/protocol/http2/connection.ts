@@ -38,6 +38,8 @@ export type { Http2Limits, Http2Settings } from './settings.ts';
 export { Http2Stream } from './stream.ts';
 
 const priorityBytes = 5;
+/** Many more than 64 KiB of content come in. */
+const dearFrames = 100;
 const pingData: Buffer = Buffer.alloc(8);
 /** What one frame may hold towards a peer that takes larger ones: others should get their turn. */
 const frameBytesMax = 65_536;
@@ -99,6 +101,11 @@ export class Http2Connection implements FrameSink {
     this.slowTicks = isSlow ? this.slowTicks + 1 : 0;
     if (this.slowTicks <= this.limits.maxSlowTicks) return;
     this.fail(this.hasPeerSettings ? http2Error.slow_frame : http2Error.slow_settings);
+  }
+
+  /** The last bytes were so many frames that others should have their turn before the next. */
+  get isDear(): boolean {
+    return this.frames.frames > dearFrames;
   }
 
   // ---- receiving

@@ -31,6 +31,8 @@ const noBytes: Buffer = Buffer.alloc(0);
 
 export class FrameReader implements FrameHead {
   maxFrameBytes: number;
+  /** That began in the last read. */
+  frames = 0;
   private readonly sink: FrameSink;
   private state = HEAD;
   type = 0;
@@ -57,6 +59,7 @@ export class FrameReader implements FrameHead {
 
   /** Reads everything from `start` to `end`; the error that ended it, or null. */
   read(buffer: Buffer, start: number, end: number): Http2Error | null {
+    this.frames = 0;
     let at = start;
     while (at < end || (this.state !== HEAD && this.left === 0)) {
       const next = this.step(buffer, at, end);
@@ -98,6 +101,7 @@ export class FrameReader implements FrameHead {
     this.id = buffer.readUInt32BE(at + 5) & 0x7fffffff;
     if (length > this.maxFrameBytes) return this.failed(http2Error.frame_too_large);
     this.left = length;
+    this.frames++;
     const error = this.sink.onFrameHead(this.type, this.flags, this.id, length);
     if (error !== null) return this.failed(error);
     if (this.type !== DATA) {
