@@ -7,7 +7,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { openClient, type RawClient } from '../../../kit/client.ts';
 import { LeapClock } from '../../../kit/leap-clock.ts';
 import { until } from '../../../kit/until.ts';
-import { reply } from '../../../kit/upstream.ts';
+import { echo, reply } from '../../../kit/upstream.ts';
 import { type Scene, type SceneParts, startScene } from './scene.ts';
 
 interface Attacked {
@@ -165,7 +165,9 @@ describe('over HTTP/1', () => {
   });
 
   it('a client that does not read holds back the endpoint', async (context) => {
-    const { scene, client } = await open(context, { steps: [reply(200, { body: 'x'.repeat(16_000_000) })] });
+    const { scene, client } = await open(context, {
+      steps: [echo(), reply(200, { body: 'x'.repeat(16_000_000) }), echo()],
+    });
     client.socket.pause();
     client.send(`${head}\r\n`);
     await until('it is asked', () => scene.proxy.stat('http.test.downstream_rq_active') === 1);
