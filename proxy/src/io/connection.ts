@@ -278,8 +278,12 @@ export class Connection {
   reset(): void {
     if (this.isClosed) return;
     this.noteEnd('us');
-    if (typeof this.socket.resetAndDestroy === 'function' && this.inFlight === null) this.socket.resetAndDestroy();
-    else this.socket.destroy();
+    const { socket } = this;
+    // libuv refuses to reset a socket whose FIN is under way, and Node would leave it open for ever.
+    const isEndUnderWay = socket.writableEnded && !socket.writableFinished;
+    if (typeof socket.resetAndDestroy === 'function' && this.inFlight === null && !isEndUnderWay)
+      socket.resetAndDestroy();
+    else socket.destroy();
   }
 
   /** Nobody listens any more: events are dropped until there is a new owner. */

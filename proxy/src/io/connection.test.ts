@@ -1,0 +1,26 @@
+import { connect } from 'node:net';
+import { test } from 'node:test';
+import { until, waitFor } from '../../../test/kit/until.ts';
+import { startTcpServer } from '../../../test/kit/upstream.ts';
+import { Connection } from './connection.ts';
+
+test('a connection that is reset right behind its end is closed, not left open', async (context) => {
+  let isGone = false;
+  const port = await startTcpServer(context, (socket) => {
+    socket
+      .on('end', () => socket.end())
+      .on('close', () => {
+        isGone = true;
+      });
+    socket.resume();
+  });
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  await waitFor(socket, 'connect');
+  const connection = new Connection(socket);
+  connection.write(Buffer.from('last words'), 0, 10);
+  connection.end();
+  connection.flush();
+  connection.reset();
+  await until('our side is closed', () => connection.isClosed);
+  await until('the other side notices', () => isGone);
+});
