@@ -5,8 +5,11 @@ import { closeSync, fstatSync, openSync, statSync, write, writeSync } from 'node
 import type { Clock, Timer } from './clock.ts';
 import { codeOf } from './error.ts';
 
-/** Where a writer writes: an open descriptor it does not own, or a path it opens for appending and may reopen. */
-export type LineTarget = { readonly fd: number } | { readonly path: string };
+/** Takes a batch of whole lines and says what became of it: how many bytes, or why none. */
+export type BatchSend = (batch: Buffer, done: (error: Error | null, written: number) => void) => void;
+
+/** Where a writer writes: an open descriptor it does not own, a path it opens for appending and may reopen, or someone who writes for it. */
+export type LineTarget = { readonly fd: number } | { readonly path: string } | { readonly send: BatchSend };
 
 export interface LineWriterOptions {
   readonly target: LineTarget;
@@ -29,6 +32,8 @@ export class LineWriter {
   writtenLines = 0;
   private readonly clock: Clock;
   private readonly path: string | null;
+  private readonly sendBatch: BatchSend;
+  private readonly isLocal: boolean;
   private readonly limitBytes: number;
   private readonly batchMs: number;
   private fd: number;
@@ -47,8 +52,16 @@ export class LineWriter {
     this.clock = options.clock;
     this.limitBytes = options.limitBytes ?? 1024 * 1024;
     this.batchMs = options.batchMs ?? 10;
-    this.path = 'path' in options.target ? options.target.path : null;
-    this.fd = 'path' in options.target ? openForAppend(options.target.path) : options.target.fd;
+    const { target } = options;
+    this.path = 'path' in target ? target.path : null;
+    this.fd = 'path' in target ? openForAppend(target.path) : 'fd' in target ? target.fd : -1;
+    this.isLocal = !('send' in target);
+    this.sendBatch =
+      'send' in target
+        ? target.send
+        : (batch, done) => {
+            write(this.fd, batch, 0, batch.length, null, done);
+          };
     openWriters.add(this);
     hookExit();
   }
@@ -102,6 +115,7 @@ export class LineWriter {
 
   /** Writes what waits at once, for the end of the process only. A target that does not take it loses it. */
   flushSync(): void {
+    if (!this.isLocal) return;
     if (this.current !== null && this.clock.now() - this.startedMs > stalledMs) return;
     const text = this.takePending(Number.POSITIVE_INFINITY);
     if (text === null) return;
@@ -144,10 +158,10 @@ export class LineWriter {
 
   private send(batch: Buffer): void {
     this.current = batch;
-    write(this.fd, batch, 0, batch.length, null, (error, written) => this.onWritten(error, written));
+    this.sendBatch(batch, (error, written) => this.onWritten(error, written));
   }
 
-  private onWritten(error: NodeJS.ErrnoException | null, written: number): void {
+  private onWritten(error: Error | null, written: number): void {
     const batch = this.current;
     if (batch === null) return;
     if (error !== null && codeOf(error) === 'EAGAIN') {

@@ -38,11 +38,18 @@ class Component {
 
 /** The levels of a process: a default and what was set per component. */
 export class LogControl {
+  /** Called after a level was set. */
+  onChange: (() => void) | null = null;
   private readonly components: Map<string, Component> = new Map();
   private defaultThreshold: number;
 
   constructor(level: LogLevel) {
     this.defaultThreshold = logLevels.indexOf(level);
+  }
+
+  /** The default level, for whoever is to log as this process does. */
+  get defaultLevel(): LogLevel {
+    return logLevels[this.defaultThreshold] ?? 'off';
   }
 
   /** Every component known, with its level, by name. */
@@ -58,6 +65,7 @@ export class LogControl {
       component.threshold = this.defaultThreshold;
       component.isOwn = false;
     }
+    this.onChange?.();
   }
 
   /** Sets one component; false when nothing has logged under that name. */
@@ -66,6 +74,7 @@ export class LogControl {
     if (component === undefined) return false;
     component.threshold = logLevels.indexOf(level);
     component.isOwn = true;
+    this.onChange?.();
     return true;
   }
 

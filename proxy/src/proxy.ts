@@ -76,7 +76,7 @@ export class RunningProxy {
     this.sinks = new AccessLogSinks(clock);
     this.secrets = new SecretSet(clock, log.child('security'));
     const resolver = options.onlyValidates === true ? silentResolver : (options.resolver ?? new SystemResolver());
-    this.clusters = new ClusterSet({ clock, random, metrics: this.metrics, secrets: this.secrets, resolver });
+    this.clusters = new ClusterSet({ clock, random, metrics: this.metrics, secrets: this.secrets, resolver, shared: null });
     this.routes = new RouteTableSet({ clock, clusters: this.clusters, compileOverride: this.compileOverride(random) });
     this.listeners = new ListenerSet(clock, this.metrics.scope({ prefix: 'listener_manager' }));
     this.listeners.use({

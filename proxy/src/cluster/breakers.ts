@@ -1,6 +1,7 @@
 // Circuit breakers: plain counters with limits, one set per cluster and priority. Over a limit the caller fails at once instead of queueing.
 
 import type { Gauge, Scope } from '@weft/lib/metrics';
+import { type Limit, OwnLimit, SharedLimit } from './breaker-limit.ts';
 
 /** Envoy's defaults; `Infinity` never opens. */
 export interface BreakerLimits {
@@ -26,39 +27,22 @@ export const defaultLimits: BreakerLimits = {
   trackRemaining: false,
 };
 
-/** One limit: how many there are, how many there may be, and what says so. */
-class Limit {
-  active = 0;
-  readonly max: number;
-  private readonly open: Gauge;
-  private readonly remaining: Gauge | null;
+/** Memory that all workers of a process share. */
+export interface SharedCounts {
+  /** Where this worker counts what it holds, from 1. */
+  readonly slot: number;
+  /** The cells of that cluster. */
+  cellsOf(cluster: string): Int32Array;
+}
 
-  constructor(max: number, open: Gauge, remaining: Gauge | null) {
-    this.max = max;
-    this.open = open;
-    this.remaining = remaining;
-    this.show(max);
-  }
+/** Limits of a priority, priorities of a cluster: so many groups of cells there are per cluster. */
+export const sharedLimitCount = 8;
 
-  take(max: number): boolean {
-    if (this.active >= max) {
-      this.open.value = 1;
-      return false;
-    }
-    this.active++;
-    this.show(max);
-    return true;
-  }
-
-  give(max: number): void {
-    if (this.active > 0) this.active--;
-    this.show(max);
-  }
-
-  show(max: number): void {
-    this.open.value = this.active >= max ? 1 : 0;
-    if (this.remaining !== null) this.remaining.value = Math.max(0, max - this.active);
-  }
+/** Where the breakers of one priority count: null is in themselves. */
+export interface BreakerCells {
+  readonly cells: Int32Array;
+  readonly slot: number;
+  readonly firstLimit: number;
 }
 
 /** Counters of one priority of a cluster. Every `try…` that returned true is given back by its `release…`; on false the caller counts the overflow. */
@@ -69,14 +53,32 @@ export class Breakers {
   private readonly requests: Limit;
   private readonly retries: Limit;
 
-  constructor(limits: BreakerLimits, scope: Scope, priority: 'default' | 'high' = 'default') {
+  constructor(
+    limits: BreakerLimits,
+    scope: Scope,
+    priority: 'default' | 'high' = 'default',
+    shared: BreakerCells | null = null,
+  ) {
     this.limits = limits;
     const gauge = (name: string): Gauge => scope.gauge(`circuit_breakers.${priority}.${name}`);
-    const remaining = (name: string): Gauge | null => (limits.trackRemaining ? gauge(`remaining_${name}`) : null);
-    this.connections = new Limit(limits.maxConnections, gauge('cx_open'), remaining('cx'));
-    this.pending = new Limit(limits.maxPending, gauge('rq_pending_open'), remaining('pending'));
-    this.requests = new Limit(limits.maxRequests, gauge('rq_open'), remaining('rq'));
-    this.retries = new Limit(this.maxRetries(), gauge('rq_retry_open'), remaining('retries'));
+    const limit = (index: number, open: string, remaining: string): Limit => {
+      const gauges = { open: gauge(open), remaining: limits.trackRemaining ? gauge(`remaining_${remaining}`) : null };
+      return shared === null ? new OwnLimit(gauges) : new SharedLimit(placeOf(shared, index), gauges);
+    };
+    this.connections = limit(0, 'cx_open', 'cx');
+    this.pending = limit(1, 'rq_pending_open', 'pending');
+    this.requests = limit(2, 'rq_open', 'rq');
+    this.retries = limit(3, 'rq_retry_open', 'retries');
+    this.show();
+  }
+
+  /** Brings the gauges up to date. */
+  show(): void {
+    const { limits } = this;
+    this.connections.show(limits.maxConnections);
+    this.pending.show(limits.maxPending);
+    this.requests.show(limits.maxRequests);
+    this.retries.show(this.maxRetries());
   }
 
   get activeConnections(): number {
@@ -96,27 +98,27 @@ export class Breakers {
   }
 
   tryConnection(): boolean {
-    return this.connections.take(this.connections.max);
+    return this.connections.take(this.limits.maxConnections);
   }
 
   releaseConnection(): void {
-    this.connections.give(this.connections.max);
+    this.connections.give(this.limits.maxConnections);
   }
 
   tryPending(): boolean {
-    return this.pending.take(this.pending.max);
+    return this.pending.take(this.limits.maxPending);
   }
 
   releasePending(): void {
-    this.pending.give(this.pending.max);
+    this.pending.give(this.limits.maxPending);
   }
 
   tryRequest(): boolean {
-    return this.requests.take(this.requests.max);
+    return this.requests.take(this.limits.maxRequests);
   }
 
   releaseRequest(): void {
-    this.requests.give(this.requests.max);
+    this.requests.give(this.limits.maxRequests);
   }
 
   tryRetry(): boolean {
@@ -134,4 +136,9 @@ export class Breakers {
     const load = this.requests.active + this.pending.active;
     return Math.max(retryBudgetMin, Math.floor((load * retryBudgetPercent) / 100));
   }
+}
+
+function placeOf({ cells, slot, firstLimit }: BreakerCells, index: number) {
+  const total = (firstLimit + index) * (cells.length / sharedLimitCount);
+  return { cells, total, own: total + slot };
 }

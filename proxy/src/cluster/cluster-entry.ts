@@ -2,6 +2,7 @@
 
 import type { Clock, Timer } from '@weft/lib/clock';
 import type { SecretSet } from '../security/secret-set.ts';
+import type { SharedCounts } from './breakers.ts';
 import { Cluster } from './cluster.ts';
 import type { ClusterConfig } from './cluster-config.ts';
 import type { Discovery } from './discovery.ts';
@@ -14,6 +15,7 @@ export interface EntryHooks {
   readonly runtime: {
     readonly clock: Clock;
     readonly random: () => number;
+    readonly shared: SharedCounts | null;
     readonly resolver: DnsResolver;
     readonly secrets: Pick<SecretSet, 'onChange'>;
   };

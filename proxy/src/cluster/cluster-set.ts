@@ -8,6 +8,7 @@ import type { Issue } from '@weft/lib/issue';
 import type { MetricsRegistry, Scope } from '@weft/lib/metrics';
 import type { SecretSet } from '../security/secret-set.ts';
 import type { Random } from './balancer/picker.ts';
+import type { SharedCounts } from './breakers.ts';
 import type { Cluster } from './cluster.ts';
 import { type ClusterConfig, type ClusterMessage, compileCluster } from './cluster-config.ts';
 import { ClusterEntry } from './cluster-entry.ts';
@@ -31,6 +32,8 @@ export interface ClusterSetOptions {
   readonly metrics: MetricsRegistry;
   readonly secrets: SecretSet;
   readonly resolver: DnsResolver;
+  /** Where breakers count; null where this thread is the only worker. */
+  readonly shared: SharedCounts | null;
 }
 
 /** The place of a resource in issues: `clusters["web"]`, or `static_resources.clusters[2]` where the caller knows better. */

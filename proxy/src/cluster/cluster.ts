@@ -8,7 +8,7 @@ import type { Counter, Scope } from '@weft/lib/metrics';
 import type { UpstreamNames, UpstreamTls } from '../security/upstream-tls.ts';
 import { Balancer } from './balancer/balancer.ts';
 import type { Random } from './balancer/picker.ts';
-import { Breakers } from './breakers.ts';
+import { type BreakerCells, Breakers, type SharedCounts } from './breakers.ts';
 import type { ClusterConfig, ClusterType, KeepAlive } from './cluster-config.ts';
 import { ClusterStats } from './cluster-stats.ts';
 import type { AssignmentSpec, EndpointSpec } from './endpoint-spec.ts';
@@ -39,6 +39,8 @@ export interface PickContext {
 export interface ClusterRuntime {
   readonly clock: Clock;
   readonly random: Random;
+  /** Null where this thread is the only worker. */
+  readonly shared: SharedCounts | null;
 }
 
 /** What is offered where the endpoint is to choose. */
@@ -93,8 +95,10 @@ export class Cluster {
     this.tls = config.transport.tls;
     this.scope = config.scope;
     this.stats = new ClusterStats(config.scope);
-    this.breakers = new Breakers(config.breakers.normal, config.scope, 'default');
-    this.highBreakers = new Breakers(config.breakers.high, config.scope, 'high');
+    const normal = sharedCells(config.name, runtime.shared, 0);
+    const high = sharedCells(config.name, runtime.shared, 4);
+    this.breakers = new Breakers(config.breakers.normal, config.scope, 'default', normal);
+    this.highBreakers = new Breakers(config.breakers.high, config.scope, 'high', high);
     this.random = runtime.random;
     this.healthyPanic = config.scope.counter('lb_healthy_panic');
     this.balancer = new Balancer(config.balancer, runtime.random);
@@ -214,4 +218,9 @@ export class Cluster {
     for (const host of this.hosts) host.remove();
     this.detector?.stop();
   }
+}
+
+// All versions of a cluster count in the same cells: what an old one still holds is still held.
+function sharedCells(cluster: string, shared: SharedCounts | null, firstLimit: number): BreakerCells | null {
+  return shared === null ? null : { cells: shared.cellsOf(cluster), slot: shared.slot, firstLimit };
 }

@@ -14,6 +14,7 @@ import { compileDownstreamTls, type DownstreamTls } from '../security/downstream
 import { type ChainMatcher, compileChainMatch } from './chain-match.ts';
 import { FilterChain } from './filter-chain.ts';
 import type { InspectionPlan } from './inspection.ts';
+import type { ListenAddress, SocketListenAddress } from './listen-sockets.ts';
 import { listenerOrigins } from './listener-origins.ts';
 import { compileProxyProtocol, proxyProtocolType } from './proxy-protocol/config.ts';
 import type { HeaderReader } from './proxy-protocol/header-reader.ts';
@@ -26,16 +27,6 @@ const tlsContextType = 'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsC
 const rawBufferType = 'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer';
 const tlsInspectorType = 'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector';
 const httpInspectorType = 'envoy.extensions.filters.listener.http_inspector.v3.HttpInspector';
-
-/** Where a listener listens; null for those that own no socket (internal, or reached through another). */
-export type ListenAddress = SocketListenAddress | { readonly path: string } | null;
-
-export interface SocketListenAddress {
-  readonly host: string;
-  readonly port: number;
-  /** Whether an IPv6 wildcard leaves IPv4 alone. */
-  readonly ipv6Only: boolean;
-}
 
 /** A listener ready to take connections. */
 export interface CompiledListener {

@@ -10,6 +10,7 @@ import type { ConnectionInfo, Endpoint } from '../io/connection-info.ts';
 import type { InternalListeners, NetworkContext } from '../network-filter/network-context.ts';
 import { type CompiledListener, compileListener, isListenerReady } from './compile-listener.ts';
 import type { FilterChain } from './filter-chain.ts';
+import { type ListenSockets, ownSockets } from './listen-sockets.ts';
 import { Listener } from './listener.ts';
 import { DestinationIndex, type ListenerDirectory } from './redirection.ts';
 
@@ -40,6 +41,7 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
   /** Called when a listener went live or could not be bound. */
   onStateChange: (() => void) | null = null;
   private readonly clock: Clock;
+  private readonly sockets: ListenSockets;
   private readonly active: Map<string, Listener> = new Map();
   private readonly warming: Map<string, CompiledListener> = new Map();
   private readonly bindErrors: Map<string, string> = new Map();
@@ -58,8 +60,9 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
     warming: Gauge;
   };
 
-  constructor(clock: Clock, scope: Scope) {
+  constructor(clock: Clock, scope: Scope, sockets: ListenSockets = ownSockets) {
     this.clock = clock;
+    this.sockets = sockets;
     this.counters = {
       added: scope.counter('listener_added'),
       modified: scope.counter('listener_modified'),
@@ -143,7 +146,7 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
     }
     this.counters.added.inc();
     if (existing !== undefined) this.retire(existing, compiled);
-    const listener = new Listener(compiled, this.clock, this);
+    const listener = new Listener(compiled, this.clock, this, this.sockets);
     this.active.set(compiled.name, listener);
     this.byDestination = null;
     this.counters.active.set(this.active.size);
@@ -162,7 +165,8 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
       }
       this.counters.failed.inc();
       const message = bindMessage(listener.current, error);
-      if (this.bindErrors.get(listener.name) !== message) this.context?.log.error(message, { listener: listener.name });
+      const isNews = this.sockets.reportsFailures && this.bindErrors.get(listener.name) !== message;
+      if (isNews) this.context?.log.error(message, { listener: listener.name });
       this.bindErrors.set(listener.name, message);
       this.clock.start(bindRetryMs, (one: Listener) => this.open(one), listener);
       this.onStateChange?.();

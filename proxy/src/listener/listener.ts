@@ -1,17 +1,17 @@
 // A listener that is up: accepts, inspects, chooses the filter chain. Its chains are swapped under it when configuration changes.
 
-import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Clock, Timer } from '@weft/lib/clock';
 import type { Counter, Gauge } from '@weft/lib/metrics';
 import type { Connection, ConnectionOwner } from '../io/connection.ts';
 import type { ConnectionInfo, ListenerOrigins, ListenerView } from '../io/connection-info.ts';
-import { bindTransparent } from '../io/kernel/transparent-socket.ts';
 import { SocketInfo } from '../io/socket-info.ts';
 import { matchChain } from './chain-match.ts';
 import type { CompiledListener } from './compile-listener.ts';
 import type { FilterChain } from './filter-chain.ts';
 import { FirstBytes } from './first-bytes.ts';
 import { type Inspected, notInspected } from './inspection.ts';
+import type { ListenSockets, OpenSocket } from './listen-sockets.ts';
 import type { ListenerDirectory, Redirection } from './redirection.ts';
 
 export class Listener implements ListenerView {
@@ -19,7 +19,8 @@ export class Listener implements ListenerView {
   current: CompiledListener;
   private readonly clock: Clock;
   private readonly directory: ListenerDirectory<Listener>;
-  private server: Server | null = null;
+  private readonly sockets: ListenSockets;
+  private socket: OpenSocket | null = null;
   private readonly cxTotal: Counter;
   private readonly cxActive: Gauge;
   private readonly noChain: Counter;
@@ -28,11 +29,17 @@ export class Listener implements ListenerView {
   private only: FilterChain | null = null;
   private boundPort = 0;
 
-  constructor(compiled: CompiledListener, clock: Clock, directory: ListenerDirectory<Listener>) {
+  constructor(
+    compiled: CompiledListener,
+    clock: Clock,
+    directory: ListenerDirectory<Listener>,
+    sockets: ListenSockets,
+  ) {
     this.name = compiled.name;
     this.current = compiled;
     this.clock = clock;
     this.directory = directory;
+    this.sockets = sockets;
     this.cxTotal = compiled.scope.counter('downstream_cx_total');
     this.cxActive = compiled.scope.gauge('downstream_cx_active');
     this.noChain = compiled.scope.counter('no_filter_chain_match');
@@ -59,35 +66,31 @@ export class Listener implements ListenerView {
 
   /** Binds; `done` gets null, or why it could not. */
   open(done: (error: Error | null) => void): void {
-    if (this.current.address === null) {
+    const { name, address, backlog, isTransparent } = this.current;
+    if (address === null) {
       done(null);
       return;
     }
-    const where = listenOptions(this.current);
-    if (where instanceof Error) {
-      done(where);
-      return;
-    }
-    const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => this.onSocket(socket));
-    this.server = server;
-    server.once('error', (error) => {
-      this.server = null;
-      done(error);
-    });
-    server.listen(where, () => {
-      const bound = server.address();
-      this.boundPort = typeof bound === 'object' && bound !== null ? bound.port : 0;
-      server.removeAllListeners('error');
-      // Running out of file descriptors must not end the process; the kernel keeps the backlog.
-      server.on('error', () => {});
-      done(null);
-    });
+    this.socket = this.sockets.open(
+      { name, address, backlog, isTransparent },
+      {
+        onBound: (port) => {
+          this.boundPort = port;
+          done(null);
+        },
+        onFailed: (error) => {
+          this.socket = null;
+          done(error);
+        },
+        onSocket: (socket) => this.onSocket(socket),
+      },
+    );
   }
 
   /** Accepts no more. */
   close(): void {
-    this.server?.close();
-    this.server = null;
+    this.socket?.close();
+    this.socket = null;
   }
 
   private onSocket(socket: Socket): void {
@@ -160,16 +163,6 @@ export class Listener implements ListenerView {
     }
     new TunnelInspection(this, connection, info).start(this.clock, rest);
   }
-}
-
-function listenOptions({
-  address,
-  backlog,
-  isTransparent,
-}: CompiledListener): (ListenOptions & { readonly fd?: number }) | Error {
-  if (!isTransparent || address === null || 'path' in address) return { ...address, backlog };
-  const fd = bindTransparent({ address: address.host, port: address.port }, address.ipv6Only);
-  return fd instanceof Error ? fd : { fd, backlog };
 }
 
 function handTunnel(connection: Connection, info: ConnectionInfo, chain: FilterChain | null, rest: Buffer): void {

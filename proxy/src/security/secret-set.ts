@@ -50,6 +50,8 @@ export class SecretSet {
   readonly log: SecurityLog;
   /** Called with the names that SDS should bring whenever they may have become more or fewer. */
   onWanted: ((names: readonly string[]) => void) | null = null;
+  /** Called when a secret made in the process came, changed or went (null). */
+  onLocal: ((name: string, secret: Secret | null) => void) | null = null;
   /** Called after any secret came, changed or went: whoever waits for secrets looks again. */
   onReplaced: (() => void) | null = null;
 
@@ -103,11 +105,13 @@ export class SecretSet {
   put(secret: Secret): void {
     this.unwatch(secret.name);
     this.store(secret);
+    this.onLocal?.(secret.name, secret);
   }
 
   /** Takes a secret of this process out of use. */
   drop(name: string): void {
     this.remove(name);
+    this.onLocal?.(name, null);
   }
 
   /** The cell of a secret that this process fills itself. */

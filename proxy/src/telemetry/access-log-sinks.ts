@@ -3,6 +3,9 @@
 import type { Clock, Timer } from '@weft/lib/clock';
 import { type LineTarget, LineWriter } from '@weft/lib/line-writer';
 
+/** Where the lines for a path go; by default to the file itself. */
+export type OpenTarget = (path: string) => LineTarget;
+
 const rotationCheckMs = 5000;
 const fileLimitBytes = 4 * 1024 * 1024;
 
@@ -14,13 +17,15 @@ interface Sink {
 /** The sinks of a process. */
 export class AccessLogSinks {
   private readonly clock: Clock;
+  private readonly openTarget: OpenTarget;
   private readonly sinks: Map<string, Sink> = new Map();
   private timer: Timer | null = null;
   private closedDropped = 0;
   private closedWritten = 0;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, openTarget: OpenTarget = targetOf) {
     this.clock = clock;
+    this.openTarget = openTarget;
   }
 
   /** A writer for `/dev/stdout`, `/dev/stderr` or a file; give it back with `release`. Throws where the file cannot be opened. */
@@ -31,7 +36,7 @@ export class AccessLogSinks {
       return existing.writer;
     }
     const writer = new LineWriter({
-      target: targetOf(path),
+      target: this.openTarget(path),
       clock: this.clock,
       limitBytes: fileLimitBytes,
       batchMs: 100,

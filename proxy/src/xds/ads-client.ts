@@ -52,6 +52,8 @@ export interface AdsClientOptions {
   readonly messageLimitBytes?: number;
   readonly pingIntervalMs?: number;
   readonly pingTimeoutMs?: number;
+  /** Calls back when every thread has made what was committed: only then is it acknowledged. Without it that is at once. */
+  readonly settle?: (done: () => void) => void;
   /** Told when the stream comes up or goes down, and after every answer: what admin pages show may have changed. */
   readonly onStateChange?: () => void;
 }
@@ -67,6 +69,12 @@ interface Arrived {
   readonly response: Response;
 }
 
+/** What was looked at and is to be answered. */
+interface Judged extends Arrived {
+  /** Null for an ACK. */
+  readonly refusal: string | null;
+}
+
 /** Makes one client per stream: `start`, `setNames`, `close`. */
 export class AdsClient {
   private readonly options: AdsClientOptions;
@@ -79,6 +87,7 @@ export class AdsClient {
   private protocol: XdsProtocol | null = null;
   private retryTimer: Timer | null = null;
   private arrived: Arrived[] = [];
+  private unanswered: Judged[] = [];
   private isTurnScheduled = false;
   private isStarted = false;
   private isConnected = false;
@@ -164,6 +173,7 @@ export class AdsClient {
     this.call = null;
     this.protocol = null;
     this.arrived = [];
+    this.unanswered = [];
     for (const channel of this.channels.values()) channel.dispose();
     this.routeInterest.dispose();
     this.setConnected(false);
@@ -219,6 +229,7 @@ export class AdsClient {
     this.protocol = null;
     // An answer to what came before could not be sent any more: the next stream brings it again.
     this.arrived = [];
+    this.unanswered = [];
     this.lastError = formatStatus(status);
     if (manner === 'too-many-pings') this.pingIntervalMs = Math.min(maxPingIntervalMs, this.pingIntervalMs * 2);
     const wasConnected = this.isConnected;
@@ -251,10 +262,15 @@ export class AdsClient {
     if (call === null || protocol === null) return;
     for (const channel of this.channels.values()) {
       // The answer to a response that is waiting will carry the names.
-      if (this.arrived.some((entry) => entry.channel === channel)) continue;
+      if (this.isToBeAnswered(channel)) continue;
       const request = protocol.request(channel);
       if (request !== null) call.send(request);
     }
+  }
+
+  private isToBeAnswered(channel: ResourceChannel): boolean {
+    const isOfIt = (entry: Arrived): boolean => entry.channel === channel;
+    return this.arrived.some(isOfIt) || this.unanswered.some(isOfIt);
   }
 
   private scheduleTurn(): void {
@@ -271,9 +287,23 @@ export class AdsClient {
     const batch = this.arrived.sort((a, b) => order.indexOf(a.channel) - order.indexOf(b.channel));
     this.arrived = [];
     const removals: (() => void)[] = [];
-    for (const entry of batch) this.apply(entry, removals);
+    const judged = batch.map((entry) => this.apply(entry, removals));
     for (const removal of removals) removal();
+    this.unanswered.push(...judged);
     if (batch.length > 0) this.options.onStateChange?.();
+    const { settle } = this.options;
+    if (settle === undefined || batch.length === 0) this.answer(judged);
+    else settle(() => this.answer(judged));
+  }
+
+  /** Answers what is still to be answered on this stream, then asks for what is newly wanted. */
+  private answer(judged: readonly Judged[]): void {
+    for (const one of judged) {
+      if (!this.unanswered.includes(one)) continue;
+      this.unanswered = this.unanswered.filter((other) => other !== one);
+      const answer = this.protocol?.answer(one.channel, one.response, one.refusal);
+      if (answer !== undefined) this.call?.send(answer);
+    }
     if (this.call !== null && this.isStreamOpen()) this.sendRequests();
   }
 
@@ -316,16 +346,14 @@ export class AdsClient {
     this.options.onStateChange?.();
   }
 
-  private apply(entry: Arrived, removals: (() => void)[]): void {
+  private apply(entry: Arrived, removals: (() => void)[]): Judged {
     const { channel, response } = entry;
     const checked = this.check(channel, response);
     if (hasErrors(checked.issues)) {
-      this.refuse(entry, checked.issues);
-      return;
+      return { ...entry, refusal: this.refuse(entry, checked.issues) };
     }
     this.commit(channel, response, checked, removals);
-    const answer = this.protocol?.answer(channel, response, null);
-    if (answer !== undefined) this.call?.send(answer);
+    return { ...entry, refusal: null };
   }
 
   /** A defect of ours that a resource brings to light refuses the update: it must not take down every proxy that is sent it. */
@@ -349,7 +377,7 @@ export class AdsClient {
     for (const issue of checked.issues) this.log.debug('Without effect', { issues: formatIssue(issue) });
   }
 
-  private refuse(entry: Arrived, issues: readonly Issue[]): void {
+  private refuse(entry: Arrived, issues: readonly Issue[]): string {
     const { channel, response } = entry;
     const details = refusalText(issues);
     channel.noteRefusal(response.update, issues, details);
@@ -358,8 +386,7 @@ export class AdsClient {
       version: response.update.version,
       issues: details,
     });
-    const answer = this.protocol?.answer(channel, response, details);
-    if (answer !== undefined) this.call?.send(answer);
+    return details;
   }
 
   private announceInitialized(): void {

@@ -8,6 +8,7 @@ import { encodeSocketAddress, newStreamSocket } from './socket-address.ts';
 
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
+const SO_REUSEPORT = 15;
 const SOL_IP = 0;
 const IP_TRANSPARENT = 19;
 const SOL_IPV6 = 41;
@@ -18,16 +19,22 @@ const on = new Int32Array([1]);
 const off = new Int32Array([0]);
 
 /** A bound descriptor for `server.listen({ fd })`, or the error of a listener that cannot listen. */
-export function bindTransparent(at: Endpoint, isIpv6Only: boolean): number | Error {
+export function bindTransparent(at: Endpoint, isIpv6Only: boolean, isShared = false): number | Error {
   const libc = loadLibc();
   if ('reason' in libc) return new Error(libc.reason);
   const isSix = isIP(at.address) === 6;
   const fd = newStreamSocket(libc, isSix ? 6 : 4);
   if (fd < 0) return new Error(libc.errno());
-  const problem = setUp(libc, fd, at, isSix ? (isIpv6Only ? on : off) : null);
+  const problem =
+    isShared && !share(libc, fd) ? libc.errno() : setUp(libc, fd, at, isSix ? (isIpv6Only ? on : off) : null);
   if (problem === '') return fd;
   libc.close(fd);
   return new Error(problem);
+}
+
+// Other threads may bind the same address.
+function share(libc: Libc, fd: number): boolean {
+  return libc.setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, on, 4) === 0;
 }
 
 // `ipv6Only` is null for IPv4.
