@@ -38,6 +38,7 @@ export interface LogFields {
   readonly connection?: LogValue;
   readonly stream?: LogValue;
   readonly pid?: LogValue;
+  readonly worker?: LogValue;
   readonly signal?: LogValue;
   readonly url?: LogValue;
 

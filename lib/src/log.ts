@@ -166,6 +166,11 @@ export class Log {
     if (this.component.threshold <= ERROR) this.write('error', message, fields);
   }
 
+  /** Lines that another thread of the process made; false when they were dropped. */
+  passOn(lines: string): boolean {
+    return this.output.writer.write(lines);
+  }
+
   private write(level: LogLevel, message: string, fields: LogFields | undefined): void {
     const time = new Date(this.output.clock.wallMs()).toISOString();
     const rest = fields === undefined ? '' : encodeFields(fields);

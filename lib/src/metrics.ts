@@ -101,7 +101,7 @@ export class MetricsRegistry {
   private readonly scopes: Map<string, Scope> = new Map();
 
   scope(name: ScopeName): Scope {
-    const key = `${name.prefix}\0${name.value ?? ''}`;
+    const key = keyOf(name);
     const existing = this.scopes.get(key);
     if (existing !== undefined) return existing;
     const made = new Scope(name);
@@ -109,12 +109,20 @@ export class MetricsRegistry {
     return made;
   }
 
+  has(name: ScopeName): boolean {
+    return this.scopes.has(keyOf(name));
+  }
+
   /** Forgets a scope whose cluster or listener was removed. */
   remove(scope: Scope): void {
-    this.scopes.delete(`${scope.name.prefix}\0${scope.name.value ?? ''}`);
+    this.scopes.delete(keyOf(scope.name));
   }
 
   all(): IterableIterator<Scope> {
     return this.scopes.values();
   }
+}
+
+function keyOf({ prefix, value = '' }: ScopeName): string {
+  return `${prefix}\0${value}`;
 }

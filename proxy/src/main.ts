@@ -76,6 +76,7 @@ async function main(): Promise<void> {
       log,
       clock: systemClock,
       onlyValidates: options.onlyValidates,
+      concurrency: options.concurrency,
     });
     if (options.onlyValidates) {
       process.stdout.write(`configuration '${configPath || '--config-yaml'}' OK\n`);

@@ -11,6 +11,8 @@ export interface ProxyOptions {
   readonly logLevel: LogLevel;
   readonly componentLogLevel: string;
   readonly drainTimeMs: number;
+  /** How many workers carry traffic. */
+  readonly concurrency: number;
   /** Check the configuration and end. */
   readonly onlyValidates: boolean;
 }
@@ -22,6 +24,7 @@ export const usage = `usage: weft proxy -c FILE [options]
       --mode serve|validate       validate checks the bootstrap and ends (default serve)
   -l, --log-level LEVEL           trace, debug, info, warn, error, off (default info)
       --component-log-level LIST  such as upstream:debug,xds:trace
+      --concurrency N             worker threads, each accepting on every port (default 1; Linux)
       --drain-time-s SECONDS      how long a stopping proxy waits for what is under way (default 30)
   -h, --help                      this text
 
@@ -36,8 +39,8 @@ const flags = {
   'log-level': { type: 'string', short: 'l' },
   'component-log-level': { type: 'string' },
   'drain-time-s': { type: 'string' },
-  // Envoy's, without effect here: one worker, no shared memory between restarts.
   concurrency: { type: 'string' },
+  // Envoy's, without effect here: no shared memory between restarts.
   'base-id': { type: 'string' },
   'disable-hot-restart': { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
@@ -57,17 +60,27 @@ export function parseProxyOptions(argv: readonly string[]): ProxyOptions | null 
   const configPath = values['config-path'] ?? '';
   const configYaml = values['config-yaml'] ?? '';
   if (configPath === '' && configYaml === '') throw wrong('a bootstrap is needed: -c FILE');
-  if (values.concurrency !== undefined && values.concurrency !== '1') {
-    throw wrong('--concurrency is 1 in this version; start one proxy per port and core, or leave the flag out');
-  }
   return {
     configPath,
     configYaml,
     logLevel: level,
     componentLogLevel: values['component-log-level'] ?? '',
     drainTimeMs: seconds * 1000,
+    concurrency: readConcurrency(values.concurrency ?? '1'),
     onlyValidates: mode === 'validate',
   };
+}
+
+const maxConcurrency = 256;
+
+function readConcurrency(text: string): number {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 1 || count > maxConcurrency)
+    throw wrong(`--concurrency takes a number of workers from 1 to ${maxConcurrency}, not '${text}'`);
+  // Elsewhere the kernel does not spread connections over sockets that share a port.
+  if (count > 1 && process.platform !== 'linux')
+    throw wrong(`--concurrency ${count} needs Linux; leave the flag out, or start one proxy per port`);
+  return count;
 }
 
 function parse(argv: readonly string[]): ReturnType<typeof parseArgs<{ options: typeof flags }>> {

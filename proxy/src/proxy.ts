@@ -7,17 +7,21 @@ import { formatIssue, hasErrors, type Issue } from '@weft/lib/issue';
 import type { Log } from '@weft/lib/log';
 import { MetricsRegistry } from '@weft/lib/metrics';
 import type { AdminServer } from './admin/server.ts';
+import type { AdminState } from './admin/state.ts';
 import { readRuntime } from './bootstrap/runtime.ts';
+import type { SharedCounts } from './cluster/breakers.ts';
 import { ClusterSet } from './cluster/cluster-set.ts';
 import { type DnsResolver, SystemResolver } from './cluster/dns/resolver.ts';
 import { compileFilterOverride } from './http-filter/filters.ts';
+import type { ListenSockets } from './listener/listen-sockets.ts';
 import { ListenerSet } from './listener/listener-set.ts';
 import type { CompileOverride } from './route/filter-override.ts';
 import { RouteTableSet } from './route/route-table-set.ts';
 import type { WorkloadIdentity } from './security/identity/workload-identity.ts';
 import { SecretSet } from './security/secret-set.ts';
-import { AccessLogSinks } from './telemetry/access-log-sinks.ts';
+import { AccessLogSinks, type OpenTarget } from './telemetry/access-log-sinks.ts';
 import { DecisionLog } from './telemetry/decisions.ts';
+import type { Workers } from './worker/workers.ts';
 import type { DynamicConfig } from './xds/dynamic-config.ts';
 
 type Bootstrap = envoy.config.bootstrap.v3.Bootstrap;
@@ -29,9 +33,21 @@ export interface StartOptions {
   readonly clock: Clock;
   /** Check everything and start nothing. */
   readonly onlyValidates?: boolean;
+  /** How many workers carry traffic; 1 is this thread itself. */
+  readonly concurrency?: number;
+  /** What this thread shares with others of the process. */
+  readonly thread?: ThreadParts;
   /** Tests give these. */
   readonly random?: () => number;
   readonly resolver?: DnsResolver;
+}
+
+/** Parts that another thread has a hand in; where one is missing, the thread has its own. */
+export interface ThreadParts {
+  readonly resolver?: DnsResolver;
+  readonly sockets?: ListenSockets;
+  readonly openTarget?: OpenTarget;
+  readonly shared?: SharedCounts;
 }
 
 /** How often a stopping proxy looks whether it is done. */
@@ -59,6 +75,8 @@ export class RunningProxy {
   admin: AdminServer | null = null;
   dynamic: DynamicConfig | null = null;
   identity: WorkloadIdentity | null = null;
+  /** Null where this thread carries the traffic itself. */
+  workers: Workers | null = null;
   isDraining = false;
   /** `/healthcheck/fail`: load balancers are to turn away while requests still go on. */
   isHealthCheckFailed = false;
@@ -73,12 +91,19 @@ export class RunningProxy {
     this.bootstrap = options.bootstrap;
     this.configPath = options.configPath;
     this.startedWallMs = clock.wallMs();
-    this.sinks = new AccessLogSinks(clock);
+    const { thread = {} } = options;
+    this.sinks = new AccessLogSinks(clock, thread.openTarget);
     this.secrets = new SecretSet(clock, log.child('security'));
-    const resolver = options.onlyValidates === true ? silentResolver : (options.resolver ?? new SystemResolver());
-    this.clusters = new ClusterSet({ clock, random, metrics: this.metrics, secrets: this.secrets, resolver, shared: null });
+    this.clusters = new ClusterSet({
+      clock,
+      random,
+      metrics: this.metrics,
+      secrets: this.secrets,
+      resolver: resolverFor(options),
+      shared: thread.shared ?? null,
+    });
     this.routes = new RouteTableSet({ clock, clusters: this.clusters, compileOverride: this.compileOverride(random) });
-    this.listeners = new ListenerSet(clock, this.metrics.scope({ prefix: 'listener_manager' }));
+    this.listeners = new ListenerSet(clock, this.metrics.scope({ prefix: 'listener_manager' }), thread.sockets);
     this.listeners.use({
       clock,
       random,
@@ -110,11 +135,16 @@ export class RunningProxy {
   get isReady(): boolean {
     if (this.isDraining) return false;
     if (this.dynamic !== null && !this.dynamic.isInitialized) return false;
-    return this.unready().length === 0;
+    if (this.workers !== null && !this.workers.isReady) return false;
+    return this.ownUnready().length === 0;
   }
 
   /** What is waited for, by kind. */
-  unready(): { name: string; targets: string[] }[] {
+  unready(): readonly { readonly name: string; readonly targets: readonly string[] }[] {
+    return [...this.ownUnready(), ...(this.workers?.unready() ?? [])];
+  }
+
+  private ownUnready(): { name: string; targets: string[] }[] {
     const clusters = this.clusters.all().filter((cluster) => !this.clusters.isWarm(cluster.name));
     const unbound = this.listeners.all().filter((one) => one.bindError !== null);
     return [
@@ -137,6 +167,7 @@ export class RunningProxy {
   async stop(drainTimeMs: number): Promise<void> {
     this.log.info('stopping', { count: this.listeners.connections });
     this.drain();
+    await this.workers?.stop(drainTimeMs);
     const deadlineMs = this.clock.now() + drainTimeMs;
     await this.wait(Math.min(acceptGraceMs, drainTimeMs));
     this.listeners.stopAccepting();
@@ -160,11 +191,37 @@ export class RunningProxy {
 
 /** Starts a proxy; rejects with a WeftError that holds every issue when the bootstrap cannot be carried out. */
 export async function startProxy(options: StartOptions): Promise<RunningProxy> {
-  const proxy = new RunningProxy(options);
   const { bootstrap, log } = options;
+  const workers = await makeWorkers(options);
+  const proxy = new RunningProxy(workers === null ? options : { ...options, thread: workers.parts });
+  workers?.attach(proxy);
+  proxy.workers = workers;
+  for (const issue of applyBootstrap(proxy, options.onlyValidates === true)) log.warn(formatIssue(issue));
+  if (options.onlyValidates === true) return proxy;
+  await startAdmin(proxy, bootstrap);
+  await workers?.start();
+  await startDynamicParts(proxy, bootstrap);
+  await boundStaticListeners(proxy);
+  log.info('started', {
+    node: bootstrap.node?.id ?? '',
+    count: proxy.listeners.all().length,
+    address: proxy.admin === null ? '' : `${proxy.admin.address}:${proxy.admin.port}`,
+  });
+  return proxy;
+}
+
+/** Loaded only where there are several: one worker is this thread. */
+async function makeWorkers(options: StartOptions): Promise<Workers | null> {
+  const { concurrency: count = 1, log, random = Math.random, resolver } = options;
+  if (count === 1 || options.onlyValidates === true) return null;
+  const { Workers } = await import('./worker/workers.ts');
+  return new Workers({ count, log, random, resolver });
+}
+
+/** Carries the bootstrap's own resources out and returns what is worth a warning; throws a WeftError with every issue where it cannot. */
+export function applyBootstrap(proxy: RunningProxy, onlyValidates = false): Issue[] {
   const issues: Issue[] = [];
-  applyStatic(proxy, bootstrap, options.onlyValidates === true, issues);
-  for (const issue of issues) if (issue.level !== 'error') log.warn(formatIssue(issue));
+  applyStatic(proxy, proxy.bootstrap, onlyValidates, issues);
   if (hasErrors(issues)) {
     throw new WeftError(
       'config',
@@ -174,16 +231,12 @@ export async function startProxy(options: StartOptions): Promise<RunningProxy> {
         .join('\n'),
     );
   }
-  if (options.onlyValidates === true) return proxy;
-  await startAdmin(proxy, bootstrap);
-  await startDynamicParts(proxy, bootstrap);
-  await boundStaticListeners(proxy);
-  log.info('started', {
-    node: bootstrap.node?.id ?? '',
-    count: proxy.listeners.all().length,
-    address: proxy.admin === null ? '' : `${proxy.admin.address}:${proxy.admin.port}`,
-  });
-  return proxy;
+  return issues;
+}
+
+function resolverFor(options: StartOptions): DnsResolver {
+  if (options.onlyValidates === true) return silentResolver;
+  return options.thread?.resolver ?? options.resolver ?? new SystemResolver();
 }
 
 function byName<T extends { readonly name?: string | undefined }>(list: readonly T[]): Map<string, T> {
@@ -222,12 +275,8 @@ async function startAdmin(proxy: RunningProxy, bootstrap: Bootstrap): Promise<vo
   const socket = bootstrap.admin?.address?.socketAddress;
   if (socket === undefined) return;
   const { address = '127.0.0.1', portValue: port = 0 } = socket;
-  const [{ RunningState }, { startAdminServer }] = await Promise.all([
-    import('./admin/running-state.ts'),
-    import('./admin/server.ts'),
-  ]);
+  const [state, { startAdminServer }] = await Promise.all([makeState(proxy), import('./admin/server.ts')]);
   try {
-    const state = new RunningState(proxy);
     proxy.admin = await startAdminServer({ address, port, state, log: proxy.log.child('admin') });
   } catch (error) {
     throw new WeftError('admin', `the admin server cannot listen on ${address}:${port}: ${messageOf(error)}`, {
@@ -236,8 +285,14 @@ async function startAdmin(proxy: RunningProxy, bootstrap: Bootstrap): Promise<vo
   }
 }
 
+async function makeState(proxy: RunningProxy): Promise<AdminState> {
+  const { workers } = proxy;
+  if (workers === null) return new (await import('./admin/running-state.ts')).RunningState(proxy);
+  return new (await import('./worker/workers-state.ts')).WorkersState(proxy, workers);
+}
+
 // A static listener that cannot bind is a mistake that waiting does not mend.
-function boundStaticListeners(proxy: RunningProxy): Promise<void> {
+export function boundStaticListeners(proxy: RunningProxy): Promise<void> {
   return new Promise((resolve, reject) => {
     const check = (): void => {
       const states = proxy.listeners.all().filter((one) => one.compiled.version === 'static' && one.state === 'active');

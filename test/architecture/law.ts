@@ -27,7 +27,7 @@ export const proxyBase = ['io', 'protocol', 'fault'] as const;
 
 /** Beside the path: stages may import the first two, nothing but `main.ts` imports the others. */
 export const proxyBeside = ['telemetry', 'security'] as const;
-export const proxyTop = ['xds', 'admin', 'hot-upgrade'] as const;
+export const proxyTop = ['xds', 'admin', 'worker', 'hot-upgrade'] as const;
 
 /** What codecs may import of `lib`: bytes and values, no time, no sockets. */
 export const protocolLibrary = ['assert', 'bytes', 'header'] as const;

@@ -46,7 +46,14 @@ export class SampleClusters {
   constructor(seed = 1) {
     const { clock, metrics, resolver } = this;
     this.secrets = new SecretSet(clock);
-    this.set = new ClusterSet({ clock, metrics, resolver, random: seededRandom(seed), secrets: this.secrets, shared: null });
+    this.set = new ClusterSet({
+      clock,
+      metrics,
+      resolver,
+      random: seededRandom(seed),
+      secrets: this.secrets,
+      shared: null,
+    });
   }
 
   /** Checks clusters given as Envoy's JSON. */

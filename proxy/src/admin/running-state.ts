@@ -6,7 +6,7 @@ import type { LogControl } from '@weft/lib/log';
 import type { MetricsRegistry } from '@weft/lib/metrics';
 import { type MessageName, packAny } from '@weft/lib/protobuf/codec';
 import type { RunningProxy } from '../proxy.ts';
-import type { DecisionLog } from '../telemetry/decisions.ts';
+import type { DecisionView } from '../telemetry/decisions.ts';
 import { countOpenBytes } from '../upstream/connection-record.ts';
 import { reportCertificates } from './certificate-report.ts';
 import { reportClusters } from './cluster-report.ts';
@@ -17,6 +17,8 @@ import type {
   ClusterReport,
   DrainOptions,
   ListenerReport,
+  MemoryReport,
+  PageWait,
   ResourceDump,
   ResourceKind,
   ServerState,
@@ -33,15 +35,14 @@ const typeNames = {
 
 export class RunningState implements AdminState {
   readonly version = weftVersion;
-  readonly concurrency = 1;
   readonly clock: Clock;
   readonly startedWallMs: number;
   readonly configPath: string;
-  readonly metrics: MetricsRegistry;
+  metrics: MetricsRegistry;
   readonly logControl: LogControl;
-  readonly decisions: DecisionLog;
+  decisions: DecisionView;
   readonly bootstrap: envoy.config.bootstrap.v3.Bootstrap;
-  private readonly proxy: RunningProxy;
+  protected readonly proxy: RunningProxy;
 
   constructor(proxy: RunningProxy) {
     this.proxy = proxy;
@@ -52,6 +53,28 @@ export class RunningState implements AdminState {
     this.logControl = proxy.log.control;
     this.decisions = proxy.decisions;
     this.bootstrap = proxy.bootstrap;
+  }
+
+  get concurrency(): number {
+    return 1;
+  }
+
+  get wait(): PageWait | null {
+    return null;
+  }
+
+  /** Client connections under way. */
+  get connections(): number {
+    return this.proxy.listeners.connections;
+  }
+
+  /** Lines of access logs since the start. */
+  accessLogLines(): { written: number; dropped: number } {
+    return { written: this.proxy.sinks.writtenLines, dropped: this.proxy.sinks.droppedLines };
+  }
+
+  memory(): MemoryReport {
+    return process.memoryUsage();
   }
 
   serverState(): ServerState {
@@ -115,15 +138,17 @@ export class RunningState implements AdminState {
 
   refreshMetrics(): void {
     countOpenBytes();
-    const server = this.metrics.scope({ prefix: 'server' });
+    const { metrics } = this.proxy;
+    const server = metrics.scope({ prefix: 'server' });
     server.gauge('uptime').set(Math.floor((this.clock.wallMs() - this.startedWallMs) / 1000));
     server.gauge('live').set(this.proxy.isReady ? 1 : 0);
-    server.gauge('total_connections').set(this.proxy.listeners.connections);
-    server.gauge('memory_allocated').set(process.memoryUsage().heapUsed);
-    server.gauge('concurrency').set(1);
-    const accessLog = this.metrics.scope({ prefix: 'access_log' });
-    accessLog.counter('lines_written').value = this.proxy.sinks.writtenLines;
-    accessLog.counter('lines_dropped').value = this.proxy.sinks.droppedLines;
+    server.gauge('total_connections').set(this.connections);
+    server.gauge('memory_allocated').set(this.memory().heapUsed);
+    server.gauge('concurrency').set(this.concurrency);
+    const accessLog = metrics.scope({ prefix: 'access_log' });
+    const { written, dropped } = this.accessLogLines();
+    accessLog.counter('lines_written').value = written;
+    accessLog.counter('lines_dropped').value = dropped;
   }
 
   drainListeners(options: DrainOptions): void {

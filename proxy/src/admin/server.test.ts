@@ -69,6 +69,7 @@ class FakeState implements AdminState {
   readonly metrics = new MetricsRegistry();
   readonly logControl = new LogControl('info');
   readonly decisions = new DecisionLog('t');
+  readonly wait = null;
   readonly bootstrap = { node: { id: 'sidecar~<x>', cluster: 'c' } };
   readonly calls: unknown[] = [];
   state: ServerState = 'LIVE';
@@ -98,6 +99,9 @@ class FakeState implements AdminState {
   }
   versionInfo(): string {
     return '7';
+  }
+  memory() {
+    return process.memoryUsage();
   }
   clusters() {
     return [

@@ -7,7 +7,7 @@ import type { Log } from '@weft/lib/log';
 import { isOwnOrigin, isServedHost } from './origin-check.ts';
 import { findPage, type PageEntry } from './pages.ts';
 import { type AdminReply, textReply } from './reply.ts';
-import type { AdminState } from './state.ts';
+import type { AdminState, PageWait } from './state.ts';
 
 const bodyLimitBytes = 64 * 1024;
 
@@ -70,8 +70,27 @@ function serve(request: IncomingMessage, response: ServerResponse, options: Admi
     send(request, response, textReply('the body is too large; admin pages take none\n', 413));
   });
   request.on('end', () => {
-    if (!response.writableEnded) send(request, response, replyTo(request, options));
+    if (!response.writableEnded) answer(request, response, options);
   });
+}
+
+function answer(request: IncomingMessage, response: ServerResponse, options: AdminServerOptions): void {
+  const { wait } = options.state;
+  if (wait === null) send(request, response, replyTo(request, options));
+  else void answerForAll(request, response, options, wait);
+}
+
+// Other threads have a part in it: they are asked first, and what changes has reached them before the reply does the client.
+async function answerForAll(
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: AdminServerOptions,
+  wait: PageWait,
+): Promise<void> {
+  await wait.before(request.url ?? '');
+  const reply = replyTo(request, options);
+  if (request.method === 'POST') await wait.after();
+  send(request, response, reply);
 }
 
 function send(request: IncomingMessage, response: ServerResponse, reply: AdminReply): void {

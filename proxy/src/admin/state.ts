@@ -4,7 +4,7 @@ import type { envoy, google } from '@weft/api/xds/types';
 import type { Clock } from '@weft/lib/clock';
 import type { LogControl } from '@weft/lib/log';
 import type { MetricsRegistry } from '@weft/lib/metrics';
-import type { DecisionLog } from '../telemetry/decisions.ts';
+import type { DecisionView } from '../telemetry/decisions.ts';
 
 /** Envoy's words for where a server is in its life. */
 export type ServerState = 'LIVE' | 'DRAINING' | 'PRE_INITIALIZING' | 'INITIALIZING';
@@ -120,6 +120,20 @@ export interface DrainOptions {
   readonly isInboundOnly: boolean;
 }
 
+/** Bytes. */
+export interface MemoryReport {
+  readonly heapUsed: number;
+  readonly heapTotal: number;
+  readonly external: number;
+  readonly rss: number;
+}
+
+/** What has to come from other threads before a page is made, and what has to reach them before a change is answered. */
+export interface PageWait {
+  before(path: string): Promise<void>;
+  after(): Promise<void>;
+}
+
 /** The running proxy, as far as the admin pages need it. */
 export interface AdminState {
   /** `0.1.0` */
@@ -131,9 +145,11 @@ export interface AdminState {
   readonly configPath: string;
   readonly metrics: MetricsRegistry;
   readonly logControl: LogControl;
-  readonly decisions: DecisionLog;
+  readonly decisions: DecisionView;
   /** The bootstrap as it was read. */
   readonly bootstrap: envoy.config.bootstrap.v3.Bootstrap;
+  /** Null where everything is in this thread. */
+  readonly wait: PageWait | null;
   serverState(): ServerState;
   resources(kind: ResourceKind): readonly ResourceDump[];
   /** The latest version of that kind the control plane sent as a whole, or empty. */
@@ -142,6 +158,7 @@ export interface AdminState {
   listeners(): readonly ListenerReport[];
   certificates(): readonly CertificatesReport[];
   unready(): readonly UnreadyReport[];
+  memory(): MemoryReport;
   /** Called before metrics are read: the place to set gauges such as uptime. */
   refreshMetrics(): void;
   drainListeners(options: DrainOptions): void;

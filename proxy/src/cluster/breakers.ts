@@ -33,6 +33,8 @@ export interface SharedCounts {
   readonly slot: number;
   /** The cells of that cluster. */
   cellsOf(cluster: string): Int32Array;
+  /** The cluster is gone; one of the same name later gets new ones. */
+  forget(cluster: string): void;
 }
 
 /** Limits of a priority, priorities of a cluster: so many groups of cells there are per cluster. */

@@ -167,6 +167,7 @@ export class ClusterSet {
     const entry = this.entries.get(name);
     if (entry === undefined) return;
     this.entries.delete(name);
+    this.options.shared?.forget(name);
     this.scope.counter('cluster_removed').inc();
     entry.dispose();
     this.options.metrics.remove(entry.current.scope);

@@ -212,6 +212,12 @@ export class Cluster {
     this.scope.gauge('membership_degraded').set(degraded);
   }
 
+  /** Brings the gauges of the breakers up to date, where they count in other threads too. */
+  showBreakers(): void {
+    this.breakers.show();
+    this.highBreakers.show();
+  }
+
   /** Replaced or removed: hosts finish what runs. */
   dispose(): void {
     this.originalDst?.stop();

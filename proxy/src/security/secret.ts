@@ -285,6 +285,19 @@ function compileTrust(message: ValidationContextMessage, clock: Clock, sink: Iss
   };
 }
 
+/** Trust in these roots and nothing more. */
+export function rootsOnly(rootsPem: string, roots: readonly CertificateFacts[]): TrustMaterial {
+  return {
+    rootsPem,
+    roots,
+    useSystemRoots: false,
+    crlPem: null,
+    sanMatchers: [],
+    pins: { certificates: [], publicKeys: [] },
+    acceptUntrusted: false,
+  };
+}
+
 /** The combined context: what SDS sent, added to what the listener or cluster says itself. */
 export function mergeTrust(own: TrustMaterial, sent: TrustMaterial): TrustMaterial {
   return {

@@ -49,8 +49,17 @@ export interface Decision {
 const capacity = 1000;
 const saidCharsMax = 500;
 
+/** What can be asked about decisions. */
+export interface DecisionView {
+  /** Decisions ever made, also those that are no longer kept. */
+  readonly total: number;
+  find(id: string): Decision | null;
+  /** The latest first. */
+  recent(limit?: number): Decision[];
+}
+
 /** A ring of the latest decisions. */
-export class DecisionLog {
+export class DecisionLog implements DecisionView {
   /** Decisions ever made, also those the ring has let go of. */
   total = 0;
   private readonly ring: (Decision | null)[];

@@ -29,7 +29,7 @@ export function isUsed(metric: Metric): boolean {
 }
 
 function nameMetric(scope: ScopeName, short: string, metric: Metric): NamedMetric {
-  const { base, label } = splitStatus(short);
+  const { base, label } = splitWorker(short) ?? splitStatus(short);
   const own = scope.tag === undefined || scope.value === undefined ? '' : formatLabel(scope.tag, scope.value);
   return {
     name: join([scope.prefix, scope.value ?? '', short], '.'),
@@ -42,6 +42,12 @@ function nameMetric(scope: ScopeName, short: string, metric: Metric): NamedMetri
 // Few metrics stand by themselves; they have no prefix.
 function join(parts: readonly string[], separator: string): string {
   return parts.filter((part) => part !== '').join(separator);
+}
+
+// `worker_0.downstream_cx_total` is `worker_downstream_cx_total` with a label.
+function splitWorker(short: string): { base: string; label: string } | null {
+  const [, index, rest] = /^worker_(\d+)\.(.*)$/.exec(short) ?? [];
+  return index === undefined ? null : { base: `worker_${rest}`, label: formatLabel('envoy_worker_id', index) };
 }
 
 // `upstream_rq_2xx` is `upstream_rq_xx` with a label, `upstream_rq_503` is `upstream_rq` with another: so Envoy's tags say.

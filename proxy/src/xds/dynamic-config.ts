@@ -7,9 +7,9 @@ import type { ResourceDump } from '../admin/state.ts';
 import type { Host } from '../cluster/host.ts';
 import type { RunningProxy } from '../proxy.ts';
 import { AdsClient } from './ads-client.ts';
-import { readAdsSettings } from './ads-settings.ts';
+import { type AdsSettings, readAdsSettings } from './ads-settings.ts';
 import type { AdsState, ResourceView } from './ads-state.ts';
-import type { ResourceKind } from './target.ts';
+import type { ResourceKind, ResourceTargets } from './target.ts';
 
 type Bootstrap = envoy.config.bootstrap.v3.Bootstrap;
 
@@ -30,6 +30,8 @@ export function startDynamicConfig(bootstrap: Bootstrap, proxy: RunningProxy): D
   const settings = readAdsSettings(bootstrap);
   if (settings === null) return null;
   const { clusterName, authority, variant, nodeOnce, metadata } = settings;
+  const { workers } = proxy;
+  const targets = targetsOf(proxy, settings);
   const client = new AdsClient({
     clock: proxy.clock,
     random: Math.random,
@@ -44,16 +46,8 @@ export function startDynamicConfig(bootstrap: Bootstrap, proxy: RunningProxy): D
     pingIntervalMs: settings.pingIntervalMs,
     pingTimeoutMs: settings.pingTimeoutMs,
     initialFetchTimeoutMs: { cluster: settings.clusterTimeoutMs, listener: settings.listenerTimeoutMs },
-    targets: {
-      secret: proxy.secrets,
-      ...(settings.wantsClusters ? { cluster: proxy.clusters } : {}),
-      endpoint: { prepare: (set, remove, version) => proxy.clusters.prepareEndpoints(set, remove, version) },
-      ...(settings.wantsListeners ? { listener: proxy.listeners } : {}),
-      route: {
-        prepare: (set, remove, version) => proxy.routes.prepare(set, remove, version),
-        onMissing: (name) => proxy.routes.giveUp(name),
-      },
-    },
+    targets: workers?.forward(targets) ?? targets,
+    ...(workers === null ? {} : { settle: (done: () => void) => workers.settle(done) }),
     reservedNames: {
       cluster: namesOf(bootstrap.staticResources?.clusters),
       listener: namesOf(bootstrap.staticResources?.listeners),
@@ -76,6 +70,19 @@ export function startDynamicConfig(bootstrap: Bootstrap, proxy: RunningProxy): D
     versionInfo: (kind) => client.state().kinds.find((one) => one.kind === kind)?.version ?? '',
     retryNow: () => client.retryNow(),
     stop: () => client.close(),
+  };
+}
+
+function targetsOf(proxy: RunningProxy, { wantsClusters, wantsListeners }: AdsSettings): ResourceTargets {
+  return {
+    secret: proxy.secrets,
+    ...(wantsClusters ? { cluster: proxy.clusters } : {}),
+    endpoint: { prepare: (set, remove, version) => proxy.clusters.prepareEndpoints(set, remove, version) },
+    ...(wantsListeners ? { listener: proxy.listeners } : {}),
+    route: {
+      prepare: (set, remove, version) => proxy.routes.prepare(set, remove, version),
+      onMissing: (name) => proxy.routes.giveUp(name),
+    },
   };
 }
 

@@ -28,8 +28,8 @@ export function serverInfoPage(state: AdminState): AdminReply {
 }
 
 /** Envoy's names, filled from what Node tells of its heap. */
-export function memoryPage(): AdminReply {
-  const usage = process.memoryUsage();
+export function memoryPage(state: AdminState): AdminReply {
+  const usage = state.memory();
   return jsonReply({
     allocated: String(usage.heapUsed + usage.external),
     heap_size: String(usage.heapTotal),

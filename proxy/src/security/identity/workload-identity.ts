@@ -11,7 +11,7 @@ import { parseCertificate } from '@weft/lib/x509/certificate';
 import { buildCsr, generateWorkloadKey } from '@weft/lib/x509/csr';
 import { formatPem, parseCertificatePem } from '@weft/lib/x509/pem';
 import { parseSpiffeId } from '@weft/lib/x509/spiffe';
-import { makeSecret, type SecretContext, type TrustMaterial } from '../secret.ts';
+import { makeSecret, rootsOnly, type SecretContext } from '../secret.ts';
 import type { SecretCell, SecretSet } from '../secret-set.ts';
 import type { SecurityLog } from '../security-log.ts';
 import type { UpstreamNames, UpstreamTls } from '../upstream-tls.ts';
@@ -279,15 +279,7 @@ export class WorkloadIdentity {
     for (const der of [...this.readBundle(), ...sent]) if (!roots.some((root) => root.equals(der))) roots.push(der);
     const rootsPem = roots.map((der) => formatPem('CERTIFICATE', der)).join('');
     if (rootsPem === this.host.secrets.get(rootsName)?.trust?.rootsPem) return;
-    const trust: TrustMaterial = {
-      rootsPem,
-      roots: roots.map(parseCertificate),
-      useSystemRoots: false,
-      crlPem: null,
-      sanMatchers: [],
-      pins: { certificates: [], publicKeys: [] },
-      acceptUntrusted: false,
-    };
+    const trust = rootsOnly(rootsPem, roots.map(parseCertificate));
     this.host.secrets.put(makeSecret(this.context(rootsName), { trust }));
   }
 

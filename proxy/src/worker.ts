@@ -1,0 +1,22 @@
+// A worker thread of the proxy: makes the parts that carry traffic, as the main thread tells it.
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { assert } from '@weft/lib/assert';
+import { systemClock } from '@weft/lib/clock';
+import { applyBootstrap, boundStaticListeners, RunningProxy } from './proxy.ts';
+import type { WorkerStart } from './worker/messages.ts';
+import { WorkerThread } from './worker/worker-thread.ts';
+
+const { start, workers } = workerData as { start: WorkerStart; workers: number };
+assert(parentPort !== null, 'this file is run by a worker thread');
+const thread = new WorkerThread({
+  port: parentPort,
+  start,
+  workers,
+  clock: systemClock,
+  makeProxy: (options) => new RunningProxy(options),
+});
+applyBootstrap(thread.proxy);
+thread.catchUp(start);
+await boundStaticListeners(thread.proxy);
+thread.started();

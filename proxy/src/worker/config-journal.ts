@@ -1,0 +1,44 @@
+// What the control plane has sent and is in force, encoded, so that a worker can start from it. The bootstrap is not in it.
+
+import { kindSpecs } from '../xds/resource-kind.ts';
+import type { ResourceKind } from '../xds/target.ts';
+import type { Change } from './messages.ts';
+
+interface Entry {
+  readonly bytes: Uint8Array;
+  readonly version: string;
+}
+
+export class ConfigJournal {
+  private readonly kinds: Map<ResourceKind, Map<string, Entry>> = new Map();
+  private readonly missing: Set<string> = new Set();
+
+  record({ kind, set, removed, version }: Change): void {
+    const entries = this.kinds.get(kind) ?? new Map<string, Entry>();
+    this.kinds.set(kind, entries);
+    for (const name of removed) entries.delete(name);
+    for (const [name, bytes] of set) {
+      entries.set(name, { bytes, version });
+      if (kind === 'route') this.missing.delete(name);
+    }
+  }
+
+  recordMissing(route: string): void {
+    this.missing.add(route);
+  }
+
+  get missingRoutes(): string[] {
+    return [...this.missing];
+  }
+
+  /** The changes that lead here: what is pointed at before what points. */
+  changes(): Change[] {
+    return kindSpecs.flatMap(({ kind }) => {
+      const byVersion: Map<string, [string, Uint8Array][]> = new Map();
+      for (const [name, { bytes, version }] of this.kinds.get(kind) ?? []) {
+        byVersion.set(version, [...(byVersion.get(version) ?? []), [name, bytes]]);
+      }
+      return [...byVersion].map(([version, set]): Change => ({ kind, set, removed: [], version }));
+    });
+  }
+}

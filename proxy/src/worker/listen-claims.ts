@@ -1,0 +1,134 @@
+// The listening sockets of a process with several workers, seen from the main thread: it has none itself, makes sure that nobody
+// else has the address, tells the workers where to bind, and reports what came of it.
+
+import { createServer } from 'node:net';
+import type { Clock } from '@weft/lib/clock';
+import type { ListenEvents, ListenRequest, ListenSockets, OpenSocket } from '../listener/listen-sockets.ts';
+import { type ClaimOwner, ListenClaim } from './listen-claim.ts';
+import type { ListenGrant } from './messages.ts';
+import { claimKey } from './worker-sockets.ts';
+
+const offerRetryMs = 1000;
+
+export class ListenClaims implements ListenSockets, ClaimOwner {
+  readonly reportsFailures = true;
+  /** Tells a worker to take a Unix socket over. */
+  onOffer: ((worker: number, request: ListenRequest) => void) | null = null;
+  private readonly clock: Clock;
+  private readonly claims: Map<string, ListenClaim> = new Map();
+  /** Listeners that are gone here, while workers still have their sockets. */
+  private readonly closing: Set<ListenClaim> = new Set();
+  /** Workers that asked before the listener was opened here. */
+  private readonly early: Map<string, { worker: number; ask: (claim: ListenClaim) => void }[]> = new Map();
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+  }
+
+  open(request: ListenRequest, events: ListenEvents): OpenSocket {
+    const key = claimKey(request);
+    const claim = new ListenClaim(this, request, events);
+    const taken = this.takenBy(request);
+    this.claims.set(key, claim);
+    if (taken) setImmediate(() => claim.fail(inUse(request)));
+    else if (this.isHeldByWorkers(request)) claim.clear();
+    else probe(request, (error) => (error === null ? claim.clear() : claim.fail(error)));
+    for (const { ask } of this.early.get(key) ?? []) ask(claim);
+    this.early.delete(key);
+    return { close: () => this.close(key, claim) };
+  }
+
+  private close(key: string, claim: ListenClaim): void {
+    claim.end(new Error('the listener is closed'));
+    if (this.claims.get(key) === claim) this.claims.delete(key);
+    if (claim.holders.size > 0) this.closing.add(claim);
+  }
+
+  private takenBy(request: ListenRequest): boolean {
+    return [...this.claims.values()].some((claim) => overlaps(claim.request, request));
+  }
+
+  // Then the address is the process's own, and a probe would only find that.
+  private isHeldByWorkers(request: ListenRequest): boolean {
+    return [...this.closing].some((claim) => overlaps(claim.request, request));
+  }
+
+  // ---- workers
+
+  listen(worker: number, request: ListenRequest): Promise<ListenGrant> {
+    return new Promise((resolve, reject) => {
+      const ask = (claim: ListenClaim): void => claim.ask({ worker, resolve, reject });
+      const key = claimKey(request);
+      const claim = this.claims.get(key);
+      if (claim === undefined) this.early.set(key, [...(this.early.get(key) ?? []), { worker, ask }]);
+      else ask(claim);
+    });
+  }
+
+  onBound(worker: number, request: ListenRequest, port: number): void {
+    this.claims.get(claimKey(request))?.onBound(worker, port);
+  }
+
+  onUnbound(worker: number, request: ListenRequest, error: Error): void {
+    const claim = this.claims.get(claimKey(request));
+    claim?.onUnbound(worker, error);
+    this.clock.start(offerRetryMs, () => claim?.offerAgain(), undefined);
+  }
+
+  onClosed(worker: number, request: ListenRequest): void {
+    this.claims.get(claimKey(request))?.leave(worker);
+    for (const claim of this.closing)
+      if (claimKey(claim.request) === claimKey(request)) this.leaveClosing(claim, worker);
+  }
+
+  /** The worker is gone, and its sockets with it. */
+  onWorkerGone(worker: number): void {
+    for (const [key, askers] of this.early) {
+      const left = askers.filter((asker) => asker.worker !== worker);
+      this.early.set(key, left);
+    }
+    for (const claim of this.claims.values()) claim.leave(worker);
+    for (const claim of this.closing) this.leaveClosing(claim, worker);
+  }
+
+  private leaveClosing(claim: ListenClaim, worker: number): void {
+    claim.leave(worker);
+    if (claim.holders.size === 0) this.closing.delete(claim);
+  }
+
+  // ---- claims
+
+  offer(worker: number, request: ListenRequest): void {
+    this.onOffer?.(worker, request);
+  }
+
+  onClaimFailed(claim: ListenClaim): void {
+    const key = claimKey(claim.request);
+    if (this.claims.get(key) === claim) this.claims.delete(key);
+  }
+}
+
+const wildcards: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
+
+function overlaps({ address: a }: ListenRequest, { address: b }: ListenRequest): boolean {
+  if ('path' in a || 'path' in b) return 'path' in a && 'path' in b && a.path === b.path;
+  if (a.port === 0 || a.port !== b.port) return false;
+  return a.host === b.host || wildcards.has(a.host) || wildcards.has(b.host);
+}
+
+function inUse({ address }: ListenRequest): Error {
+  const where = 'path' in address ? address.path : `${address.host}:${address.port}`;
+  return Object.assign(new Error(`listen EADDRINUSE: address already in use ${where}`), { code: 'EADDRINUSE' });
+}
+
+/** Binds without sharing: with sharing, a port that another program shares as well would seem free. */
+function probe({ address }: ListenRequest, done: (error: Error | null) => void): void {
+  // A free port is nobody's, and a Unix socket is bound once in any case.
+  if ('path' in address || address.port === 0) {
+    setImmediate(() => done(null));
+    return;
+  }
+  const server = createServer((socket) => socket.destroy());
+  server.once('error', (error) => done(error));
+  server.listen(address, () => server.close(() => done(null)));
+}

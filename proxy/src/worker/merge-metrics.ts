@@ -1,0 +1,76 @@
+// The metrics of the process, made from those of its threads when somebody looks.
+
+import { Counter, Gauge, type Histogram, type Metric, MetricsRegistry, type Scope } from '@weft/lib/metrics';
+import { type MergeRule, mergeRule } from './merge-rule.ts';
+import type { MetricReport, ScopeReport } from './worker-report.ts';
+
+/** What one worker counts, and those that were in its place before counted. */
+export interface WorkerMetrics {
+  readonly index: number;
+  /** Null while there is none. */
+  readonly current: readonly ScopeReport[] | null;
+  /** Counters and histograms of those that died. */
+  readonly past: MetricsRegistry;
+}
+
+/** Adds a report's counters and histograms to what is kept of workers that are gone; their gauges went with them. */
+export function keepCounts(past: MetricsRegistry, report: readonly ScopeReport[]): void {
+  for (const { scope: name, metrics } of report) {
+    const scope = past.scope(name);
+    for (const metric of metrics) if (metric.kind !== 'gauge') addTo(scope, metric, 'sum');
+  }
+}
+
+/** Scopes are those of the main thread: what it has forgotten is gone. */
+export function mergeMetrics(main: MetricsRegistry, workers: readonly WorkerMetrics[]): MetricsRegistry {
+  const merged = new MetricsRegistry();
+  for (const { name, metrics } of main.all()) {
+    const scope = merged.scope(name);
+    for (const [short, metric] of metrics) addTo(scope, reportOf(short, metric), 'sum');
+  }
+  for (const worker of workers) {
+    const past = [...worker.past.all()].map(({ name, metrics }) => ({
+      scope: name,
+      metrics: [...metrics].map(([short, metric]) => reportOf(short, metric)),
+    }));
+    for (const report of [...past, ...(worker.current ?? [])]) addReport(main, merged, report, worker.index);
+  }
+  return merged;
+}
+
+function addReport(main: MetricsRegistry, merged: MetricsRegistry, report: ScopeReport, index: number): void {
+  if (!main.has(report.scope)) return;
+  const scope = merged.scope(report.scope);
+  const { prefix } = report.scope;
+  for (const metric of report.metrics) {
+    addTo(scope, metric, mergeRule(prefix, metric.name));
+    // As Envoy, listeners show how connections spread.
+    if (prefix !== 'listener' || !/^downstream_cx_(?:total|active)$/.test(metric.name)) continue;
+    addTo(scope, { ...metric, name: `worker_${index}.${metric.name}` }, 'sum');
+  }
+}
+
+function reportOf(name: string, metric: Metric): MetricReport {
+  if (metric instanceof Counter) return { kind: 'counter', name, value: metric.value };
+  if (metric instanceof Gauge) return { kind: 'gauge', name, value: metric.value };
+  const { counts, sum, count } = metric;
+  return { kind: 'histogram', name, counts, sum, count };
+}
+
+function addTo(scope: Scope, metric: MetricReport, rule: MergeRule): void {
+  if (rule === 'main') return;
+  if (metric.kind === 'counter') scope.counter(metric.name).value += metric.value;
+  else if (metric.kind === 'histogram') addHistogram(scope.histogram(metric.name), metric);
+  else addGauge(scope.gauge(metric.name), metric.value, rule);
+}
+
+function addGauge(gauge: Gauge, value: number, rule: MergeRule): void {
+  if (rule === 'sum') gauge.value += value;
+  else gauge.value = rule === 'least' ? Math.min(gauge.value, value) : Math.max(gauge.value, value);
+}
+
+function addHistogram(histogram: Histogram, added: MetricReport & { readonly kind: 'histogram' }): void {
+  for (const [i, count] of added.counts.entries()) histogram.counts[i] = (histogram.counts[i] ?? 0) + count;
+  histogram.sum += added.sum;
+  histogram.count += added.count;
+}
