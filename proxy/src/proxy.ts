@@ -14,7 +14,7 @@ import { ClusterSet } from './cluster/cluster-set.ts';
 import { type DnsResolver, SystemResolver } from './cluster/dns/resolver.ts';
 import { compileFilterOverride } from './http-filter/filters.ts';
 import type { ListenSockets } from './listener/listen-sockets.ts';
-import { ListenerSet } from './listener/listener-set.ts';
+import { isBound, ListenerSet } from './listener/listener-set.ts';
 import type { CompileOverride } from './route/filter-override.ts';
 import { RouteTableSet } from './route/route-table-set.ts';
 import type { WorkloadIdentity } from './security/identity/workload-identity.ts';
@@ -146,7 +146,8 @@ export class RunningProxy {
 
   private ownUnready(): { name: string; targets: string[] }[] {
     const clusters = this.clusters.all().filter((cluster) => !this.clusters.isWarm(cluster.name));
-    const unbound = this.listeners.all().filter((one) => one.bindError !== null);
+    const active = this.listeners.all().filter((one) => one.state === 'active');
+    const unbound = active.filter((one) => one.bindError !== null || !isBound(one));
     return [
       { name: 'clusters', targets: clusters.map((cluster) => cluster.name) },
       { name: 'listeners', targets: [...this.listeners.warmingNames(), ...unbound.map((one) => one.compiled.name)] },
@@ -298,8 +299,7 @@ export function boundStaticListeners(proxy: RunningProxy): Promise<void> {
       const states = proxy.listeners.all().filter((one) => one.compiled.version === 'static' && one.state === 'active');
       const failed = states.find((one) => one.bindError !== null);
       if (failed?.bindError != null) reject(new WeftError('bind', failed.bindError));
-      else if (states.every((one) => one.port !== 0 || one.compiled.address === null || 'path' in one.compiled.address))
-        resolve();
+      else if (states.every(isBound)) resolve();
     };
     proxy.listeners.onStateChange = check;
     check();

@@ -6,9 +6,13 @@ const limitMs = 5000;
 const lookMs = 5;
 
 /** Resolves when the condition holds; looks again and again, for states that announce nothing. */
-export async function until(what: string, condition: () => boolean, waitMs: number = limitMs): Promise<void> {
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  waitMs: number = limitMs,
+): Promise<void> {
   const giveUpMs = performance.now() + waitMs;
-  while (!condition()) {
+  while (!(await condition())) {
     if (performance.now() > giveUpMs) throw new Error(`waited ${waitMs} ms in vain until ${what}`);
     await new Promise((resolve) => setTimeout(resolve, lookMs));
   }

@@ -37,6 +37,11 @@ export interface ListenerState {
   readonly bindError: string | null;
 }
 
+/** Whether it has its address, or needs none of its own. */
+export function isBound({ compiled: { address }, port }: ListenerState): boolean {
+  return address === null || 'path' in address || port !== 0;
+}
+
 export class ListenerSet implements InternalListeners, ListenerDirectory<Listener> {
   /** Called when a listener went live or could not be bound. */
   onStateChange: (() => void) | null = null;

@@ -21,6 +21,7 @@ export interface TestBootstrap {
   readonly clusters: readonly Json[];
   /** Runtime keys. */
   readonly runtime?: Json;
+  readonly dynamic?: Json;
 }
 
 export interface AdminAnswer {
@@ -85,19 +86,21 @@ export async function startTestProxy(
   context: TestContext,
   build: (logPath: string) => TestBootstrap,
   clock: Clock = systemClock,
+  concurrency = 1,
 ): Promise<TestProxy> {
   const logPath = join(temporaryFolder(context), 'access.log');
-  const { listeners, clusters, runtime } = build(logPath);
+  const { listeners, clusters, runtime, dynamic } = build(logPath);
   const json = {
     node: { id: 'sidecar~127.0.0.1~test.default~default.svc.cluster.local', cluster: 'test' },
     admin: { address: loopback(0) },
     static_resources: { listeners, clusters },
     ...(runtime === undefined ? {} : { layered_runtime: { layers: [{ name: 'static', static_layer: runtime }] } }),
+    ...(dynamic === undefined ? {} : { dynamic_resources: dynamic }),
   };
   const issues: Issue[] = [];
   const bootstrap = messageFromJson('envoy.config.bootstrap.v3.Bootstrap', json, issues);
   assert.deepEqual(issues.map(formatIssue), []);
-  const running = await startProxy({ bootstrap, configPath: 'test', log: silentLog(clock), clock });
+  const running = await startProxy({ bootstrap, configPath: 'test', log: silentLog(clock), clock, concurrency });
   context.after(() => running.stop(0));
   return new TestProxy(running, logPath);
 }

@@ -27,16 +27,22 @@ export interface ProxyProcess {
   ended(): Promise<number | null>;
 }
 
+/** Flags of Node and of the proxy. */
+export interface ProcessFlags {
+  readonly nodeFlags?: readonly string[];
+  readonly flags?: readonly string[];
+}
+
 /** Starts `weft proxy` with these resources and waits until it serves; it is killed when the test ends. */
 export async function startProxyProcess(
   context: TestContext,
   resources: object,
-  nodeFlags: readonly string[] = [],
+  { nodeFlags = [], flags = [] }: ProcessFlags = {},
 ): Promise<ProxyProcess> {
   const path = join(temporaryFolder(context), 'bootstrap.json');
   const admin = { address: { socket_address: { address: '127.0.0.1', port_value: 0 } } };
   writeFileSync(path, JSON.stringify({ admin, static_resources: resources }));
-  const child = spawn(process.execPath, [...nodeFlags, entry, '-c', path], {
+  const child = spawn(process.execPath, [...nodeFlags, entry, '-c', path, ...flags], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
   context.after(() => {

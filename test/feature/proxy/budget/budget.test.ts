@@ -24,7 +24,7 @@ async function read({ child }: ProxyProcess): Promise<HeapReading> {
 }
 
 function start(context: TestContext, resources: object): Promise<ProxyProcess> {
-  return startProxyProcess(context, resources, [...proxyNodeFlags, '--import', probe]);
+  return startProxyProcess(context, resources, { nodeFlags: [...proxyNodeFlags, '--import', probe] });
 }
 
 /** Per request: bytes allocated, and bytes that outlived their request so far that only a full collection frees them. */

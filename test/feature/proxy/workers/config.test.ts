@@ -1,0 +1,203 @@
+// Changes of configuration with several workers: acknowledged when all have made them, refused as with one, kept for replacements.
+
+import assert from 'node:assert/strict';
+import { Agent, get } from 'node:http';
+import { describe, it, type TestContext } from 'node:test';
+import { systemClock } from '@weft/lib/clock';
+import { messageFromJson } from '@weft/lib/protobuf/codec';
+import { FakeAdsServer, type FakeStream, type SeenRequest } from '@weft/proxy/xds/fake-ads-server';
+import { until } from '../../../kit/until.ts';
+import { echo, startUpstream } from '../../../kit/upstream.ts';
+import { cluster, httpManager, listener, routeTo, startTestProxy, type TestProxy } from '../fixture.ts';
+import { everyWorkerServes, killWorker, openClients, stats } from './fixture.ts';
+
+const skip = process.platform === 'linux' ? false : 'workers share ports on Linux only';
+
+type Json = Readonly<Record<string, unknown>>;
+
+interface DynamicProxy {
+  readonly proxy: TestProxy;
+  readonly stream: FakeStream;
+}
+
+/** A proxy whose clusters and listeners come over ADS. */
+async function startDynamic(context: TestContext, concurrency: number): Promise<DynamicProxy> {
+  const server = await FakeAdsServer.start();
+  context.after(() => server.close());
+  const ads = { ads: {}, resource_api_version: 'V3' };
+  const dynamic = {
+    ads_config: {
+      api_type: 'GRPC',
+      transport_api_version: 'V3',
+      grpc_services: [{ envoy_grpc: { cluster_name: 'ads' } }],
+    },
+    cds_config: ads,
+    lds_config: ads,
+  };
+  const options = {
+    typed_extension_protocol_options: {
+      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+        '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+        explicit_http_config: { http2_protocol_options: {} },
+      },
+    },
+  };
+  const clusters = [cluster('ads', [server.port], options)];
+  const proxy = await startTestProxy(context, () => ({ listeners: [], clusters, dynamic }), systemClock, concurrency);
+  return { proxy, stream: await server.accept() };
+}
+
+/** The answer to a response: requests before it are passed over. */
+async function answerTo(stream: FakeStream, nonce: string): Promise<SeenRequest> {
+  for (;;) {
+    const request = await stream.next();
+    if (request.responseNonce === nonce) return request;
+  }
+}
+
+async function push(
+  stream: FakeStream,
+  kind: 'cluster' | 'listener' | 'route',
+  version: string,
+  resources: readonly object[],
+): Promise<string | null> {
+  const request = await answerTo(stream, stream.respond(kind, version, resources));
+  return request.errorDetail?.message ?? null;
+}
+
+function clusterMessage(name: string, port: number): object {
+  return messageFromJson('envoy.config.cluster.v3.Cluster', cluster(name, [port]), []);
+}
+
+function listenerMessage(json: Json): object {
+  return messageFromJson('envoy.config.listener.v3.Listener', json, []);
+}
+
+const rds = { rds: { route_config_name: 'r', config_source: { ads: {}, resource_api_version: 'V3' } } };
+
+function rdsListener(): object {
+  const { route_config: _inline, ...rest } = httpManager([]).typed_config as Json;
+  const manager = { name: 'envoy.filters.network.http_connection_manager', typed_config: { ...rest, ...rds } };
+  return listenerMessage(listener('main', manager));
+}
+
+function routes(revision: number): object {
+  const headers = [{ header: { key: 'x-revision', value: String(revision) } }];
+  const json = {
+    name: 'r',
+    response_headers_to_add: headers,
+    virtual_hosts: [{ name: 'all', domains: ['*'], routes: [routeTo(revision % 2 === 0 ? 'a' : 'b')] }],
+  };
+  return messageFromJson('envoy.config.route.v3.RouteConfiguration', json, []);
+}
+
+interface Answer {
+  readonly status: number;
+  readonly revision: number;
+}
+
+function ask(agent: Agent, port: number): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const request = get({ host: '127.0.0.1', port, path: '/', agent }, (response) => {
+      response.resume();
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, revision: Number(response.headers['x-revision']) }),
+      );
+    });
+    request.on('error', reject);
+  });
+}
+
+describe('configuration of two workers', { skip }, () => {
+  it('changes under load without a failed request, and not before all have made the change', async (context) => {
+    const upstream = await startUpstream(context, [echo()]);
+    const { proxy, stream } = await startDynamic(context, 2);
+    assert.equal(
+      await push(
+        stream,
+        'cluster',
+        '1',
+        ['a', 'b'].map((name) => clusterMessage(name, upstream.port)),
+      ),
+      null,
+    );
+    assert.equal(await push(stream, 'listener', '1', [rdsListener()]), null);
+    assert.equal(await push(stream, 'route', '0', [routes(0)]), null);
+    await everyWorkerServes(proxy);
+    await until('it is ready', async () => (await proxy.admin('GET', '/ready')).status === 200);
+
+    const port = proxy.port();
+    const agent = new Agent({ keepAlive: true, maxSockets: 16 });
+    context.after(() => agent.destroy());
+    let acknowledged = 0;
+    let isOver = false;
+    let asked = 0;
+    const drive = async (): Promise<void> => {
+      while (!isOver) {
+        const expected = acknowledged;
+        const { status, revision } = await ask(agent, port);
+        asked++;
+        assert.equal(status, 200);
+        assert.ok(revision >= expected, `revision ${revision} after ${expected} was acknowledged`);
+      }
+    };
+    const load = Promise.all(Array.from({ length: 16 }, drive));
+    for (let revision = 1; revision <= 50; revision++) {
+      assert.equal(await push(stream, 'route', String(revision), [routes(revision)]), null);
+      acknowledged = revision;
+      const before = asked;
+      await Promise.race([until('some requests went by it', () => asked >= before + 20), load]);
+    }
+    isOver = true;
+    await load;
+    const all = await stats(proxy);
+    assert.ok([0, 1].every((i) => (all.get(`listener.127.0.0.1_0.worker_${i}.downstream_cx_total`) ?? 0) > 0));
+    assert.equal(all.get('rds.update_success'), 51);
+  });
+
+  it('is refused with the words that one worker has for it', async (context) => {
+    const bad = {
+      ...listener('main', httpManager([routeTo('nowhere')], { manager: { preserve_external_request_id: true } })),
+      listener_filters: [{ name: 'odd' }],
+    };
+    const refusals: (string | null)[] = [];
+    for (const concurrency of [1, 2]) {
+      const { stream } = await startDynamic(context, concurrency);
+      await push(stream, 'cluster', '1', []);
+      refusals.push(await push(stream, 'listener', '1', [listenerMessage(bad)]));
+    }
+    assert.match(refusals[0] ?? '', /WEFT\d{4}/);
+    assert.equal(refusals[1], refusals[0]);
+  });
+
+  it('reaches a worker that came later', async (context) => {
+    const upstream = await startUpstream(context, [echo()]);
+    const { proxy, stream } = await startDynamic(context, 2);
+    await push(stream, 'cluster', '1', [clusterMessage('a', upstream.port)]);
+    await push(stream, 'listener', '1', [rdsListener()]);
+    await push(stream, 'route', '0', [routes(0)]);
+    await everyWorkerServes(proxy);
+    const port = proxy.port();
+    for (const worker of [0, 1]) {
+      await killWorker(proxy, worker);
+      await everyWorkerServes(proxy);
+    }
+    for (const client of await openClients(context, port)) assert.equal((await client.fetch('GET', '/')).status, 200);
+    assert.equal(proxy.port(), port);
+  });
+
+  it('takes listeners away and gives their port to others', async (context) => {
+    const { proxy, stream } = await startDynamic(context, 2);
+    await push(stream, 'cluster', '1', []);
+    await push(stream, 'listener', '1', [listenerMessage(listener('first', httpManager([])))]);
+    await until('it listens', () => proxy.running.listeners.all().some((one) => one.port !== 0));
+    const port = proxy.port('first');
+    const address = { socket_address: { address: '127.0.0.1', port_value: port } };
+    await push(stream, 'listener', '2', [listenerMessage({ ...listener('second', httpManager([])), address })]);
+    await until('the other has it', () => proxy.running.listeners.all().some((one) => one.port === port));
+    await everyWorkerServes(proxy);
+    for (const client of await openClients(context, port)) assert.equal((await client.fetch('GET', '/')).status, 404);
+    await push(stream, 'listener', '3', []);
+    await until('none is left', () => proxy.running.listeners.all().length === 0);
+  });
+});
