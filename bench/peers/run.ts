@@ -14,11 +14,11 @@ import { envoy } from './peer/envoy.ts';
 import { haproxy } from './peer/haproxy.ts';
 import { nginx } from './peer/nginx.ts';
 import type { Peer } from './peer/peer.ts';
-import { weft } from './peer/weft.ts';
+import { weft, weftTwoWorkers } from './peer/weft.ts';
 import { needProgram } from './program.ts';
 import { formatTable, type Row, toJson } from './report.ts';
 
-const peers: readonly Peer[] = [nginx, haproxy, envoy, weft];
+const peers: readonly Peer[] = [nginx, haproxy, envoy, weft, weftTwoWorkers];
 
 const usage = `usage: npm run bench -- peers [options]
 

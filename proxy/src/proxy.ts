@@ -200,7 +200,7 @@ export async function startProxy(options: StartOptions): Promise<RunningProxy> {
   for (const issue of applyBootstrap(proxy, options.onlyValidates === true)) log.warn(formatIssue(issue));
   if (options.onlyValidates === true) return proxy;
   await startAdmin(proxy, bootstrap);
-  await workers?.start();
+  if (workers !== null) await Promise.all([workers.start(), boundStaticListeners(proxy)]);
   await startDynamicParts(proxy, bootstrap);
   await boundStaticListeners(proxy);
   log.info('started', {

@@ -33,6 +33,10 @@ export const metricHelp: Readonly<Record<string, string>> = {
   downstream_cx_proxy_proto_error:
     'Connections closed for the want of a good PROXY protocol header, of all listeners; without a prefix.',
 
+  // workers
+  workers_started: '1 once every one of several workers has served.',
+  died: 'Workers that died and were replaced.',
+
   // upstream connections
   upstream_cx_total: 'Connections opened to endpoints.',
   upstream_cx_active: 'Connections open now.',

@@ -26,6 +26,7 @@ const scopes: readonly (readonly [prefix: string, scope: string])[] = [
   ['proxy/src/route/', 'http.STAT_PREFIX.rds.NAME'],
   ['proxy/src/security/tls-stats.ts', 'listener.ADDRESS, cluster.NAME'],
   ['proxy/src/security/rbac.ts', 'http.STAT_PREFIX, listener.ADDRESS'],
+  ['proxy/src/worker/', 'workers, listener_manager'],
   ['proxy/src/xds/ads-client.ts', 'control_plane'],
   ['proxy/src/xds/resource-channel.ts', 'listener_manager.lds, cluster_manager.cds, cluster_manager.eds, rds, sds'],
 ];
@@ -66,6 +67,9 @@ Made by \`node scripts/docs.ts\` from the source; do not edit.
 A proxy shows its metrics at \`/stats\` (\`cluster.NAME.upstream_rq_total: 5\`) and, for Prometheus, at \`/stats/prometheus\`
 (\`envoy_cluster_upstream_rq_total{envoy_cluster_name="NAME"} 5\`): Envoy's names, so that dashboards made for Envoy work. Parts in
 capitals vary, \`*\` is a part of the name that varies. Times are in milliseconds; all histograms have the same buckets.
+
+With several workers a metric is that of the whole process; \`listener.ADDRESS.worker_N.downstream_cx_total\` and \`…_active\` then
+also show how connections are spread.
 `;
 
 function scopeOf(path: string): string {

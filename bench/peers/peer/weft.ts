@@ -8,13 +8,19 @@ import type { Peer } from './peer.ts';
 
 const ownLauncher = fileURLToPath(new URL('../../../weft', import.meta.url));
 
-export const weft: Peer = {
-  name: 'weft',
-  environment: {},
-  missing: () => null,
-  prepare(task) {
-    const file = join(task.folder, 'weft.json');
-    writeFileSync(file, envoyBootstrap(task));
-    return [process.env.WEFT_BIN ?? ownLauncher, 'proxy', '-c', file, '--log-level', 'error'];
-  },
-};
+function weftWith(name: string, ...flags: readonly string[]): Peer {
+  return {
+    name,
+    environment: {},
+    missing: () => null,
+    prepare(task) {
+      const file = join(task.folder, 'weft.json');
+      writeFileSync(file, envoyBootstrap(task));
+      return [process.env.WEFT_BIN ?? ownLauncher, 'proxy', '-c', file, '--log-level', 'error', ...flags];
+    },
+  };
+}
+
+export const weft: Peer = weftWith('weft');
+/** On as many cores as one worker: what it costs that there are two. */
+export const weftTwoWorkers: Peer = weftWith('weft-2', '--concurrency', '2');

@@ -23,15 +23,17 @@ export interface LimitGauges {
 /** The limit of a process with one worker. */
 export class OwnLimit implements Limit {
   active = 0;
-  private readonly gauges: LimitGauges;
+  private readonly open: Gauge;
+  private readonly remaining: Gauge | null;
 
-  constructor(gauges: LimitGauges) {
-    this.gauges = gauges;
+  constructor({ open, remaining }: LimitGauges) {
+    this.open = open;
+    this.remaining = remaining;
   }
 
   take(max: number): boolean {
     if (this.active >= max) {
-      this.gauges.open.value = 1;
+      this.open.value = 1;
       return false;
     }
     this.active++;
@@ -45,7 +47,8 @@ export class OwnLimit implements Limit {
   }
 
   show(max: number): void {
-    showLimit(this.gauges, this.active, max);
+    this.open.value = this.active >= max ? 1 : 0;
+    if (this.remaining !== null) this.remaining.value = Math.max(0, max - this.active);
   }
 }
 
@@ -94,11 +97,9 @@ export class SharedLimit implements Limit {
 
   /** The main thread does this when somebody looks; workers have no reason to. */
   show(max: number): void {
-    showLimit(this.gauges, this.active, max);
+    const { open, remaining } = this.gauges;
+    const { active } = this;
+    open.value = active >= max ? 1 : 0;
+    if (remaining !== null) remaining.value = Math.max(0, max - active);
   }
-}
-
-function showLimit({ open, remaining }: LimitGauges, active: number, max: number): void {
-  open.value = active >= max ? 1 : 0;
-  if (remaining !== null) remaining.value = Math.max(0, max - active);
 }

@@ -50,6 +50,7 @@ export interface BreakerCells {
 /** Counters of one priority of a cluster. Every `try…` that returned true is given back by its `release…`; on false the caller counts the overflow. */
 export class Breakers {
   readonly limits: BreakerLimits;
+  private readonly isShared: boolean;
   private readonly connections: Limit;
   private readonly pending: Limit;
   private readonly requests: Limit;
@@ -62,15 +63,16 @@ export class Breakers {
     shared: BreakerCells | null = null,
   ) {
     this.limits = limits;
+    this.isShared = shared !== null;
     const gauge = (name: string): Gauge => scope.gauge(`circuit_breakers.${priority}.${name}`);
-    const limit = (index: number, open: string, remaining: string): Limit => {
-      const gauges = { open: gauge(open), remaining: limits.trackRemaining ? gauge(`remaining_${remaining}`) : null };
+    const limit = (index: number, open: Gauge, left: string): Limit => {
+      const gauges = { open, remaining: limits.trackRemaining ? gauge(`remaining_${left}`) : null };
       return shared === null ? new OwnLimit(gauges) : new SharedLimit(placeOf(shared, index), gauges);
     };
-    this.connections = limit(0, 'cx_open', 'cx');
-    this.pending = limit(1, 'rq_pending_open', 'pending');
-    this.requests = limit(2, 'rq_open', 'rq');
-    this.retries = limit(3, 'rq_retry_open', 'retries');
+    this.connections = limit(0, gauge('cx_open'), 'cx');
+    this.pending = limit(1, gauge('rq_pending_open'), 'pending');
+    this.requests = limit(2, gauge('rq_open'), 'rq');
+    this.retries = limit(3, gauge('rq_retry_open'), 'retries');
     this.show();
   }
 
@@ -99,8 +101,14 @@ export class Breakers {
     return this.retries.active;
   }
 
-  tryConnection(): boolean {
-    return this.connections.take(this.limits.maxConnections);
+  /**
+   * `isFirst` says that the pool has none. Where workers share the limit it then gets one beyond it, as Envoy's do: idle connections
+   * of one worker must not starve another.
+   */
+  tryConnection(isFirst = false): boolean {
+    const { maxConnections } = this.limits;
+    if (this.connections.take(maxConnections)) return true;
+    return isFirst && this.isShared && maxConnections > 0 && this.connections.take(Number.POSITIVE_INFINITY);
   }
 
   releaseConnection(): void {

@@ -8,15 +8,17 @@ import { type ConnectEvents, Connecting } from './connect.ts';
 /**
  * Starts to connect, or null when the breaker forbids it. Whatever is started ends in one of the two functions below, once.
  * `header` is the PROXY protocol header for whom the connection is; without one it is the proxy's own, where the endpoint wants any.
+ * `isFirst` says that the pool has none.
  */
 export function openConnection(
   host: Host,
   clock: Clock,
   events: ConnectEvents,
   header: Buffer | null = null,
+  isFirst = false,
 ): Connecting | null {
   const { cluster } = host;
-  if (!cluster.breakers.tryConnection()) {
+  if (!cluster.breakers.tryConnection(isFirst)) {
     cluster.stats.upstreamCxOverflow.inc();
     return null;
   }

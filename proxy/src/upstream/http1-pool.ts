@@ -57,7 +57,7 @@ export class Http1Pool implements AdoptingPool, Http1ClientOwner, ConnectEvents 
   }
 
   private open(): void {
-    const connecting = openConnection(this.host, this.clock, this, this.header);
+    const connecting = openConnection(this.host, this.clock, this, this.header, this.connections === 0);
     if (connecting !== null) this.connecting.add(connecting);
   }
 

@@ -61,7 +61,8 @@ export class Http2Pool implements AdoptingPool, Http2ClientOwner, ConnectEvents 
   }
 
   private open(): void {
-    if (this.connecting === null) this.connecting = openConnection(this.host, this.clock, this, this.header);
+    if (this.connecting !== null) return;
+    this.connecting = openConnection(this.host, this.clock, this, this.header, this.connections === 0);
   }
 
   onConnected(_connecting: Connecting, connection: Connection): void {

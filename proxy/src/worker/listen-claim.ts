@@ -19,7 +19,7 @@ export interface ClaimOwner {
 
 export class ListenClaim {
   readonly request: ListenRequest;
-  readonly holders: Set<number> = new Set();
+  private readonly holders: Set<number> = new Set();
   private readonly owner: ClaimOwner;
   private readonly events: ListenEvents;
   private readonly askers: Asker[] = [];

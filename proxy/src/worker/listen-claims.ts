@@ -16,8 +16,8 @@ export class ListenClaims implements ListenSockets, ClaimOwner {
   onOffer: ((worker: number, request: ListenRequest) => void) | null = null;
   private readonly clock: Clock;
   private readonly claims: Map<string, ListenClaim> = new Map();
-  /** Listeners that are gone here, while workers still have their sockets. */
-  private readonly closing: Set<ListenClaim> = new Set();
+  /** Sockets that workers have, whatever has become of the claim meanwhile. */
+  private readonly held: Map<string, { readonly request: ListenRequest; readonly workers: Set<number> }> = new Map();
   /** Workers that asked before the listener was opened here. */
   private readonly early: Map<string, { worker: number; ask: (claim: ListenClaim) => void }[]> = new Map();
 
@@ -41,7 +41,6 @@ export class ListenClaims implements ListenSockets, ClaimOwner {
   private close(key: string, claim: ListenClaim): void {
     claim.end(new Error('the listener is closed'));
     if (this.claims.get(key) === claim) this.claims.delete(key);
-    if (claim.holders.size > 0) this.closing.add(claim);
   }
 
   private takenBy(request: ListenRequest): boolean {
@@ -50,7 +49,7 @@ export class ListenClaims implements ListenSockets, ClaimOwner {
 
   // Then the address is the process's own, and a probe would only find that.
   private isHeldByWorkers(request: ListenRequest): boolean {
-    return [...this.closing].some((claim) => overlaps(claim.request, request));
+    return [...this.held.values()].some((one) => overlaps(one.request, request));
   }
 
   // ---- workers
@@ -66,7 +65,11 @@ export class ListenClaims implements ListenSockets, ClaimOwner {
   }
 
   onBound(worker: number, request: ListenRequest, port: number): void {
-    this.claims.get(claimKey(request))?.onBound(worker, port);
+    const key = claimKey(request);
+    const one = this.held.get(key) ?? { request, workers: new Set() };
+    this.held.set(key, one);
+    one.workers.add(worker);
+    this.claims.get(key)?.onBound(worker, port);
   }
 
   onUnbound(worker: number, request: ListenRequest, error: Error): void {
@@ -76,24 +79,26 @@ export class ListenClaims implements ListenSockets, ClaimOwner {
   }
 
   onClosed(worker: number, request: ListenRequest): void {
-    this.claims.get(claimKey(request))?.leave(worker);
-    for (const claim of this.closing)
-      if (claimKey(claim.request) === claimKey(request)) this.leaveClosing(claim, worker);
+    const key = claimKey(request);
+    this.release(worker, key);
+    this.claims.get(key)?.leave(worker);
   }
 
   /** The worker is gone, and its sockets with it. */
   onWorkerGone(worker: number): void {
     for (const [key, askers] of this.early) {
       const left = askers.filter((asker) => asker.worker !== worker);
-      this.early.set(key, left);
+      if (left.length === 0) this.early.delete(key);
+      else this.early.set(key, left);
     }
+    for (const key of [...this.held.keys()]) this.release(worker, key);
     for (const claim of this.claims.values()) claim.leave(worker);
-    for (const claim of this.closing) this.leaveClosing(claim, worker);
   }
 
-  private leaveClosing(claim: ListenClaim, worker: number): void {
-    claim.leave(worker);
-    if (claim.holders.size === 0) this.closing.delete(claim);
+  private release(worker: number, key: string): void {
+    const one = this.held.get(key);
+    one?.workers.delete(worker);
+    if (one?.workers.size === 0) this.held.delete(key);
   }
 
   // ---- claims

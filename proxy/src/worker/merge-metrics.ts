@@ -66,7 +66,9 @@ function addTo(scope: Scope, metric: MetricReport, rule: MergeRule): void {
 
 function addGauge(gauge: Gauge, value: number, rule: MergeRule): void {
   if (rule === 'sum') gauge.value += value;
-  else gauge.value = rule === 'least' ? Math.min(gauge.value, value) : Math.max(gauge.value, value);
+  // Nought is what the main thread says where hosts are made on demand: it makes none.
+  else if (rule === 'least' && gauge.value > 0) gauge.value = Math.min(gauge.value, value);
+  else gauge.value = Math.max(gauge.value, value);
 }
 
 function addHistogram(histogram: Histogram, added: MetricReport & { readonly kind: 'histogram' }): void {

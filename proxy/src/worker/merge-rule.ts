@@ -11,13 +11,15 @@ const mainScope =
   /^(?:cluster_manager(?:\..*)?|listener_manager(?:\..*)?|control_plane|rds|sds|server|access_log|workers)$/;
 
 /** Of a cluster: what is configured, and the breakers, which count for all threads. */
-const mainMetric = /^(?:membership_total|membership_change|update_.*|init_fetch_timeout|circuit_breakers\..*)$/;
+const mainMetric = /^(?:membership_change|update_.*|init_fetch_timeout|circuit_breakers\..*)$/;
+
+/** Of a cluster: each worker ejects for itself, and has its own hosts where those are made on demand. */
+const worstMetric = /^(?:membership_total|membership_degraded|outlier_detection\.ejections_active)$/;
 
 export function mergeRule(prefix: string, name: string): MergeRule {
   if (mainScope.test(prefix)) return 'main';
   if (prefix !== 'cluster') return 'sum';
   if (mainMetric.test(name)) return 'main';
-  // Each worker ejects for itself.
   if (name === 'membership_healthy') return 'least';
-  return name === 'membership_degraded' || name === 'outlier_detection.ejections_active' ? 'most' : 'sum';
+  return worstMetric.test(name) ? 'most' : 'sum';
 }

@@ -2,9 +2,9 @@
 
 import { getCompileCacheDir } from 'node:module';
 import { dirname } from 'node:path';
+import { getHeapStatistics } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import type { Clock, Timer } from '@weft/lib/clock';
-import { messageOf } from '@weft/lib/error';
 import { MetricsRegistry } from '@weft/lib/metrics';
 import { BackOff } from '../xds/back-off.ts';
 import { Channel, type Handlers } from './channel.ts';
@@ -16,6 +16,7 @@ import type { DecisionsReport, WorkerReport } from './worker-report.ts';
 const entry = new URL('../../worker.mjs', import.meta.url);
 const baseDelayMs = 200;
 const maxDelayMs = 30_000;
+const minHeapMb = 128;
 /** A worker that has lived for so long has not died of how it was started. */
 const provenMs = 60_000;
 
@@ -29,7 +30,7 @@ export interface SlotOwner {
   handlersFor(slot: WorkerSlot): Handlers<MainCalls>;
   onStarted(slot: WorkerSlot): void;
   /** Another comes in `delayMs`. */
-  onDied(slot: WorkerSlot, reason: string, delayMs: number): void;
+  onDied(slot: WorkerSlot, failure: unknown, delayMs: number): void;
   onProblem(slot: WorkerSlot, error: unknown): void;
 }
 
@@ -49,7 +50,7 @@ export class WorkerSlot {
   private readonly owner: SlotOwner;
   private readonly backOff: BackOff;
   thread: Worker | null = null;
-  private reason = '';
+  private failure: unknown = null;
   private timer: Timer | null = null;
   private isStopped = false;
 
@@ -68,14 +69,15 @@ export class WorkerSlot {
     const { owner, index } = this;
     const thread = new Worker(entry, {
       name: `worker ${index}`,
+      resourceLimits: { maxOldGenerationSizeMb: heapLimitMb(owner.count) },
       workerData: { start: owner.startOf(index), workers: owner.count, compileCache: compileCacheFolder() },
     });
     this.thread = thread;
-    this.reason = '';
+    this.failure = null;
     this.channel = new Channel<MainCalls, WorkerCalls>(thread, owner.handlersFor(this));
     this.channel.onError = (error) => owner.onProblem(this, error);
     thread.on('error', (error) => {
-      this.reason = messageOf(error);
+      this.failure = error;
     });
     thread.on('exit', (status) => this.onExit(status));
   }
@@ -104,7 +106,7 @@ export class WorkerSlot {
     if (this.isStopped) return;
     this.retire();
     const delayMs = this.backOff.nextMs();
-    this.owner.onDied(this, this.reason || `it ended with status ${status}`, delayMs);
+    this.owner.onDied(this, this.failure ?? new Error(`it ended with status ${status}`), delayMs);
     if (!this.isStopped) this.timer = this.owner.clock.start(delayMs, startAgain, this);
   }
 
@@ -136,6 +138,11 @@ export class WorkerSlot {
     this.forbidNext();
     await this.thread?.terminate();
   }
+}
+
+// Together they get what one would have, so that the process stays within what Node found fitting for the machine.
+function heapLimitMb(workers: number): number {
+  return Math.max(minHeapMb, Math.floor(getHeapStatistics().heap_size_limit / workers / 2 ** 20));
 }
 
 // Node adds a folder per version to the one it is given.

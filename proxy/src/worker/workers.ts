@@ -1,7 +1,7 @@
 // The workers of a process: starts them, tells them what changes, asks them what they count, replaces one that dies.
 
 import { systemClock } from '@weft/lib/clock';
-import { WeftError } from '@weft/lib/error';
+import { messageOf, WeftError } from '@weft/lib/error';
 import type { Log } from '@weft/lib/log';
 import type { Counter, Gauge } from '@weft/lib/metrics';
 import { encodeMessage } from '@weft/lib/protobuf/codec';
@@ -250,18 +250,20 @@ export class Workers implements SlotOwner, ChangeFollower {
     this.onFirstStart = null;
   }
 
-  onDied(slot: WorkerSlot, reason: string, delayMs: number): void {
+  onDied(slot: WorkerSlot, failure: unknown, delayMs: number): void {
     this.claims.onWorkerGone(slot.index);
     this.cells.giveBack(slot.index + 1);
     this.died?.inc();
     if (this.onFirstStart !== null) {
-      this.onFirstStart(new WeftError('worker', `worker ${slot.index} cannot start: ${reason}`));
+      for (const one of this.slots) void one.terminate();
+      this.onFirstStart(new WeftError('worker', `worker ${slot.index} cannot start: ${messageOf(failure)}`));
       this.onFirstStart = null;
       return;
     }
     this.log.error('a worker died; the others go on, and another takes its place', {
       worker: slot.index,
-      reason,
+      error: failure,
+      details: failure instanceof Error ? (failure.stack ?? '') : '',
       delayMs: Math.round(delayMs),
     });
   }

@@ -21,7 +21,8 @@ export interface TestBootstrap {
   readonly clusters: readonly Json[];
   /** Runtime keys. */
   readonly runtime?: Json;
-  readonly dynamic?: Json;
+  /** Further fields of the bootstrap. */
+  readonly more?: Json;
 }
 
 export interface AdminAnswer {
@@ -89,13 +90,13 @@ export async function startTestProxy(
   concurrency = 1,
 ): Promise<TestProxy> {
   const logPath = join(temporaryFolder(context), 'access.log');
-  const { listeners, clusters, runtime, dynamic } = build(logPath);
+  const { listeners, clusters, runtime, more = {} } = build(logPath);
   const json = {
     node: { id: 'sidecar~127.0.0.1~test.default~default.svc.cluster.local', cluster: 'test' },
     admin: { address: loopback(0) },
     static_resources: { listeners, clusters },
     ...(runtime === undefined ? {} : { layered_runtime: { layers: [{ name: 'static', static_layer: runtime }] } }),
-    ...(dynamic === undefined ? {} : { dynamic_resources: dynamic }),
+    ...more,
   };
   const issues: Issue[] = [];
   const bootstrap = messageFromJson('envoy.config.bootstrap.v3.Bootstrap', json, issues);

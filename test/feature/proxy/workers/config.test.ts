@@ -43,7 +43,12 @@ async function startDynamic(context: TestContext, concurrency: number): Promise<
     },
   };
   const clusters = [cluster('ads', [server.port], options)];
-  const proxy = await startTestProxy(context, () => ({ listeners: [], clusters, dynamic }), systemClock, concurrency);
+  const proxy = await startTestProxy(
+    context,
+    () => ({ listeners: [], clusters, more: { dynamic_resources: dynamic } }),
+    systemClock,
+    concurrency,
+  );
   return { proxy, stream: await server.accept() };
 }
 

@@ -87,6 +87,36 @@ describe('two workers', { skip }, () => {
     assert.equal((await stats(proxy)).get('cluster.a.circuit_breakers.default.rq_open'), 0);
   });
 
+  it('starve none of them of connections', async (context) => {
+    const upstream = await startUpstream(context, [echo()]);
+    const limits = { circuit_breakers: { thresholds: [{ max_connections: 1 }] } };
+    const proxy = await startTwoWorkers(context, () => ({
+      listeners: [listener('main', httpManager([routeTo('a')]))],
+      clusters: [cluster('a', [upstream.port], limits)],
+    }));
+    // Each keeps its connection to the endpoint, idle, between requests.
+    for (const client of await openClients(context, proxy.port()))
+      assert.equal((await client.fetch('GET', '/')).status, 200);
+    assert.equal(upstream.connections, 2);
+    assert.equal((await stats(proxy)).get('cluster.a.circuit_breakers.default.cx_open'), 1);
+  });
+
+  it('resolve names through the main thread', async (context) => {
+    const upstream = await startUpstream(context, [echo()]);
+    const address = { socket_address: { address: 'localhost', port_value: upstream.port } };
+    const named = {
+      type: 'STRICT_DNS',
+      load_assignment: { cluster_name: 'a', endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }] },
+    };
+    const proxy = await startTwoWorkers(context, () => ({
+      listeners: [listener('main', httpManager([routeTo('a')]))],
+      clusters: [cluster('a', [], named)],
+    }));
+    await everyWorkerServes(proxy);
+    for (const client of await openClients(context, proxy.port()))
+      assert.equal((await client.fetch('GET', '/')).status, 200);
+  });
+
   it('explain every decision, whoever made it', async (context) => {
     const proxy = await startTwoWorkers(context, () => ({
       listeners: [listener('main', httpManager([]))],
@@ -170,6 +200,22 @@ describe('a worker that dies', { skip }, () => {
     assert.ok((all.get(name) ?? 0) >= (before.get(name) ?? 0) + 8 + enoughConnections, 'counters go up only');
     assert.ok((await spread(proxy)).every((count) => count > 0));
     assert.equal((await proxy.admin('GET', '/ready')).status, 200);
+  });
+
+  it('is replaced when it dies of a defect', async (context) => {
+    const proxy = await startTwoWorkers(context, () => ({
+      listeners: [listener('main', httpManager([]))],
+      clusters: [],
+    }));
+    const slot = proxy.running.workers?.slots[1];
+    // What no main thread says: bytes that are no cluster.
+    slot?.channel?.tell('change', { kind: 'cluster', set: [['x', Buffer.from('?')]], removed: [], version: '1' });
+    await until('it is dead', async () => (await stats(proxy)).get('workers.died') === 1);
+    assert.equal((await fetchOnce(context, proxy.port(), '/')).status, 404);
+    await everyWorkerServes(proxy);
+    for (const client of await openClients(context, proxy.port()))
+      assert.equal((await client.fetch('GET', '/')).status, 404);
+    assert.ok((await spread(proxy)).every((count) => count > 0));
   });
 
   it('hands a Unix socket on', async (context) => {

@@ -1,0 +1,110 @@
+// The agreement of several workers about listening, without workers: who binds where, who waits, who takes over.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { describe, it } from 'node:test';
+import { PausedClock } from '@weft/lib/clock';
+import type { ListenRequest } from '../listener/listen-sockets.ts';
+import { ListenClaims } from './listen-claims.ts';
+
+const free: ListenRequest = { name: 'main', address: { host: '127.0.0.1', port: 0 }, backlog: 1 };
+const pipe: ListenRequest = { name: 'pipe', address: { path: '/run/x.sock' }, backlog: 1 };
+
+/** Opens a listener in the main thread; resolves as it goes. */
+function open(claims: ListenClaims, request: ListenRequest) {
+  const { promise: bound, resolve, reject } = Promise.withResolvers<number>();
+  bound.catch(() => {});
+  const socket = claims.open(request, { onBound: resolve, onFailed: reject, onSocket: () => {} });
+  return { bound, socket };
+}
+
+describe('workers that listen', () => {
+  it('get the number that the first one got', async () => {
+    const claims = new ListenClaims(new PausedClock());
+    const { bound } = open(claims, free);
+    assert.deepEqual(await claims.listen(0, free), { port: 0 });
+    const second = claims.listen(1, free);
+    claims.onBound(0, free, 4711);
+    assert.deepEqual(await second, { port: 4711 });
+    assert.equal(await bound, 4711);
+  });
+
+  it('may ask before the main thread does', async () => {
+    const claims = new ListenClaims(new PausedClock());
+    const asked = claims.listen(0, free);
+    open(claims, free);
+    assert.deepEqual(await asked, { port: 0 });
+  });
+
+  it('let the next one try when the first one dies before it has bound', async () => {
+    const claims = new ListenClaims(new PausedClock());
+    open(claims, free);
+    await claims.listen(0, free);
+    const second = claims.listen(1, free);
+    claims.onWorkerGone(0);
+    assert.deepEqual(await second, { port: 0 });
+  });
+
+  it('are told when another program has the port, even one that shares it', async (context) => {
+    const other = createServer().listen({ host: '127.0.0.1', port: 0, reusePort: process.platform === 'linux' });
+    context.after(() => other.close());
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    const request = { ...free, address: { host: '127.0.0.1', port } };
+    const claims = new ListenClaims(new PausedClock());
+    const { bound } = open(claims, request);
+    await assert.rejects(claims.listen(0, request), { code: 'EADDRINUSE' });
+    await assert.rejects(bound, { code: 'EADDRINUSE' });
+  });
+
+  it('are told when another listener has the port', async () => {
+    const claims = new ListenClaims(new PausedClock());
+    const address = { host: '127.0.0.1', port: 4711 };
+    open(claims, { ...free, address });
+    const { bound } = open(claims, { ...free, name: 'other', address: { ...address, host: '0.0.0.0' } });
+    await assert.rejects(bound, { code: 'EADDRINUSE' });
+  });
+
+  it('may take a port over from a listener that is gone while some still have it', async () => {
+    const claims = new ListenClaims(new PausedClock());
+    const address = { host: '127.0.0.1', port: 4711 };
+    const { socket } = open(claims, { ...free, address });
+    claims.onBound(0, { ...free, address }, 4711);
+    socket.close();
+    const next = { ...free, name: 'next', address };
+    const { bound } = open(claims, next);
+    assert.deepEqual(await claims.listen(0, next), { port: 4711 });
+    claims.onBound(0, next, 4711);
+    assert.equal(await bound, 4711);
+  });
+
+  it('have one Unix socket among them, which goes on when its worker dies', async () => {
+    const claims = new ListenClaims(new PausedClock());
+    const offers: number[] = [];
+    claims.onOffer = (worker) => offers.push(worker);
+    const { bound } = open(claims, pipe);
+    assert.deepEqual(await claims.listen(0, pipe), { port: 0 });
+    assert.equal(await claims.listen(1, pipe), 'elsewhere');
+    claims.onBound(0, pipe, 0);
+    assert.equal(await bound, 0);
+    claims.onWorkerGone(0);
+    assert.deepEqual(offers, [1]);
+  });
+
+  it('are offered a Unix socket again that they could not take over', async () => {
+    const clock = new PausedClock();
+    const claims = new ListenClaims(clock);
+    const offers: number[] = [];
+    claims.onOffer = (worker) => offers.push(worker);
+    open(claims, pipe);
+    await claims.listen(0, pipe);
+    claims.onBound(0, pipe, 0);
+    await claims.listen(1, pipe);
+    claims.onWorkerGone(0);
+    claims.onUnbound(1, pipe, new Error('EADDRINUSE'));
+    assert.deepEqual(offers, [1]);
+    clock.advance(1000);
+    assert.deepEqual(offers, [1, 1]);
+  });
+});
