@@ -1,8 +1,8 @@
 // The metrics of the process, made from those of its threads when somebody looks.
 
-import { Counter, Gauge, type Histogram, type Metric, MetricsRegistry, type Scope } from '@weft/lib/metrics';
+import { type Gauge, type Histogram, MetricsRegistry, type Scope } from '@weft/lib/metrics';
 import { type MergeRule, mergeRule } from './merge-rule.ts';
-import type { MetricReport, ScopeReport } from './worker-report.ts';
+import { type MetricReport, reportMetric, reportMetrics, type ScopeReport } from './worker-report.ts';
 
 /** What one worker counts, and those that were in its place before counted. */
 export interface WorkerMetrics {
@@ -26,14 +26,11 @@ export function mergeMetrics(main: MetricsRegistry, workers: readonly WorkerMetr
   const merged = new MetricsRegistry();
   for (const { name, metrics } of main.all()) {
     const scope = merged.scope(name);
-    for (const [short, metric] of metrics) addTo(scope, reportOf(short, metric), 'sum');
+    for (const [short, metric] of metrics) addTo(scope, reportMetric(short, metric), 'sum');
   }
   for (const worker of workers) {
-    const past = [...worker.past.all()].map(({ name, metrics }) => ({
-      scope: name,
-      metrics: [...metrics].map(([short, metric]) => reportOf(short, metric)),
-    }));
-    for (const report of [...past, ...(worker.current ?? [])]) addReport(main, merged, report, worker.index);
+    for (const report of [...reportMetrics(worker.past), ...(worker.current ?? [])])
+      addReport(main, merged, report, worker.index);
   }
   return merged;
 }
@@ -48,13 +45,6 @@ function addReport(main: MetricsRegistry, merged: MetricsRegistry, report: Scope
     if (prefix !== 'listener' || !/^downstream_cx_(?:total|active)$/.test(metric.name)) continue;
     addTo(scope, { ...metric, name: `worker_${index}.${metric.name}` }, 'sum');
   }
-}
-
-function reportOf(name: string, metric: Metric): MetricReport {
-  if (metric instanceof Counter) return { kind: 'counter', name, value: metric.value };
-  if (metric instanceof Gauge) return { kind: 'gauge', name, value: metric.value };
-  const { counts, sum, count } = metric;
-  return { kind: 'histogram', name, counts, sum, count };
 }
 
 function addTo(scope: Scope, metric: MetricReport, rule: MergeRule): void {

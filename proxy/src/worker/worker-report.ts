@@ -75,14 +75,15 @@ export function makeReport(proxy: RunningProxy, withDecisions: boolean): WorkerR
   };
 }
 
-function reportMetrics(registry: MetricsRegistry): ScopeReport[] {
+/** Every metric of a thread. */
+export function reportMetrics(registry: MetricsRegistry): ScopeReport[] {
   return [...registry.all()].map((scope) => ({
     scope: scope.name,
     metrics: [...scope.metrics].map(([name, metric]) => reportMetric(name, metric)),
   }));
 }
 
-function reportMetric(name: string, metric: Metric): MetricReport {
+export function reportMetric(name: string, metric: Metric): MetricReport {
   if (metric instanceof Counter) return { kind: 'counter', name, value: metric.value };
   if (metric instanceof Gauge) return { kind: 'gauge', name, value: metric.value };
   const { counts, sum, count } = metric;
