@@ -146,11 +146,9 @@ export class RunningProxy {
 
   private ownUnready(): { name: string; targets: string[] }[] {
     const clusters = this.clusters.all().filter((cluster) => !this.clusters.isWarm(cluster.name));
-    const active = this.listeners.all().filter((one) => one.state === 'active');
-    const unbound = active.filter((one) => one.bindError !== null || !isBound(one));
     return [
       { name: 'clusters', targets: clusters.map((cluster) => cluster.name) },
-      { name: 'listeners', targets: [...this.listeners.warmingNames(), ...unbound.map((one) => one.compiled.name)] },
+      { name: 'listeners', targets: [...this.listeners.warmingNames(), ...this.listeners.unboundNames()] },
     ].filter((group) => group.targets.length > 0);
   }
 

@@ -16,7 +16,8 @@ const thread = new WorkerThread({
   clock: systemClock,
   makeProxy: (options) => new RunningProxy(options),
 });
+if (start.stopped !== null) thread.proxy.listeners.stopAccepting(start.stopped);
 applyBootstrap(thread.proxy);
 thread.catchUp(start);
-await boundStaticListeners(thread.proxy);
+if (start.stopped === null) await boundStaticListeners(thread.proxy);
 thread.started();

@@ -160,7 +160,7 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
 
   private open(listener: Listener): void {
     if (this.active.get(listener.name) !== listener) return;
-    if (this.stopped !== null && isInScope(listener, this.stopped)) return;
+    if (this.isStopped(listener)) return;
     listener.open((error) => {
       if (error === null) {
         this.bindErrors.delete(listener.name);
@@ -231,6 +231,19 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
   /** Names of the listeners that wait for something. */
   warmingNames(): string[] {
     return [...this.warming.keys()];
+  }
+
+  private isStopped(listener: Listener): boolean {
+    return this.stopped !== null && isInScope(listener, this.stopped);
+  }
+
+  /** Names of the listeners that should have their address and do not. */
+  unboundNames(): string[] {
+    const expected = this.all().filter(({ compiled, state }) => {
+      const listener = this.active.get(compiled.name);
+      return state === 'active' && listener !== undefined && !this.isStopped(listener);
+    });
+    return expected.filter((one) => one.bindError !== null || !isBound(one)).map((one) => one.compiled.name);
   }
 
   private *chains(scope: DrainScope = 'all'): Iterable<FilterChain> {

@@ -34,6 +34,8 @@ export interface WorkerStart {
   readonly bootstrap: Uint8Array;
   readonly configPath: string;
   readonly levels: LogLevels;
+  /** Listeners that take no new connections any more. */
+  readonly stopped: DrainScope | null;
   readonly cells: readonly ClusterCells[];
   readonly identity: readonly IdentityParts[];
   readonly changes: readonly Change[];

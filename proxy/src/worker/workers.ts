@@ -56,6 +56,8 @@ export class Workers implements SlotOwner, ChangeFollower {
   private allStarted: Gauge | null = null;
   private onFirstStart: ((error: WeftError | null) => void) | null = null;
   private isStopping = false;
+  /** Which listeners take no new connections any more. */
+  private stopped: DrainScope | null = null;
 
   constructor(options: WorkersOptions) {
     this.count = options.count;
@@ -113,7 +115,7 @@ export class Workers implements SlotOwner, ChangeFollower {
   }
 
   async settled(): Promise<void> {
-    await this.askLive('settle', () => null, settleLimitMs);
+    await this.askLive('settle', null, settleLimitMs);
   }
 
   private tellAll<K extends keyof WorkerCalls & string>(name: K, argument: Tell<K>): void {
@@ -123,19 +125,23 @@ export class Workers implements SlotOwner, ChangeFollower {
   /** Asks those that serve; who does not answer in time, or dies, is not waited for. */
   private async askLive<K extends keyof WorkerCalls & string>(
     name: K,
-    argumentOf: () => Tell<K>,
+    argument: Tell<K>,
     limitMs: number,
     onAnswer: (slot: WorkerSlot, answer: WorkerCalls[K]['answer']) => void = () => {},
   ): Promise<void> {
     const asked = this.slots.map(async (slot) => {
-      if (slot.isLive) onAnswer(slot, (await slot.channel?.call(name, argumentOf())) as WorkerCalls[K]['answer']);
+      if (slot.isLive) onAnswer(slot, (await slot.channel?.call(name, argument)) as WorkerCalls[K]['answer']);
     });
-    await Promise.race([Promise.allSettled(asked), this.wait(limitMs)]);
+    await this.within(limitMs, Promise.allSettled(asked));
   }
 
-  private wait(ms: number): Promise<void> {
+  private within(limitMs: number, work: Promise<unknown>): Promise<void> {
     return new Promise((resolve) => {
-      this.clock.start(ms, resolve, undefined);
+      const timer = this.clock.start(limitMs, resolve, undefined);
+      void work.then(() => {
+        timer.stop();
+        resolve();
+      });
     });
   }
 
@@ -143,15 +149,10 @@ export class Workers implements SlotOwner, ChangeFollower {
 
   /** Brings what is known of every worker up to date. */
   collect(withDecisions = false): Promise<void> {
-    return this.askLive(
-      'report',
-      () => ({ withDecisions }),
-      reportLimitMs,
-      (slot, report) => {
-        slot.last = report;
-        if (report.decisions !== null) slot.decisions = report.decisions;
-      },
-    );
+    return this.askLive('report', { withDecisions }, reportLimitMs, (slot, report) => {
+      slot.last = report;
+      if (report.decisions !== null) slot.decisions = report.decisions;
+    });
   }
 
   /** Called by the timer. */
@@ -184,6 +185,7 @@ export class Workers implements SlotOwner, ChangeFollower {
   }
 
   stopAccepting(scope: DrainScope): void {
+    if (this.stopped !== 'all') this.stopped = scope;
     this.tellAll('stopAccepting', scope);
   }
 
@@ -192,14 +194,9 @@ export class Workers implements SlotOwner, ChangeFollower {
     this.isStopping = true;
     for (const slot of this.slots) if (!slot.isLive) await slot.terminate();
     for (const slot of this.slots) slot.forbidNext();
-    await this.askLive(
-      'stop',
-      () => ({ drainTimeMs }),
-      drainTimeMs + stopGraceMs,
-      (slot, report) => {
-        slot.last = report;
-      },
-    );
+    await this.askLive('stop', { drainTimeMs }, drainTimeMs + stopGraceMs, (slot, report) => {
+      slot.last = report;
+    });
     await Promise.all(this.slots.map((slot) => slot.terminate()));
   }
 
@@ -213,6 +210,7 @@ export class Workers implements SlotOwner, ChangeFollower {
       bootstrap: encodeMessage('envoy.config.bootstrap.v3.Bootstrap', proxy?.bootstrap ?? {}),
       configPath: proxy?.configPath ?? '',
       levels: this.levels(),
+      stopped: this.stopped,
       cells: this.cells.all(),
       identity: identity.map((secret) => identityPartsOf(secret.name, secret)),
       changes: this.journal.changes(),

@@ -156,6 +156,10 @@ describe('two workers', { skip }, () => {
     await proxy.admin('POST', '/drain_listeners');
     for (const client of clients) await client.closed();
     await assert.rejects(openClient(context, port), /ECONNREFUSED/);
+    // One that comes later does not listen either.
+    await killWorker(proxy, 0);
+    await everyWorkerServes(proxy);
+    await assert.rejects(openClient(context, port), /ECONNREFUSED/);
   });
 });
 
