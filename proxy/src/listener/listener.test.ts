@@ -11,6 +11,7 @@ import { encodeSocketAddress } from '../io/kernel/socket-address.ts';
 import type { SocketInfo } from '../io/socket-info.ts';
 import type { CompiledListener } from './compile-listener.ts';
 import type { FilterChain } from './filter-chain.ts';
+import { ownSockets } from './listen-sockets.ts';
 import { Listener } from './listener.ts';
 import { DestinationIndex, Redirection } from './redirection.ts';
 
@@ -62,7 +63,7 @@ class Scene {
     const socket = { address: { host: '127.0.0.1', port: 0, ipv6Only: false }, backlog: 10, isTransparent: false };
     const scope = new MetricsRegistry().scope({ prefix: 'listener' });
     const whole = { ...compiled, ...socket, redirection, scope } as unknown as CompiledListener;
-    return new Listener(whole, systemClock, this.index);
+    return new Listener(whole, systemClock, this.index, ownSockets);
   }
 
   /** One connection to it; who took it. */

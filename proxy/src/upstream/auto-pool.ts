@@ -52,7 +52,7 @@ export class AutoPool implements UpstreamPool, ConnectEvents {
       return;
     }
     if (!this.waiting.push(head, endStream, events)) return;
-    this.connecting ??= openConnection(this.host, this.clock, this, this.header);
+    this.connecting ??= openConnection(this.host, this.clock, this, this.header, this.connections === 0);
     if (this.connecting === null) this.waiting.rejectStranded();
   }
 

@@ -8,8 +8,13 @@ import { PausedClock } from '@weft/lib/clock';
 import type { ListenRequest } from '../listener/listen-sockets.ts';
 import { ListenClaims } from './listen-claims.ts';
 
-const free: ListenRequest = { name: 'main', address: { host: '127.0.0.1', port: 0 }, backlog: 1 };
-const pipe: ListenRequest = { name: 'pipe', address: { path: '/run/x.sock' }, backlog: 1 };
+const free: ListenRequest = {
+  name: 'main',
+  address: { host: '127.0.0.1', port: 0, ipv6Only: false },
+  backlog: 1,
+  isTransparent: false,
+};
+const pipe: ListenRequest = { name: 'pipe', address: { path: '/run/x.sock' }, backlog: 1, isTransparent: false };
 
 /** Opens a listener in the main thread; resolves as it goes. */
 function open(claims: ListenClaims, request: ListenRequest) {
@@ -51,7 +56,7 @@ describe('workers that listen', () => {
     context.after(() => other.close());
     await once(other, 'listening');
     const { port } = other.address() as AddressInfo;
-    const request = { ...free, address: { host: '127.0.0.1', port } };
+    const request = { ...free, address: { host: '127.0.0.1', port, ipv6Only: false } };
     const claims = new ListenClaims(new PausedClock());
     const { bound } = open(claims, request);
     await assert.rejects(claims.listen(0, request), { code: 'EADDRINUSE' });
@@ -60,7 +65,7 @@ describe('workers that listen', () => {
 
   it('are told when another listener has the port', async () => {
     const claims = new ListenClaims(new PausedClock());
-    const address = { host: '127.0.0.1', port: 4711 };
+    const address = { host: '127.0.0.1', port: 4711, ipv6Only: false };
     open(claims, { ...free, address });
     const { bound } = open(claims, { ...free, name: 'other', address: { ...address, host: '0.0.0.0' } });
     await assert.rejects(bound, { code: 'EADDRINUSE' });
@@ -68,7 +73,7 @@ describe('workers that listen', () => {
 
   it('may take a port over from a listener that is gone while some still have it', async () => {
     const claims = new ListenClaims(new PausedClock());
-    const address = { host: '127.0.0.1', port: 4711 };
+    const address = { host: '127.0.0.1', port: 4711, ipv6Only: false };
     const { socket } = open(claims, { ...free, address });
     claims.onBound(0, { ...free, address }, 4711);
     socket.close();

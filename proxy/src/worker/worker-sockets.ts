@@ -69,16 +69,17 @@ class WorkerSocket implements OpenSocket {
 
   bind(port: number): void {
     this.standby.delete(this);
-    const { address, backlog } = this.request;
-    const options = 'path' in address ? { ...address, backlog } : { ...address, port, backlog, reusePort: true };
-    this.server = listenOn(options, {
+    const { address } = this.request;
+    const request = 'path' in address ? this.request : { ...this.request, address: { ...address, port } };
+    const events: ListenEvents = {
       onBound: (bound) => {
         this.channel.tell('bound', { request: this.request, port: bound });
         this.onBound(bound);
       },
       onFailed: (error) => this.onFailed(error),
       onSocket: (socket) => this.events.onSocket(socket),
-    });
+    };
+    this.server = listenOn(request, events, true);
   }
 
   private onBound(port: number): void {
