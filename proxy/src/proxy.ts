@@ -9,7 +9,7 @@ import { MetricsRegistry } from '@weft/lib/metrics';
 import type { AdminServer } from './admin/server.ts';
 import type { AdminState } from './admin/state.ts';
 import { readRuntime } from './bootstrap/runtime.ts';
-import type { SharedCounts } from './cluster/breakers.ts';
+import type { SharedCounts } from './cluster/breaker/breakers.ts';
 import { ClusterSet } from './cluster/cluster-set.ts';
 import { type DnsResolver, SystemResolver } from './cluster/dns/resolver.ts';
 import { compileFilterOverride } from './http-filter/filters.ts';

@@ -32,7 +32,7 @@ const scopes: readonly (readonly [prefix: string, scope: string])[] = [
 ];
 
 /** Names that a file makes relative to a prefix of its own. */
-const prefixes: Readonly<Record<string, string>> = { 'proxy/src/cluster/breakers.ts': 'circuit_breakers.*.' };
+const prefixes: Readonly<Record<string, string>> = { 'proxy/src/cluster/breaker/breakers.ts': 'circuit_breakers.*.' };
 
 /** Every metric made by a literal or template name. */
 export function findMetrics(sources: readonly SourceFile[]): FoundMetric[] {

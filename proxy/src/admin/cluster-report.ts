@@ -1,7 +1,7 @@
 // What `/clusters` shows, from the running clusters.
 
 import type { JsonValue } from '@weft/api/xds/types';
-import type { Breakers } from '../cluster/breakers.ts';
+import type { Breakers } from '../cluster/breaker/breakers.ts';
 import type { ClusterEntry } from '../cluster/cluster-entry.ts';
 import type { Host } from '../cluster/host.ts';
 import type { BreakerReport, ClusterReport, HostReport } from './state.ts';

@@ -9,7 +9,7 @@ import { type IssueSink, reportError, sinkAt } from '../security/data-source.ts'
 import type { SecretSet } from '../security/secret-set.ts';
 import type { BalancerSettings } from './balancer/picker.ts';
 import { compileBalancer } from './balancer-config.ts';
-import { type BreakerConfig, compileBreakers } from './breaker-config.ts';
+import { type BreakerConfig, compileBreakers } from './breaker/breaker-config.ts';
 import type { DnsFamily } from './dns/resolver.ts';
 import { type AssignmentSpec, compileAssignment, emptyAssignment } from './endpoint-spec.ts';
 import { originOf } from './origin.ts';

@@ -2,7 +2,7 @@
 
 import type { Clock, Timer } from '@weft/lib/clock';
 import type { SecretSet } from '../security/secret-set.ts';
-import type { SharedCounts } from './breakers.ts';
+import type { SharedCounts } from './breaker/breakers.ts';
 import { Cluster } from './cluster.ts';
 import type { ClusterConfig } from './cluster-config.ts';
 import type { Discovery } from './discovery.ts';

@@ -8,7 +8,7 @@ import type { Issue } from '@weft/lib/issue';
 import type { MetricsRegistry, Scope } from '@weft/lib/metrics';
 import type { SecretSet } from '../security/secret-set.ts';
 import type { Random } from './balancer/picker.ts';
-import type { SharedCounts } from './breakers.ts';
+import type { SharedCounts } from './breaker/breakers.ts';
 import type { Cluster } from './cluster.ts';
 import { type ClusterConfig, type ClusterMessage, compileCluster } from './cluster-config.ts';
 import { ClusterEntry } from './cluster-entry.ts';

@@ -8,7 +8,7 @@ import type { Counter, Scope } from '@weft/lib/metrics';
 import type { UpstreamNames, UpstreamTls } from '../security/upstream-tls.ts';
 import { Balancer } from './balancer/balancer.ts';
 import type { Random } from './balancer/picker.ts';
-import { type BreakerCells, Breakers, type SharedCounts } from './breakers.ts';
+import { type BreakerCells, Breakers, type SharedCounts } from './breaker/breakers.ts';
 import type { ClusterConfig, ClusterType, KeepAlive } from './cluster-config.ts';
 import { ClusterStats } from './cluster-stats.ts';
 import type { AssignmentSpec, EndpointSpec } from './endpoint-spec.ts';

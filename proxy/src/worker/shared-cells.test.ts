@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { Scope } from '@weft/lib/metrics';
-import { Breakers, defaultLimits } from '../cluster/breakers.ts';
+import { Breakers, defaultLimits } from '../cluster/breaker/breakers.ts';
 import type { ClusterCells } from './messages.ts';
 import { SharedCells } from './shared-cells.ts';
 

@@ -1,6 +1,6 @@
 // Memory in which the breakers of all workers count together: a small block per cluster, known to every thread by the cluster's name.
 
-import { type SharedCounts, sharedLimitCount } from '../cluster/breakers.ts';
+import { type SharedCounts, sharedLimitCount } from '../cluster/breaker/breakers.ts';
 import type { ClusterCells } from './messages.ts';
 
 /** The blocks that one thread knows. */

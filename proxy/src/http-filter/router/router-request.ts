@@ -3,7 +3,7 @@
 
 import type { Clock, Timer } from '@weft/lib/clock';
 import { Headers } from '@weft/lib/header';
-import type { Breakers } from '../../cluster/breakers.ts';
+import type { Breakers } from '../../cluster/breaker/breakers.ts';
 import type { Cluster } from '../../cluster/cluster.ts';
 import type { Host } from '../../cluster/host.ts';
 import { type Fault, fault } from '../../fault/fault.ts';

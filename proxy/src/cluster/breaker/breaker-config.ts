@@ -1,7 +1,7 @@
 // Envoy's `CircuitBreakers` thresholds. Without a word about retries a budget holds: 20 per cent of the requests, at least three.
 
 import type { envoy } from '@weft/api/xds/types';
-import { type IssueSink, reportError, sinkAt } from '../security/data-source.ts';
+import { type IssueSink, reportError, sinkAt } from '../../security/data-source.ts';
 import { type BreakerLimits, defaultLimits } from './breakers.ts';
 
 type CircuitBreakers = envoy.config.cluster.v3.CircuitBreakers;
