@@ -88,6 +88,16 @@ export const metricHelp: Readonly<Record<string, string>> = {
 
   upstream_rq_drop_overload: 'Requests dropped as the endpoints’ drop_overloads ask.',
 
+  // gRPC calls, with `grpc_stats`: of the whole cluster, or `grpc.SERVICE.METHOD.…`
+  'grpc.*success': 'gRPC calls that ended with OK.',
+  'grpc.*failure': 'gRPC calls that ended with another status.',
+  'grpc.*total': 'gRPC calls that ended with a status.',
+  'grpc.**': 'gRPC calls that ended with that status, by number.',
+  'grpc.*request_message_count': 'gRPC messages sent to endpoints.',
+  'grpc.*response_message_count': 'gRPC messages received from endpoints.',
+  'grpc.*upstream_rq_time': 'Milliseconds from the first byte sent to the end of the call (`enable_upstream_stats`).',
+  'grpc.method_limit_overflow': 'Calls of methods beyond the 500 per cluster that are told apart without being listed.',
+
   // hosts
   membership_change: 'Changes of the hosts.',
   membership_total: 'Hosts there are.',

@@ -9,6 +9,8 @@ import { compileCaptureAuth } from './capture-auth/config.ts';
 import { compileCors, compileCorsPolicy, corsPolicyType } from './cors/config.ts';
 import { compileFault, compileFaultOverride } from './fault/config.ts';
 import type { HttpFilter } from './filter.ts';
+import { compileGrpcStats } from './grpc-stats/config.ts';
+import { compileGrpcWeb } from './grpc-web/config.ts';
 import { compileHttpRbac, compileHttpRbacOverride } from './rbac/config.ts';
 
 /** What compiling a filter needs; findings go to `issues` under `path`. */
@@ -55,8 +57,9 @@ export const httpFilterKinds: readonly HttpFilterKind[] = [
     compile: compileCors,
     compileOverride: compileCorsPolicy,
   },
+  { type: 'envoy.extensions.filters.http.grpc_web.v3.GrpcWeb', compile: compileGrpcWeb },
+  { type: 'envoy.extensions.filters.http.grpc_stats.v3.FilterConfig', compile: compileGrpcStats },
   // What Istio's control plane adds besides: they only add metadata of its own, nothing that a request would miss.
-  { type: 'envoy.extensions.filters.http.grpc_stats.v3.FilterConfig', compile: nothing },
   { type: 'istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig', compile: nothing },
   { type: 'io.istio.http.peer_metadata.Config', compile: nothing },
 ];

@@ -13,7 +13,7 @@ import type { ConnectionInfo } from '../io/connection-info.ts';
 import { filterDisabled } from '../route/filter-override.ts';
 import type { Route } from '../route/route.ts';
 import type { Downstream } from './downstream.ts';
-import { localReplyHead, showDecision } from './local-reply.ts';
+import { localReplyHead, replyHead, showDecision } from './local-reply.ts';
 import type { Stream, StreamProtocol } from './stream.ts';
 import type { StreamConfig } from './stream-config.ts';
 
@@ -179,7 +179,7 @@ export class Exchange implements Stream {
   private replayRequest(pending: BodyBuffer): void {
     const last = this.isRequestEnded && this.requestTrailers === null;
     this.filterRequestData(0, pending.buffer, 0, pending.length, last);
-    if (this.isRequestEnded && this.requestTrailers !== null) this.router?.sendTrailers(this.requestTrailers);
+    if (this.requestTrailers !== null) this.filterRequestTrailers(this.requestTrailers);
     this.downstream.resumeRequest();
   }
 
@@ -242,8 +242,16 @@ export class Exchange implements Stream {
       this.pendingRequest ??= new BodyBuffer();
       return;
     }
-    for (const filter of this.config.requestTrailerHooks ?? []) filter.onRequestTrailers?.(this);
-    if (!this.isComplete) this.router.sendTrailers(trailers);
+    this.filterRequestTrailers(trailers);
+  }
+
+  private filterRequestTrailers(trailers: Headers): void {
+    for (const filter of this.config.requestTrailerHooks ?? []) {
+      if (!this.isDisabled(filter)) filter.onRequestTrailers?.(this);
+      if (this.isComplete || this.isLocalReply) return;
+    }
+    this.router?.sendTrailers(trailers);
+    if (this.isResponseEnded) this.complete();
   }
 
   /** The client went away or broke the protocol. */
@@ -350,7 +358,10 @@ export class Exchange implements Stream {
     this.runResponseHead(pending === null);
     if (pending === null || this.isComplete) return;
     const ended = this.responseEndMs >= 0;
-    if (pending.length > 0 || ended) this.filterResponseData(null, pending.buffer, 0, pending.length, ended);
+    const { responseTrailers } = this;
+    const isLast = ended && responseTrailers === null;
+    if (pending.length > 0 || isLast) this.filterResponseData(null, pending.buffer, 0, pending.length, isLast);
+    if (responseTrailers !== null) this.filterResponseTrailers(responseTrailers);
     this.router?.resumeResponse();
   }
 
@@ -404,7 +415,16 @@ export class Exchange implements Stream {
     if (this.isComplete) return;
     this.responseTrailers = trailers;
     this.markResponseEnd();
-    for (const filter of this.config.responseTrailerHooks ?? []) filter.onResponseTrailers?.(this);
+    // Behind a head that a filter holds back they wait with the body.
+    if (!this.isResponseStopped) this.filterResponseTrailers(trailers);
+  }
+
+  private filterResponseTrailers(trailers: Headers): void {
+    for (const filter of this.config.responseTrailerHooks ?? []) {
+      if (this.isDisabled(filter)) continue;
+      // Taken: what they said goes to the client in another form, and the filter has ended the response.
+      if (filter.onResponseTrailers?.(this) === STOP || this.isComplete) return;
+    }
     this.downstream.sendTrailers(trailers);
     this.endResponse();
   }
@@ -446,7 +466,7 @@ export class Exchange implements Stream {
     this.details = details;
     this.decisionId = this.config.decisions.newId();
     showDecision(this, headers);
-    this.answer(status, headers, body);
+    this.answer(status, replyHead(this, status, headers, body), body);
   }
 
   private answer(status: number, headers: Headers, body: string): void {
@@ -454,6 +474,7 @@ export class Exchange implements Stream {
     this.router?.abandon();
     this.isResponseStopped = false;
     this.pendingResponse = null;
+    this.responseTrailers = null;
     const isGrpc = headers.has('grpc-status');
     const bytes = isGrpc || body === '' ? noBytes : Buffer.from(body);
     if (!isGrpc && !headers.has('content-length')) headers.set('content-length', String(bytes.length));

@@ -64,6 +64,9 @@ export interface Stream extends StreamView {
   /** Goes on after a filter returned STOP from a request hook. */
   continueRequest(slot: number): void;
   continueResponse(slot: number): void;
+  /** For a filter that consumed chunks: passes bytes of its own to the filters behind it, or towards the client. */
+  passRequestData(slot: number, buffer: Buffer, offset: number, length: number, endStream: boolean): void;
+  passResponseData(slot: number, buffer: Buffer, offset: number, length: number, endStream: boolean): void;
   /** Ends the exchange with the fault's local reply; `details` as above, `status` overrides the fault's, `body` its message. */
   fail(fault: Fault, details?: string, status?: number, body?: string): void;
   /** Answers in place of the upstream (redirect, direct response, fault abort). Headers are lower-case pairs. */

@@ -29,7 +29,7 @@ export function isUsed(metric: Metric): boolean {
 }
 
 function nameMetric(scope: ScopeName, short: string, metric: Metric): NamedMetric {
-  const { base, label } = splitWorker(short) ?? splitStatus(short);
+  const { base, label } = splitWorker(short) ?? splitMethod(short) ?? splitStatus(short);
   const own = scope.tag === undefined || scope.value === undefined ? '' : formatLabel(scope.tag, scope.value);
   return {
     name: join([scope.prefix, scope.value ?? '', short], '.'),
@@ -57,6 +57,15 @@ function splitStatus(short: string): { base: string; label: string } {
   const [, base = '', group, code] = status;
   if (group !== undefined) return { base: `${base}_xx`, label: formatLabel('envoy_response_code_class', group) };
   return { base, label: formatLabel('envoy_response_code', code ?? '') };
+}
+
+// `grpc.a.B.C.success` is `grpc_success` of a service and a method, by Envoy's labels; names of services have dots themselves.
+function splitMethod(short: string): { base: string; label: string } | null {
+  const found = /^grpc\.(.+)\.([^.]+)\.([^.]+)$/.exec(short);
+  if (found === null) return null;
+  const [, service = '', method = '', leaf = ''] = found;
+  const labels = [formatLabel('envoy_grpc_bridge_method', method), formatLabel('envoy_grpc_bridge_service', service)];
+  return { base: `grpc.${leaf}`, label: labels.join(',') };
 }
 
 function formatLabel(name: string, value: string): string {

@@ -59,6 +59,17 @@ describe('Prometheus text', () => {
     );
   });
 
+  it('gives methods of gRPC as labels', () => {
+    const registry = new MetricsRegistry();
+    const web = registry.scope({ prefix: 'cluster', tag: 'envoy_cluster_name', value: 'web' });
+    web.counter('grpc.shop.v1.Cart.Add.success').inc();
+    web.counter('grpc.success').inc();
+    const lines = formatPrometheus(listMetrics(registry)).split('\n');
+    const labels = 'envoy_grpc_bridge_method="Add",envoy_grpc_bridge_service="shop.v1.Cart",envoy_cluster_name="web"';
+    assert.ok(lines.includes(`envoy_cluster_grpc_success{${labels}} 1`), lines.join('\n'));
+    assert.ok(lines.includes('envoy_cluster_grpc_success{envoy_cluster_name="web"} 1'));
+  });
+
   it('writes histograms as cumulative buckets', () => {
     const registry = new MetricsRegistry();
     const time = registry

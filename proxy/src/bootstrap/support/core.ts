@@ -102,6 +102,8 @@ export const coreSupport: SupportTable = {
       skip_envoy_headers: 'no such headers are sent',
     },
   },
+  [`${core}.GrpcMethodList`]: { carried: 'services' },
+  [`${core}.GrpcMethodList.Service`]: { carried: 'name method_names' },
   [`${core}.Node`]: {
     carried:
       'id cluster metadata locality user_agent_name user_agent_version user_agent_build_version extensions client_features listening_addresses dynamic_parameters',

@@ -46,11 +46,12 @@ export const extensionSupport: ExtensionTable = {
       `${filters}.http.fault.v3.HTTPFault`,
       `${filters}.http.rbac.v3.RBAC`,
       `${filters}.http.cors.v3.Cors`,
+      `${filters}.http.grpc_web.v3.GrpcWeb`,
+      `${filters}.http.grpc_stats.v3.FilterConfig`,
       'weft.extensions.filters.http.capture_auth.v1.CaptureAuth',
     ],
     // Statistics and facts about the peer: an Istio control plane puts them into every chain.
     ignored: [
-      `${filters}.http.grpc_stats.v3.FilterConfig`,
       'istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig',
       'io.istio.http.peer_metadata.Config',
       'stats.PluginConfig',

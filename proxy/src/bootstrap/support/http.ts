@@ -162,6 +162,12 @@ export const httpSupport: SupportTable = {
   [`${filter}.rbac.v3.RBACPerRoute`]: { carried: 'rbac' },
   'weft.extensions.filters.http.capture_auth.v1.CaptureAuth': { carried: 'credential_sha256' },
   [`${filter}.cors.v3.Cors`]: { carried: '' },
+  [`${filter}.grpc_web.v3.GrpcWeb`]: { carried: '' },
+  [`${filter}.grpc_stats.v3.FilterConfig`]: {
+    carried:
+      'individual_method_stats_allowlist stats_for_all_methods enable_upstream_stats replace_dots_in_grpc_service_name',
+    harmless: { emit_filter_state: 'no access log reads filter state' },
+  },
   [`${filter}.cors.v3.CorsPolicy`]: {
     carried:
       'allow_origin_string_match allow_methods allow_headers expose_headers max_age allow_credentials ' +

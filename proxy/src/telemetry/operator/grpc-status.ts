@@ -1,5 +1,6 @@
 // The gRPC status of an exchange: from its trailers, its headers, or the HTTP status where the peer said nothing.
 
+import { grpcStatusFromHttp, isGrpcType, parseGrpcStatus } from '@weft/lib/grpc';
 import type { LoggedView } from '../view.ts';
 
 // In order of number (grpc/status.proto); Envoy's spelling.
@@ -36,34 +37,8 @@ export function grpcStatusNumber(name: string): number {
 
 /** Null where the exchange is not gRPC. */
 export function grpcStatusOf(view: LoggedView): number | null {
-  if (!isGrpc(view)) return null;
+  if (!isGrpcType(view.requestHeaders.get('content-type'))) return null;
   const text = view.responseTrailers?.get('grpc-status') ?? view.responseHeaders?.get('grpc-status');
-  if (text !== undefined) return /^\d{1,9}$/.test(text) ? Number(text) : 2;
-  return view.status === 0 ? null : statusFromHttp(view.status);
-}
-
-function isGrpc(view: LoggedView): boolean {
-  const type = view.requestHeaders.get('content-type');
-  return type?.startsWith('application/grpc') === true && (type.length === 16 || /[+;]/.test(type.charAt(16)));
-}
-
-// grpc/doc/http-grpc-status-mapping.md
-function statusFromHttp(status: number): number {
-  switch (status) {
-    case 400:
-      return 13;
-    case 401:
-      return 16;
-    case 403:
-      return 7;
-    case 404:
-      return 12;
-    case 429:
-    case 502:
-    case 503:
-    case 504:
-      return 14;
-    default:
-      return 2;
-  }
+  if (text !== undefined) return parseGrpcStatus(text);
+  return view.status === 0 ? null : grpcStatusFromHttp(view.status);
 }
