@@ -8,7 +8,7 @@ import { weftVersions } from './version.ts';
 const processPort = z.strictObject({
   name: dnsLabelField,
   port: portField.describe('Port of the service'),
-  protocol: z.enum(['http', 'http2', 'grpc', 'tcp']).optional().describe('http unless said otherwise'),
+  protocol: z.enum(['http', 'http2', 'grpc', 'grpc-web', 'tcp']).optional().describe('http unless said otherwise'),
   targetPort: portField
     .optional()
     .describe('Port the process listens on; without it a free one is handed over in $PORT'),

@@ -8,7 +8,7 @@ test('appProtocol wins over the prefix of the name, and no declaration means det
     ['http-admin', undefined, 'TCP', 'http'],
     ['http2-x', undefined, undefined, 'http2'],
     ['grpc', undefined, undefined, 'grpc'],
-    ['grpc-web-x', undefined, undefined, 'http'],
+    ['grpc-web-x', undefined, undefined, 'grpc-web'],
     ['tcp-db', undefined, undefined, 'tcp'],
     ['https', undefined, undefined, 'https'],
     ['tls-x', undefined, undefined, 'tls'],

@@ -5,6 +5,7 @@ export type Protocol =
   | 'http'
   | 'http2'
   | 'grpc'
+  | 'grpc-web'
   | 'https'
   | 'tls'
   | 'tcp'
@@ -20,7 +21,7 @@ const byName: ReadonlyMap<string, Protocol> = new Map([
   ['http2', 'http2'],
   ['h2c', 'http2'],
   ['grpc', 'grpc'],
-  ['grpc-web', 'http'],
+  ['grpc-web', 'grpc-web'],
   ['https', 'https'],
   ['tls', 'tls'],
   ['tcp', 'tcp'],
@@ -49,19 +50,24 @@ export function portProtocol(
   if (transport === 'UDP' || transport === 'SCTP') return 'udp';
   if (appProtocol !== undefined) return protocolOf(appProtocol);
   if (name === undefined) return 'auto';
-  if (name.startsWith('grpc-web')) return 'http';
+  if (name.startsWith('grpc-web')) return 'grpc-web';
   const dash = name.indexOf('-');
   return protocolOf(dash < 0 ? name : name.slice(0, dash));
 }
 
 /** Whether requests of the protocol are routed one by one. */
 export function isHttp(protocol: Protocol): boolean {
-  return protocol === 'http' || protocol === 'http2' || protocol === 'grpc';
+  return protocol === 'http' || isHttp2(protocol);
 }
 
 /** Whether the upstream connection has to be HTTP/2. */
 export function isHttp2(protocol: Protocol): boolean {
-  return protocol === 'http2' || protocol === 'grpc';
+  return protocol === 'http2' || isGrpc(protocol);
+}
+
+/** Whether calls are gRPC. With `grpc-web` the server speaks gRPC and its sidecar translates for browsers, as in Istio. */
+export function isGrpc(protocol: Protocol): boolean {
+  return protocol === 'grpc' || protocol === 'grpc-web';
 }
 
 /** Whether the application's own TLS passes through: routed by server name. */

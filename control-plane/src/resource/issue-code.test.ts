@@ -11,7 +11,7 @@ describe('Issue codes', () => {
     const all = Object.values(issueCodes);
     assert.equal(new Set(all.map((each) => each.code)).size, all.length);
     for (const { code, title, text } of all) {
-      assert.match(code, /^WEFT0[45]\d\d$/);
+      assert.match(code, /^WEFT0(?:[45]\d|86)\d$/);
       assert.ok(title.length > 5 && text.endsWith('.'), code);
     }
   });

@@ -266,6 +266,12 @@ export const meaningCodes = {
     'Protocol of the port is not declared',
     'Without appProtocol or a name prefix such as http- the protocol is detected, which costs a little time on each connection.',
   ),
+  openCredentials: code(
+    '0861',
+    'warning',
+    'Any site may use the credentials of its visitors',
+    'allowCredentials with an origin that fits everything lets every web site call the service with the cookies of whoever visits it.',
+  ),
 } as const satisfies Record<string, IssueCode>;
 
 /** Findings about how resources fit together. They never refuse a resource, as the missing part may come later. */

@@ -2,7 +2,9 @@
 
 import type { envoy, google } from '@weft/api/xds/types';
 import { packAny } from '@weft/lib/protobuf/codec';
+import { isGrpc, type Protocol } from '../model/protocol.ts';
 import { adsSource, durationOf, noTimeout } from './message.ts';
+import { corsFilterName } from './route/cors-policy.ts';
 import { faultFilterName } from './route/fault-injection.ts';
 import type { TcpTarget } from './route/tcp-target.ts';
 
@@ -43,6 +45,33 @@ export const faultFilter: HttpFilter = empty(
   faultFilterName,
   packAny('envoy.extensions.filters.http.fault.v3.HTTPFault', {}),
 );
+
+/** Does nothing by itself; routes carry the policies. */
+export const corsFilter: HttpFilter = empty(corsFilterName, packAny('envoy.extensions.filters.http.cors.v3.Cors', {}));
+
+const grpcWebFilter: HttpFilter = empty(
+  'envoy.filters.http.grpc_web',
+  packAny('envoy.extensions.filters.http.grpc_web.v3.GrpcWeb', {}),
+);
+
+const grpcStatsType = 'envoy.extensions.filters.http.grpc_stats.v3.FilterConfig';
+
+function grpcStatsFilter(statsForAllMethods: boolean): HttpFilter {
+  return empty('envoy.filters.http.grpc_stats', packAny(grpcStatsType, { statsForAllMethods }));
+}
+
+/** Calls of browsers become gRPC, where every port says that it wants that: others may know gRPC-Web themselves. */
+export function grpcWebFilters(protocols: readonly Protocol[]): readonly HttpFilter[] {
+  return protocols.length > 0 && protocols.every((protocol) => protocol === 'grpc-web') ? [grpcWebFilter] : [];
+}
+
+/** Counts gRPC calls, where some port has such. Methods are told apart only by a proxy that bounds their number. */
+export function grpcStatsFilters(protocols: readonly Protocol[], tellsMethodsApart: boolean): readonly HttpFilter[] {
+  return protocols.some(isGrpc) ? [grpcStatsFilter(tellsMethodsApart)] : [];
+}
+
+/** What routes to services may ask for. Preflights are answered before a fault is injected, and faults are shown to browsers. */
+export const routeFilters: readonly HttpFilter[] = [corsFilter, faultFilter];
 
 /** Asks for the workload's own credential. */
 export function captureAuthFilter(credentialSha256: string): HttpFilter {

@@ -22,7 +22,7 @@ const localSchema = z.object({
       z.object({
         name: z.string(),
         servicePort: portNumber,
-        protocol: z.enum(['http', 'http2', 'grpc', 'tcp', 'auto']).default('http'),
+        protocol: z.enum(['http', 'http2', 'grpc', 'grpc-web', 'tcp', 'auto']).default('http'),
         listenPort: port,
         targetPort: portNumber,
       }),
@@ -74,6 +74,8 @@ export interface ProxyNode {
   readonly labels: Readonly<Record<string, string>>;
   readonly interception: Interception;
   readonly capturePorts: CapturePorts;
+  /** Whether the proxy is Weft's own, not Envoy. */
+  readonly isWeft: boolean;
   /** Whether callers may be offered HTTP/2. */
   readonly speaksHttp2: boolean;
   readonly local: WeftLocal | null;
@@ -104,6 +106,7 @@ export function parseProxyNode(node: envoy.config.core.v3.Node, issues: Issue[])
     labels: data.LABELS ?? {},
     interception: interceptionOf(data.INTERCEPTION_MODE),
     capturePorts: data.WEFT_CAPTURE ?? captureSchema.parse({}),
+    isWeft: node.userAgentName === weftAgent,
     speaksHttp2: node.userAgentName !== weftAgent || (node.clientFeatures ?? []).includes(http2Feature),
     local: data.WEFT_LOCAL ?? null,
   };

@@ -69,7 +69,6 @@ async function createService(client: MeshApiClient, wish: ServiceWish): Promise<
 
 /** What the sidecar's listener makes of a protocol; undeclared ones are HTTP here, as `--port` is usually a web server's. */
 function localProtocol(protocol: string): FoundService['protocol'] {
-  if (protocol === 'http2' || protocol === 'grpc' || protocol === 'tcp') return protocol;
-  if (protocol === 'grpc-web') return 'grpc';
+  if (protocol === 'http2' || protocol === 'grpc' || protocol === 'grpc-web' || protocol === 'tcp') return protocol;
   return protocol === 'http' || protocol === '' ? 'http' : 'tcp';
 }

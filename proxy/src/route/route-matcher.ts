@@ -1,6 +1,7 @@
 // All conditions of one route: path, headers, query, TLS, gRPC, a share of the traffic. All must hold.
 
 import type { envoy } from '@weft/api/xds/types';
+import { isGrpcType } from '@weft/lib/grpc';
 import { fractionOf } from '../cluster/fraction.ts';
 import { type IssueSink, reportError, sinkAt } from '../security/data-source.ts';
 import { compileRequestHeaderMatcher, type HeaderMatcher } from './header-matcher.ts';
@@ -39,7 +40,7 @@ export class RouteMatcher {
 function holds(conditions: Conditions, request: RoutedRequest): boolean {
   // The draw is spread again: the same number also chooses among weighted clusters.
   if (conditions.share < 1 && (request.random * 4099) % 1 >= conditions.share) return false;
-  if (conditions.isGrpcOnly && !isGrpc(request)) return false;
+  if (conditions.isGrpcOnly && !isGrpcType(request.headers.get('content-type'))) return false;
   for (const matcher of conditions.headers) if (!matcher.matchesRequest(request)) return false;
   for (const matcher of conditions.queries) if (!matcher.matches(request.path)) return false;
   return matchesTls(conditions, request);
@@ -52,11 +53,6 @@ function matchesTls(conditions: Conditions, request: RoutedRequest): boolean {
   if (!request.tls) return false;
   const hasPeer = request.connection.peer !== null;
   return (presented === null || presented === hasPeer) && (validated === null || validated === hasPeer);
-}
-
-function isGrpc(request: RoutedRequest): boolean {
-  const type = request.headers.get('content-type') ?? '';
-  return type === 'application/grpc' || type.startsWith('application/grpc+') || type.startsWith('application/grpc;');
 }
 
 /** The conditions, or null after reporting. */

@@ -17,6 +17,7 @@ import { meaningCodes } from '../issue-code.ts';
 import { didYouMean } from '../near-name.ts';
 import { regexProblem } from '../regex.ts';
 import { validateStringMatch } from '../string-match.ts';
+import { validateCorsPolicy } from './cors-policy.ts';
 import { validateDestinations } from './route-destination.ts';
 
 /** Everything that can be said about one rule without looking at others. */
@@ -35,6 +36,7 @@ export function validateHttpRoute(findings: Findings, path: string, route: HttpR
   if (route.redirect !== undefined) validateRedirect(findings, `${path}.redirect`, route.redirect);
   if (route.rewrite !== undefined) validateRewrite(findings, `${path}.rewrite`, route.rewrite);
   if (route.retries !== undefined) validateRetry(findings, `${path}.retries`, route.retries);
+  if (route.corsPolicy !== undefined) validateCorsPolicy(findings, `${path}.corsPolicy`, route.corsPolicy);
   if (route.fault !== undefined) validateFault(findings, `${path}.fault`, route.fault);
   if (route.directResponse?.body !== undefined)
     validateBody(findings, `${path}.directResponse.body`, route.directResponse.body);

@@ -12,11 +12,7 @@ export const virtualServiceNotCarriedOut: readonly NotCarriedOut[] = [
   { path: 'spec.http[].mirrorPercent', level: 'error', why: 'no copies of requests are sent; remove it.' },
   { path: 'spec.http[].mirror_percent', level: 'error', why: 'no copies of requests are sent; remove it.' },
   { path: 'spec.http[].mirrorPercentage', level: 'error', why: 'no copies of requests are sent; remove it.' },
-  {
-    path: 'spec.http[].corsPolicy',
-    level: 'error',
-    why: 'browsers would be refused; let the service answer preflights itself.',
-  },
+  { path: 'spec.http[].corsPolicy.allowOrigin', level: 'deprecated', why: 'use allowOrigins with exact.' },
   { path: 'spec.http[].fault.delay.exponentialDelay', level: 'error', why: 'use fixedDelay.' },
   { path: 'spec.http[].fault.abort.http2Error', level: 'error', why: 'use httpStatus.' },
   { path: 'spec.http[].match[].statPrefix', level: 'warning', why: 'statistics are kept per cluster, not per route.' },

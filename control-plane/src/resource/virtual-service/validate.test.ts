@@ -80,9 +80,38 @@ const rules: readonly (readonly [string, string, readonly string[]])[] = [
     ['WEFT0434 spec.http[0].headers.request.set[":path"]', 'WEFT0434 spec.http[0].headers.request.remove[0]'],
   ],
   [
+    'takes a policy for other origins',
+    `{${route}, corsPolicy: {allowOrigins: [{prefix: 'https://a.'}], allowMethods: [GET, '*'], allowHeaders: [x-a], maxAge: 24h}}`,
+    [],
+  ],
+  [
+    'wants a policy for other origins that allows something',
+    `{${route}, corsPolicy: {allowOrigins: [{}], allowMethods: ['G T'], exposeHeaders: ['a b']}}`,
+    [
+      'WEFT0431 spec.http[0].corsPolicy.allowOrigins[0]',
+      'WEFT0442 spec.http[0].corsPolicy.allowMethods[0]',
+      'WEFT0434 spec.http[0].corsPolicy.exposeHeaders[0]',
+    ],
+  ],
+  ['wants origins at all', `{${route}, corsPolicy: {}}`, ['WEFT0431 spec.http[0].corsPolicy']],
+  [
+    'takes the older field for origins, not both',
+    `{${route}, corsPolicy: {allowOrigin: [a], allowOrigins: [{regex: '('}]}}`,
+    [
+      'WEFT0417 spec.http[0].corsPolicy.allowOrigin',
+      'WEFT0430 spec.http[0].corsPolicy',
+      'WEFT0433 spec.http[0].corsPolicy.allowOrigins[0].regex',
+    ],
+  ],
+  [
+    'warns of any site that acts for its visitors',
+    `{${route}, corsPolicy: {allowOrigins: [{exact: '*'}], allowCredentials: true}}`,
+    ['WEFT0861 spec.http[0].corsPolicy.allowCredentials'],
+  ],
+  [
     'refuses what is not carried out',
-    `{${route}, mirror: {host: b}, corsPolicy: {}, match: [{statPrefix: x}]}`,
-    ['WEFT0415 spec.http[0].mirror', 'WEFT0415 spec.http[0].corsPolicy', 'WEFT0416 spec.http[0].match[0].statPrefix'],
+    `{${route}, mirror: {host: b}, match: [{statPrefix: x}]}`,
+    ['WEFT0415 spec.http[0].mirror', 'WEFT0416 spec.http[0].match[0].statPrefix'],
   ],
 ];
 

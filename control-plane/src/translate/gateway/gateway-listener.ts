@@ -2,12 +2,16 @@
 
 import type { envoy } from '@weft/api/xds/types';
 import { hostCovers } from '../../model/host.ts';
+import { protocolOf } from '../../model/protocol.ts';
 import { policyMetadata } from '../authorization/policy-metadata.ts';
 import { httpRbacFilters, networkRbacFilters } from '../authorization/rbac-filters.ts';
 import { blackHoleCluster } from '../cluster-name.ts';
 import {
   connectionManager,
+  corsFilter,
   faultFilter,
+  grpcStatsFilters,
+  grpcWebFilters,
   type NetworkFilter,
   routerFilter,
   tcpProxy,
@@ -46,14 +50,24 @@ export function gatewayListener(name: string, servers: readonly OfferedServer[],
 
 function plainHttpChain(servers: readonly OfferedServer[]): FilterChain {
   const plain = servers.find(({ server }) => serverKind(server) === 'http') ?? servers[0];
-  return { filters: plain === undefined ? [] : [manager(plain, false)] };
+  return { filters: plain === undefined ? [] : [manager(plain, servers, false)] };
 }
 
-function manager(server: OfferedServer, hasClientCertificate: boolean) {
+/** `servers` are all whose requests come this way. */
+function manager(server: OfferedServer, servers: readonly OfferedServer[], hasClientCertificate: boolean) {
+  const protocols = servers.map((one) => protocolOf(one.server.port.protocol));
   return connectionManager({
     statPrefix: `outbound_${server.bindAddress}_${server.bindPort}`,
     routes: routeTableName(server),
-    httpFilters: [...httpRbacFilters(server.authorization), faultFilter, routerFilter],
+    // Preflights of browsers carry no credentials, and a refusal is for the page to read: both come before the policies.
+    httpFilters: [
+      ...grpcWebFilters(protocols),
+      corsFilter,
+      ...httpRbacFilters(server.authorization),
+      ...grpcStatsFilters(protocols, false),
+      faultFilter,
+      routerFilter,
+    ],
     isEdge: true,
     clientCertificate: hasClientCertificate ? 'SANITIZE_SET' : 'SANITIZE',
   });
@@ -80,7 +94,7 @@ function serverChains(server: OfferedServer, reach: Reach): FilterChain[] {
   if (kind === 'tls') return isEnded(server) ? endedTlsChains(server, reach) : passthroughChains(server, reach);
   const socket = serverSocket(server, server.alpnProtocols, reach);
   const isMutual = server.server.tls?.mode === 'MUTUAL' || server.server.tls?.mode === 'ISTIO_MUTUAL';
-  return [{ ...nameMatch(hostNames(server)), filters: [manager(server, isMutual)], transportSocket: socket }];
+  return [{ ...nameMatch(hostNames(server)), filters: [manager(server, [server], isMutual)], transportSocket: socket }];
 }
 
 function isEnded({ server }: OfferedServer): boolean {

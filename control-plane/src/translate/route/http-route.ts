@@ -8,6 +8,7 @@ import { outboundCluster } from '../cluster-name.ts';
 import { noTimeout } from '../message.ts';
 import { originMetadata } from '../origin-metadata.ts';
 import type { Reach } from '../reach.ts';
+import { corsConfig } from './cors-policy.ts';
 import { faultConfig } from './fault-injection.ts';
 import { hashPolicies } from './hash-policy.ts';
 import { type ActionContext, routeAction } from './http-action.ts';
@@ -35,13 +36,13 @@ function ruleRoutes(item: VirtualServiceItem, index: number, context: ActionCont
   if (rule === undefined) return [];
   const path = `spec.http[${index}]`;
   const make = (match: RouteMatch, name: string | undefined, where: string): Route => {
-    const typedPerFilterConfig = faultConfig(rule.fault);
+    const typedPerFilterConfig = { ...faultConfig(rule.fault), ...corsConfig(rule.corsPolicy) };
     return {
       ...(name === undefined ? {} : { name }),
       match,
       ...routeAction(rule, match, context),
       metadata: originMetadata(originOf(item, where)),
-      ...(typedPerFilterConfig === undefined ? {} : { typedPerFilterConfig }),
+      ...(Object.keys(typedPerFilterConfig).length === 0 ? {} : { typedPerFilterConfig }),
     };
   };
   const matches = rule.match ?? [];

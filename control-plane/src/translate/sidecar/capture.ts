@@ -9,9 +9,11 @@ import { detection, outboundDetectionMs } from '../detection.ts';
 import {
   captureAuthFilter,
   connectionManager,
-  faultFilter,
+  grpcStatsFilters,
+  type HttpFilter,
   httpInspector,
   plainHttp,
+  routeFilters,
   routerFilter,
   tcpProxy,
   tlsInspector,
@@ -49,19 +51,30 @@ export interface CaptureResources {
 
 export function captureResources(reach: Reach, port: number, credentialSha256: string | undefined): CaptureResources {
   const undeclared = undeclaredPorts(reach);
+  const httpFilters = serviceFilters(reach);
   const blackHole = [{ name: blackHoleCluster, weight: 1 }];
   const tunnels = undeclared.map(({ service, port: servicePort }) => {
     const target = serviceTarget(service, servicePort, reach, sidecarContext(reach, servicePort.number));
-    return tunnelListener(tunnelOf(service, servicePort), target.clusters);
+    return tunnelListener(tunnelOf(service, servicePort), target.clusters, httpFilters);
   });
   return {
-    listeners: [captureListener(port, credentialSha256), tunnelListener(tunnelName, blackHole), ...tunnels],
+    listeners: [
+      captureListener(port, credentialSha256, httpFilters),
+      tunnelListener(tunnelName, blackHole, httpFilters),
+      ...tunnels,
+    ],
     routes: [reach.once('capture-routes', () => captureRouteTable(reach))],
     clusters: [
       tunnelCluster(tunnelName),
       ...undeclared.map((entry) => tunnelCluster(tunnelOf(entry.service, entry.port))),
     ],
   };
+}
+
+/** One listener serves all services, so gRPC-Web is left to the sidecars of those that want it. */
+function serviceFilters(reach: Reach): readonly HttpFilter[] {
+  const protocols = [...reach.services.values()].flatMap(({ ports }) => ports.map(({ protocol }) => protocol));
+  return [...grpcStatsFilters(protocols, false), ...routeFilters, routerFilter];
 }
 
 function undeclaredPorts(reach: Reach): { readonly service: MeshService; readonly port: MeshPort }[] {
@@ -74,12 +87,16 @@ function tunnelOf(service: MeshService, port: MeshPort): string {
   return `${tunnelName}|${port.number}|${service.host}`;
 }
 
-function captureListener(port: number, credentialSha256: string | undefined): Listener {
+function captureListener(
+  port: number,
+  credentialSha256: string | undefined,
+  httpFilters: readonly HttpFilter[],
+): Listener {
   const auth = credentialSha256 === undefined ? [] : [captureAuthFilter(credentialSha256)];
   const manager = connectionManager({
     statPrefix: 'capture',
     routes: captureRoutes,
-    httpFilters: [...auth, faultFilter, routerFilter],
+    httpFilters: [...auth, ...httpFilters],
     upgrades: ['websocket', 'CONNECT'],
   });
   return {
@@ -90,11 +107,11 @@ function captureListener(port: number, credentialSha256: string | undefined): Li
   };
 }
 
-function tunnelListener(name: string, otherwise: TcpTarget['clusters']): Listener {
+function tunnelListener(name: string, otherwise: TcpTarget['clusters'], httpFilters: readonly HttpFilter[]): Listener {
   const manager = connectionManager({
     statPrefix: tunnelName,
     routes: captureRoutes,
-    httpFilters: [faultFilter, routerFilter],
+    httpFilters,
   });
   return {
     name,

@@ -6,6 +6,8 @@ import type { SettledMutualTls } from '../../model/settings.ts';
 import { httpRbacFilters, networkRbacFilters, type PortAuthorization } from '../authorization/rbac-filters.ts';
 import {
   connectionManager,
+  grpcStatsFilters,
+  grpcWebFilters,
   httpInspector,
   type ListenerFilter,
   type NetworkFilter,
@@ -28,6 +30,8 @@ export interface InboundPort {
   readonly protocol: Protocol;
   readonly mode: SettledMutualTls;
   readonly authorization: PortAuthorization;
+  /** Whether the proxy counts gRPC calls by method. */
+  readonly tellsMethodsApart: boolean;
   /** Whether the proxy takes HTTP/2. */
   readonly speaksHttp2: boolean;
   /** Further conditions of every chain, such as a destination port. */
@@ -116,7 +120,13 @@ function httpFilters(port: InboundPort): NetworkFilter[] {
     connectionManager({
       statPrefix: port.statPrefix,
       routes,
-      httpFilters: [...httpRbacFilters(port.authorization), routerFilter],
+      // A refusal is for the caller to read: gRPC-Web comes before the policies.
+      httpFilters: [
+        ...grpcWebFilters([port.protocol]),
+        ...httpRbacFilters(port.authorization),
+        ...grpcStatsFilters([port.protocol], port.tellsMethodsApart),
+        routerFilter,
+      ],
       clientCertificate: 'APPEND_FORWARD',
     }),
   ];

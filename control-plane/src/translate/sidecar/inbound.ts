@@ -42,6 +42,7 @@ function localListener(mesh: MeshModel, node: ProxyNode, port: LocalInbound): Li
     protocol: port.protocol,
     mode,
     authorization: authorizationOf(mesh, node, ports),
+    tellsMethodsApart: node.isWeft,
     speaksHttp2: node.speaksHttp2,
     match: {},
   });
@@ -105,6 +106,7 @@ export function virtualInbound(mesh: MeshModel, node: ProxyNode): InboundResourc
       protocol: port.protocol,
       mode,
       authorization: authorizationOf(mesh, node, [workloadPort]),
+      tellsMethodsApart: node.isWeft,
       speaksHttp2: node.speaksHttp2,
       match: { destinationPort: workloadPort },
     });
@@ -152,6 +154,7 @@ function passthroughChains(
     protocol: 'auto',
     mode,
     authorization: authorizationOf(mesh, node, port === null ? null : [port]),
+    tellsMethodsApart: node.isWeft,
     speaksHttp2: node.speaksHttp2,
     match: port === null ? {} : { destinationPort: port },
   }).filterChains;

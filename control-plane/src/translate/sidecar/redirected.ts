@@ -1,16 +1,18 @@
 // A sidecar in Istio's shape: a listener per port, found by the destination of redirected connections, behind `virtualOutbound` and
 // `virtualInbound`.
 
-import { isHttp } from '../../model/protocol.ts';
+import { isHttp, type Protocol } from '../../model/protocol.ts';
 import type { MeshPort, MeshService } from '../../model/service.ts';
 import { catchAllClusters, outboundClusters } from '../cluster/outbound-clusters.ts';
 import { detection, outboundDetectionMs } from '../detection.ts';
 import {
   connectionManager,
-  faultFilter,
+  grpcStatsFilters,
+  grpcWebFilters,
   httpInspector,
   type NetworkFilter,
   plainHttp,
+  routeFilters,
   routerFilter,
   tcpProxy,
   tlsInspector,
@@ -112,7 +114,10 @@ function sharedListener(port: number, services: readonly MeshService[], place: P
   const fields = bindFields(port, place);
   const undeclared = services.find((service) => portOf(service, port)?.protocol === 'auto');
   const declared = services.some((service) => portOf(service, port)?.protocol !== 'auto');
-  if (undeclared === undefined || declared) return { ...fields, filterChains: [{ filters: [manager(port)] }] };
+  if (undeclared === undefined || declared) {
+    const protocols = services.map((service) => portOf(service, port)?.protocol ?? 'auto');
+    return { ...fields, filterChains: [{ filters: [manager(port, protocols)] }] };
+  }
   const catchAll = [{ name: catchAllCluster(place.reach.mesh), weight: 1 }];
   const otherwise = place.isRedirected
     ? tcpProxy(`outbound_0.0.0.0_${port}`, catchAll)
@@ -120,18 +125,19 @@ function sharedListener(port: number, services: readonly MeshService[], place: P
   return { ...fields, ...detectedChains(port, [otherwise]) };
 }
 
-function manager(port: number): NetworkFilter {
+/** `protocols` are those of the services that share the port. */
+function manager(port: number, protocols: readonly Protocol[]): NetworkFilter {
   return connectionManager({
     statPrefix: `outbound_0.0.0.0_${port}`,
     routes: String(port),
-    httpFilters: [faultFilter, routerFilter],
+    httpFilters: [...grpcWebFilters(protocols), ...grpcStatsFilters(protocols, false), ...routeFilters, routerFilter],
   });
 }
 
 function detectedChains(port: number, otherwise: readonly NetworkFilter[]): Listener {
   return {
     ...detection([tlsInspector, httpInspector], outboundDetectionMs),
-    filterChains: [{ filterChainMatch: { applicationProtocols: plainHttp }, filters: [manager(port)] }],
+    filterChains: [{ filterChainMatch: { applicationProtocols: plainHttp }, filters: [manager(port, [])] }],
     defaultFilterChain: { filters: otherwise },
   };
 }

@@ -31,8 +31,10 @@ export function compileCorsPolicy(any: Any, context: Context): CorsPolicy | null
   );
   const allowed = origins.filter((matcher) => matcher !== null);
   if (allowed.length < origins.length) return null;
+  // As Envoy: whoever lists the word * means every origin.
+  const isAny = allowed.some((matches) => matches('*'));
   return {
-    isAllowed: (origin) => allowed.some((matches) => matches(origin)),
+    isAllowed: (origin) => isAny || allowed.some((matches) => matches(origin)),
     methods: config.allowMethods ?? '',
     headers: config.allowHeaders ?? '',
     exposed: config.exposeHeaders ?? '',

@@ -76,6 +76,12 @@ describe('the CORS filter', () => {
     ]);
   });
 
+  it('takes * for every origin', () => {
+    const anyone = { ...policyConfig, allowOriginStringMatch: [{ exact: '*' }] };
+    const { response } = ask(anyone, 'GET', 'origin', 'https://whoever.example');
+    assert.deepEqual(response[1], ['access-control-allow-origin', 'https://whoever.example']);
+  });
+
   it('allows a private network when asked', () => {
     const { replies } = ask(
       policyConfig,
