@@ -5,6 +5,7 @@ import type { StringMatch } from '@weft/api/resource/http-route';
 import type { envoy, google } from '@weft/api/xds/types';
 import { durationFromMs } from '@weft/lib/protobuf/duration';
 
+type RouteAction = envoy.config.route.v3.RouteAction;
 type StringMatcher = envoy.type.matcher.v3.StringMatcher;
 
 /** A source of configuration that is this very stream. */
@@ -13,7 +14,12 @@ export const adsSource: envoy.config.core.v3.ConfigSource = { ads: {}, resourceA
 /** No limit in time. */
 export const noTimeout: google.protobuf.Duration = { seconds: 0 };
 
-/** Same, for a duration of a resource; unset when there is none. */
+/** Both time-outs of a route: gRPC callers may ask for less by `grpc-timeout`, and without a limit for what they like. */
+export function routeTimeouts(timeout: google.protobuf.Duration): Pick<RouteAction, 'timeout' | 'maxGrpcTimeout'> {
+  return { timeout, maxGrpcTimeout: timeout };
+}
+
+/** `google.protobuf.Duration` of a duration of a resource; unset when there is none. */
 export function durationOf(text: string | undefined): google.protobuf.Duration | undefined {
   if (text === undefined) return undefined;
   const ms = parseDurationMs(text);

@@ -62,7 +62,7 @@ const previousHosts = 'envoy.extensions.retry.host.previous_hosts.v3.PreviousHos
 
 /** Reports everything wrong with it. */
 export function compileRetryPolicy(config: RetryPolicyConfig, sink: IssueSink): RetryPolicy {
-  const conditions = compileWords(config.retryOn ?? '', sinkAt(sink, 'retry_on'));
+  const conditions = compileRetryWords(config.retryOn ?? '', sinkAt(sink, 'retry_on'));
   const responses = compileHeaders(config.retriableHeaders, sinkAt(sink, 'retriable_headers'));
   const requests = compileHeaders(config.retriableRequestHeaders, sinkAt(sink, 'retriable_request_headers'));
   const backOff = compileBackOff(config, sinkAt(sink, 'retry_back_off'));
@@ -88,7 +88,8 @@ interface Conditions {
   readonly grpcStatuses: ReadonlySet<number>;
 }
 
-function compileWords(text: string, sink: IssueSink): Conditions {
+/** The words of `retry_on`; reports those that are none. */
+export function compileRetryWords(text: string, sink: IssueSink): Conditions {
   const flags = Object.fromEntries(Object.values(words).map((name) => [name, false])) as Record<Condition, boolean>;
   const grpcStatuses = new Set<number>();
   for (const word of text.split(',').map((part) => part.trim())) {

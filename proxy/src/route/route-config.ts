@@ -161,18 +161,25 @@ function makeTarget(
 
 type Timeouts = Pick<
   RouteFields,
-  'timeoutMs' | 'idleTimeoutMs' | 'maxStreamDurationMs' | 'grpcTimeoutMaxMs' | 'grpcTimeoutOffsetMs'
+  'timeoutMs' | 'grpcTimeout' | 'idleTimeoutMs' | 'maxStreamDurationMs' | 'grpcTimeoutMaxMs' | 'grpcTimeoutOffsetMs'
 >;
 
 function compileTimeouts(action: RouteAction): Timeouts {
   const stream = action.maxStreamDuration;
   return {
     timeoutMs: msOr(action.timeout, defaultTimeoutMs),
+    grpcTimeout: compileGrpcTimeout(action),
     idleTimeoutMs: msOr(action.idleTimeout, -1),
     maxStreamDurationMs: msOr(stream?.maxStreamDuration, -1),
     grpcTimeoutMaxMs: msOr(stream?.grpcTimeoutHeaderMax, -1),
     grpcTimeoutOffsetMs: durationMs(stream?.grpcTimeoutHeaderOffset),
   };
+}
+
+// As Envoy: `max_stream_duration` has fields of its own for gRPC, and then the older ones do not count.
+function compileGrpcTimeout(action: RouteAction): Timeouts['grpcTimeout'] {
+  if (action.maxGrpcTimeout === undefined || action.maxStreamDuration !== undefined) return null;
+  return { maxMs: durationMs(action.maxGrpcTimeout), offsetMs: durationMs(action.grpcTimeoutOffset) };
 }
 
 function msOr(duration: Duration | undefined, unsetMs: number): number {

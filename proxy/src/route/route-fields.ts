@@ -17,6 +17,7 @@ export function bareRouteFields(virtualHost: VirtualHost, matcher: RouteMatcher)
     timeoutMs: 0,
     idleTimeoutMs: -1,
     maxStreamDurationMs: -1,
+    grpcTimeout: null,
     grpcTimeoutMaxMs: -1,
     grpcTimeoutOffsetMs: 0,
     retry: null,

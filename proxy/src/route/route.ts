@@ -1,11 +1,12 @@
 // One route, all of it compiled: what a request that matched it is to have done. A route with weighted clusters is one such object per
 // cluster, sharing what they have in common, so that a chosen cluster brings its own header changes and filter settings along.
 
+import { isGrpcType } from '@weft/lib/grpc';
 import type { Headers } from '@weft/lib/header';
 import type { Origin } from '@weft/lib/issue';
 import type { StreamView } from '../stream/stream.ts';
 import type { DirectResponse } from './action/direct-response.ts';
-import { grpcTimeoutMs } from './action/grpc-timeout.ts';
+import { type GrpcTimeoutLimit, grantedTimeoutMs, grpcTimeoutMs } from './action/grpc-timeout.ts';
 import type { HashedRequest, HashPolicy } from './action/hash-policy.ts';
 import type { HeaderMutations } from './action/header-mutation.ts';
 import type { Redirect, RedirectReply } from './action/redirect.ts';
@@ -28,6 +29,7 @@ export interface RouteFields {
   readonly timeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly maxStreamDurationMs: number;
+  readonly grpcTimeout: GrpcTimeoutLimit | null;
   readonly grpcTimeoutMaxMs: number;
   readonly grpcTimeoutOffsetMs: number;
   readonly retry: RetryPolicy | null;
@@ -52,8 +54,10 @@ export class Route {
   readonly virtualHost: VirtualHost;
   readonly matcher: RouteMatcher;
   readonly clusterNotFoundStatus: number;
-  /** For the whole response; 0 is none. */
+  /** For the whole response; 0 is none. A gRPC request may ask for another, see `timeoutOf`. */
   readonly timeoutMs: number;
+  /** What gRPC requests may ask for in place of it; null when they may not. */
+  readonly grpcTimeout: GrpcTimeoutLimit | null;
   /** -1: the connection manager's holds; 0 is none. */
   readonly idleTimeoutMs: number;
   /** -1: the connection manager's holds; 0 is none. A gRPC request may ask for less, see `durationMs`. */
@@ -95,6 +99,7 @@ export class Route {
     this.matcher = fields.matcher;
     this.clusterNotFoundStatus = fields.clusterNotFoundStatus;
     this.timeoutMs = fields.timeoutMs;
+    this.grpcTimeout = fields.grpcTimeout;
     this.idleTimeoutMs = fields.idleTimeoutMs;
     this.maxStreamDurationMs = fields.maxStreamDurationMs;
     this.retry = fields.retry;
@@ -157,6 +162,12 @@ export class Route {
   /** The compiled settings of that filter for this route, or null. The most specific level counts. */
   filterOverride(filterName: string): unknown {
     return this.overrides === null ? null : (this.overrides.get(filterName) ?? null);
+  }
+
+  /** How long the response may take, 0 for ever. */
+  timeoutOf(headers: Headers): number {
+    if (this.grpcTimeout === null || !isGrpcType(headers.get('content-type'))) return this.timeoutMs;
+    return grantedTimeoutMs(this.grpcTimeout, headers.get('grpc-timeout'));
   }
 
   /** How long the stream may last: the route's limit, or less where a gRPC client asks for it. -1 and 0 as `maxStreamDurationMs`. */

@@ -195,3 +195,13 @@ export function cluster(name: string, ports: readonly number[], more: Json = {})
     ...more,
   };
 }
+
+/** For `cluster`: its endpoints speak HTTP/2. */
+export const http2Only: Json = {
+  typed_extension_protocol_options: {
+    'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+      '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+      explicit_http_config: { http2_protocol_options: {} },
+    },
+  },
+};

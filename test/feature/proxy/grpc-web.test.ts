@@ -5,37 +5,22 @@ import { once } from 'node:events';
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { describe, it, type TestContext } from 'node:test';
 import { openClient } from '../../kit/client.ts';
+import { frame } from '../../kit/grpc-message.ts';
 import { fetchHttp2, openHttp2 } from '../../kit/http2-client.ts';
 import { startHttp2Upstream } from '../../kit/http2-server.ts';
 import { until, waitFor } from '../../kit/until.ts';
 import { closedPort, reply, startUpstream } from '../../kit/upstream.ts';
-import { cluster, httpManager, listener, routeTo, startTestProxy, type TestProxy } from './fixture.ts';
+import { cluster, http2Only, httpManager, listener, routeTo, startTestProxy, type TestProxy } from './fixture.ts';
 
 const grpcWeb = {
   name: 'envoy.filters.http.grpc_web',
   typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.grpc_web.v3.GrpcWeb' },
 };
 
-const http2 = {
-  typed_extension_protocol_options: {
-    'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
-      '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
-      explicit_http_config: { http2_protocol_options: {} },
-    },
-  },
-};
-
-/** A message as gRPC frames it. */
-function frame(text: string): Buffer {
-  const head = Buffer.alloc(5);
-  head.writeUInt32BE(Buffer.byteLength(text), 1);
-  return Buffer.concat([head, Buffer.from(text)]);
-}
-
 const trailerText = 'grpc-status: 0\r\ngrpc-message: fine\r\n';
 const trailerFrame = Buffer.concat([Buffer.from([0x80, 0, 0, 0, trailerText.length]), Buffer.from(trailerText)]);
 
-function startProxy(context: TestContext, port: number, more: object = http2): Promise<TestProxy> {
+function startProxy(context: TestContext, port: number, more: object = http2Only): Promise<TestProxy> {
   return startTestProxy(context, () => ({
     listeners: [listener('main', httpManager([routeTo('a')], { filters: [grpcWeb] }))],
     clusters: [cluster('a', [port], { ...more })],

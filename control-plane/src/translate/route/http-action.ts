@@ -3,7 +3,7 @@
 import type { HttpRedirect, HttpRewrite, HttpRoute, HttpRouteDestination } from '@weft/api/resource/http-route';
 import type { envoy } from '@weft/api/xds/types';
 import { blackHoleCluster } from '../cluster-name.ts';
-import { durationOf, escapeRegex, noTimeout } from '../message.ts';
+import { durationOf, escapeRegex, noTimeout, routeTimeouts } from '../message.ts';
 import type { MissingTarget, Reach, Target } from '../reach.ts';
 import { hashPolicies } from './hash-policy.ts';
 import { type HeaderFields, headerFields, hostOverride } from './header-changes.ts';
@@ -91,7 +91,7 @@ function forward(route: HttpRoute, match: RouteMatch, context: ActionContext): R
     ...clusterChoice(destinations, targets),
     ...(host === undefined ? {} : { hostRewriteLiteral: host }),
     ...pathRewrite(route.rewrite, match),
-    timeout: durationOf(route.timeout) ?? noTimeout,
+    ...routeTimeouts(durationOf(route.timeout) ?? noTimeout),
     ...(policy === undefined ? {} : { retryPolicy: policy }),
     ...(hashPolicy.length > 0 ? { hashPolicy } : {}),
   };

@@ -5,7 +5,7 @@ import type { MeshPort, MeshService } from '../../model/service.ts';
 import { originOf } from '../../model/sourced.ts';
 import type { VirtualServiceItem } from '../../model/virtual-service.ts';
 import { outboundCluster } from '../cluster-name.ts';
-import { noTimeout } from '../message.ts';
+import { noTimeout, routeTimeouts } from '../message.ts';
 import { originMetadata } from '../origin-metadata.ts';
 import type { Reach } from '../reach.ts';
 import { corsConfig } from './cors-policy.ts';
@@ -69,7 +69,7 @@ export function defaultRoute(service: MeshService, port: MeshPort, reach: Reach)
     match: matchAll,
     route: {
       cluster,
-      timeout: noTimeout,
+      ...routeTimeouts(noTimeout),
       ...(policy === undefined ? {} : { retryPolicy: policy }),
       ...(hashPolicy.length > 0 ? { hashPolicy } : {}),
     },

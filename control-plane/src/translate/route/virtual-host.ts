@@ -5,7 +5,7 @@ import { isHttp } from '../../model/protocol.ts';
 import { type MeshPort, type MeshService, serviceNames } from '../../model/service.ts';
 import { findVirtualService, meshGateway, type VirtualServiceItem } from '../../model/virtual-service.ts';
 import { passthroughCluster } from '../cluster-name.ts';
-import { noTimeout } from '../message.ts';
+import { noTimeout, routeTimeouts } from '../message.ts';
 import { originMetadata } from '../origin-metadata.ts';
 import type { Reach } from '../reach.ts';
 import { overwrite } from './header-changes.ts';
@@ -93,7 +93,7 @@ export function fallbackVirtualHost(reach: Reach, first: readonly Route[], byNam
   const route: Route = {
     name: 'allow_any',
     match: matchAll,
-    route: { cluster: passthroughCluster, timeout: noTimeout },
+    route: { cluster: passthroughCluster, ...routeTimeouts(noTimeout) },
   };
   const routes = [...first, route];
   return { name: 'allow_any', domains: ['*'], routes, ...(byName ? toOwnDestination : {}) };

@@ -60,12 +60,10 @@ export const routeSupport: SupportTable = {
   [action]: {
     carried:
       'cluster cluster_header weighted_clusters cluster_not_found_response_code prefix_rewrite regex_rewrite host_rewrite_literal auto_host_rewrite ' +
-      'host_rewrite_header host_rewrite_path_regex append_x_forwarded_host timeout idle_timeout max_stream_duration retry_policy priority hash_policy upgrade_configs',
+      'host_rewrite_header host_rewrite_path_regex append_x_forwarded_host timeout idle_timeout max_grpc_timeout grpc_timeout_offset max_stream_duration retry_policy priority hash_policy upgrade_configs',
     harmless: {
       metadata_match: noSubsets,
       include_vh_rate_limits: 'it concerns rate limits only',
-      max_grpc_timeout: 'the timeouts of the route hold; use max_stream_duration.grpc_timeout_header_max',
-      grpc_timeout_offset: 'the timeouts of the route hold; use max_stream_duration.grpc_timeout_header_offset',
       early_data_policy: 'TLS early data is not accepted',
     },
     instead: {

@@ -7,6 +7,7 @@ import type { Headers } from '@weft/lib/header';
 import type { Cluster } from '../../cluster/cluster.ts';
 import type { Host } from '../../cluster/host.ts';
 import { type Fault, fault } from '../../fault/fault.ts';
+import type { RetryPolicy } from '../../route/retry-policy.ts';
 import type { Route } from '../../route/route.ts';
 import type { Exchange } from '../../stream/exchange.ts';
 import type { StreamConfig } from '../../stream/stream-config.ts';
@@ -30,6 +31,8 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
   protected readonly clock: Clock;
   protected route: Route | null = null;
   protected cluster: Cluster | null = null;
+  /** The route's, or what the request asks for. */
+  protected retryPolicy: RetryPolicy | null = null;
   protected host: Host | null = null;
   protected pool: UpstreamPool | null = null;
   protected stream: UpstreamStream | null = null;
@@ -76,8 +79,8 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
       hash: this.hash,
       originalDestination: exchange.connection.originalDestination,
       headers: exchange.requestHeaders,
-      attempted: route.retry?.avoidsPreviousHosts ? this.attempted : null,
-      hostAttempts: route.retry?.hostSelectionAttempts ?? 1,
+      attempted: this.retryPolicy?.avoidsPreviousHosts ? this.attempted : null,
+      hostAttempts: this.retryPolicy?.hostSelectionAttempts ?? 1,
       random: exchange.attempts === 1 ? exchange.random : this.config.random(),
     });
     if (host === null) {
@@ -92,14 +95,14 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
     }
     host.onRequestStart();
     this.state = WAITING;
-    this.startTryTimers(route);
+    this.startTryTimers();
     this.startStream(host, route);
   }
 
-  private startTryTimers(route: Route): void {
-    const perTryMs = route.retry?.perTryTimeoutMs ?? 0;
+  private startTryTimers(): void {
+    const perTryMs = this.retryPolicy?.perTryTimeoutMs ?? 0;
     if (perTryMs > 0) this.tryTimeout = this.clock.start(perTryMs, onTryTimeout, this as Attempt);
-    const idleMs = route.retry?.perTryIdleTimeoutMs ?? 0;
+    const idleMs = this.retryPolicy?.perTryIdleTimeoutMs ?? 0;
     if (idleMs > 0) this.tryIdle = new TryIdle(this, this.clock, idleMs);
   }
 

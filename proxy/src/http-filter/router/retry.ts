@@ -1,5 +1,6 @@
 // Whether and when to try again (Envoy: RetryPolicy.retry_on), with one rule of ours: a request that may not be repeated is not,
-// once bytes of it were sent, unless the policy says `non-idempotent`.
+// once bytes of it were sent, unless the policy says `non-idempotent`. A gRPC status that the policy names is an exception: every gRPC
+// call is a POST, and whoever names the status knows what it means to repeat the call.
 
 import type { Headers } from '@weft/lib/header';
 import { type Fault, fault } from '../../fault/fault.ts';
@@ -25,16 +26,18 @@ export function isRetriableResponse(
   headers: Headers,
   exchange: Exchange,
 ): boolean {
-  if (exchange.upgrade !== null || !policy.appliesTo(exchange) || !mayRepeat(policy, exchange)) return false;
+  if (exchange.upgrade !== null || !policy.appliesTo(exchange)) return false;
+  if (hasRetriableGrpcStatus(policy, headers)) return true;
+  if (!mayRepeat(policy, exchange)) return false;
   if (headers.has('x-envoy-ratelimited')) return policy.onRateLimited;
   if (policy.on5xx && status >= 500) return true;
   if (policy.onGatewayError && status >= 502 && status <= 504) return true;
   if (policy.onRetriable4xx && status === 409) return true;
   if (policy.statuses.has(status)) return true;
-  return policy.matchesHeaders(headers) || hasRetriableGrpcStatus(policy, headers);
+  return policy.matchesHeaders(headers);
 }
 
-// A trailers-only response carries its status among the headers.
+// A trailers-only response carries its status among the headers. As in Envoy one in trailers comes too late: the response has begun.
 function hasRetriableGrpcStatus(policy: RetryPolicy, headers: Headers): boolean {
   if (policy.grpcStatuses.size === 0) return false;
   const status = headers.get('grpc-status');

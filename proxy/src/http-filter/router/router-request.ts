@@ -2,10 +2,14 @@
 // One per exchange. Before it: the exchange and its filters. Below it: the attempt, then cluster and upstream.
 
 import type { Timer } from '@weft/lib/clock';
+import { httpStatusFromGrpc, isGrpcType, parseGrpcStatus } from '@weft/lib/grpc';
 import type { Headers } from '@weft/lib/header';
 import type { Breakers } from '../../cluster/breaker/breakers.ts';
 import { type Fault, fault } from '../../fault/fault.ts';
+import { grpcTimeoutText } from '../../route/action/grpc-timeout.ts';
+import { requestedRetryPolicy } from '../../route/requested-retry.ts';
 import type { Route } from '../../route/route.ts';
+import type { Exchange } from '../../stream/exchange.ts';
 import { Attempt, BACKING_OFF, DONE, SENDING, WAITING } from './attempt.ts';
 import { RequestReplay } from './request-replay.ts';
 import { backOffMs, isIdempotent, isRetriableFault, isRetriableResponse } from './retry.ts';
@@ -13,6 +17,7 @@ import { answerByRoute, handToListener, mayUpgrade } from './route-reply.ts';
 
 export class RouterRequest extends Attempt {
   private breakers: Breakers | null = null;
+  private timeoutMs = 0;
   private retriesLeft = 0;
   private holdsRetry = false;
   private holdsRequest = false;
@@ -60,17 +65,29 @@ export class RouterRequest extends Attempt {
   }
 
   private prepareRequest(route: Route): void {
-    const { exchange, config } = this;
-    if (!config.suppressEnvoyHeaders && route.timeoutMs > 0) {
-      exchange.requestHeaders.set('x-envoy-expected-rq-timeout-ms', String(route.timeoutMs));
-    }
+    const { exchange } = this;
+    const retryPolicy = requestedRetryPolicy(route.retry, exchange.requestHeaders);
+    this.retryPolicy = retryPolicy;
+    this.tellTimeout(route);
     if (route.changesRequestHeaders) route.mutateRequestHeaders(exchange.requestHeaders, exchange);
     route.rewrite(exchange);
     this.hash = route.hash(exchange);
-    if (route.retry !== null) {
-      this.retriesLeft = route.retry.numRetries;
+    if (retryPolicy !== null) {
+      this.retriesLeft = retryPolicy.numRetries;
       this.replay = new RequestReplay(this.bufferLimitBytes());
     }
+  }
+
+  // The endpoint learns how long anyone waits for it.
+  private tellTimeout(route: Route): void {
+    const { requestHeaders } = this.exchange;
+    this.timeoutMs = route.timeoutOf(requestHeaders);
+    const tryMs = this.retryPolicy?.perTryTimeoutMs || this.timeoutMs;
+    const expectedMs = this.timeoutMs > 0 ? Math.min(tryMs, this.timeoutMs) : tryMs;
+    if (expectedMs === 0) return;
+    if (!this.config.suppressEnvoyHeaders) requestHeaders.set('x-envoy-expected-rq-timeout-ms', String(expectedMs));
+    if (route.grpcTimeout === null || !isGrpcType(requestHeaders.get('content-type'))) return;
+    requestHeaders.set('grpc-timeout', grpcTimeoutText(expectedMs));
   }
 
   // ---- response
@@ -79,8 +96,8 @@ export class RouterRequest extends Attempt {
     const { exchange, route } = this;
     if (this.state !== SENDING || route === null) return;
     this.tryIdle?.touch();
-    this.host?.onRequestResult(status);
-    const policy = route.retry;
+    this.host?.onRequestResult(outcomeOf(status, headers, exchange));
+    const policy = this.retryPolicy;
     if (policy !== null && isRetriableResponse(policy, status, headers, exchange) && this.mayRetryNow()) {
       this.retry();
       return;
@@ -125,7 +142,7 @@ export class RouterRequest extends Attempt {
   // ---- retries
 
   private retriesFault(reason: Fault, wasSent: boolean): boolean {
-    const { exchange, route } = this;
+    const { exchange } = this;
     // Not a retry that the user has to ask for: the request was never taken, so it is sent where it will be.
     const isFree =
       reason === fault.connection_closed_unused ||
@@ -137,20 +154,20 @@ export class RouterRequest extends Attempt {
       this.attempt();
       return true;
     }
-    const policy = route?.retry ?? null;
+    const policy = this.retryPolicy;
     if (policy === null || !isRetriableFault(policy, reason, exchange, wasSent) || !this.mayRetryNow()) return false;
     this.retry();
     return true;
   }
 
   protected mayReplay(): boolean {
-    return this.route?.retry != null && this.retriesLeft > 0 && !this.responseStarted && this.exchange.upgrade === null;
+    return this.retryPolicy !== null && this.retriesLeft > 0 && !this.responseStarted && this.exchange.upgrade === null;
   }
 
   private mayRetryNow(): boolean {
     const { cluster } = this;
     if (cluster === null || this.retriesLeft <= 0 || this.exchange.responseStarted || !this.canReplayBody()) {
-      if (this.retriesLeft <= 0 && (this.route?.retry?.numRetries ?? 0) > 0) {
+      if (this.retriesLeft <= 0 && (this.retryPolicy?.numRetries ?? 0) > 0) {
         this.exchange.extraFlags = 'URX';
         cluster?.stats.upstreamRqRetryLimitExceeded.inc();
       }
@@ -167,8 +184,8 @@ export class RouterRequest extends Attempt {
   }
 
   private retry(): void {
-    const { cluster, route } = this;
-    if (cluster === null || route === null || route.retry === null) return;
+    const { cluster, retryPolicy } = this;
+    if (cluster === null || retryPolicy === null) return;
     this.retriesLeft--;
     cluster.stats.upstreamRqRetry.inc();
     cluster.stats.upstreamRqRetryBackoffExponential.inc();
@@ -179,8 +196,8 @@ export class RouterRequest extends Attempt {
     }
     this.releaseHost();
     this.state = BACKING_OFF;
-    const used = route.retry.numRetries - this.retriesLeft;
-    const waitMs = backOffMs(route.retry, used, this.config.random());
+    const used = retryPolicy.numRetries - this.retriesLeft;
+    const waitMs = backOffMs(retryPolicy, used, this.config.random());
     this.tryTimeout = this.clock.start(waitMs, onBackOff, this as RouterRequest);
   }
 
@@ -202,7 +219,7 @@ export class RouterRequest extends Attempt {
 
   // As Envoy: the time runs from the moment the whole request is there.
   protected onRequestSent(): void {
-    const timeoutMs = this.route?.timeoutMs ?? 0;
+    const { timeoutMs } = this;
     if (timeoutMs > 0 && this.timeout === null && this.exchange.upgrade === null) {
       this.timeout = this.clock.start(timeoutMs, onTimeout, this as RouterRequest);
     }
@@ -231,7 +248,7 @@ export class RouterRequest extends Attempt {
     const wasSent = this.state === SENDING;
     const reason = fault.per_try_timeout;
     this.host?.onRequestFailed(reason);
-    const policy = this.route?.retry ?? null;
+    const policy = this.retryPolicy;
     const mayRepeat = policy !== null && !this.responseStarted;
     if (mayRepeat && isRetriableFault(policy, reason, this.exchange, wasSent) && this.mayRetryNow()) this.retry();
     else this.fail(reason, details);
@@ -282,6 +299,13 @@ export class RouterRequest extends Attempt {
     this.timeout?.stop();
     this.timeout = null;
   }
+}
+
+// What a host answered to a gRPC call stands in the gRPC status, where the head has it (a trailers-only response).
+function outcomeOf(status: number, headers: Headers, exchange: Exchange): number {
+  const text = headers.get('grpc-status');
+  if (text === undefined || !isGrpcType(exchange.requestHeaders.get('content-type'))) return status;
+  return httpStatusFromGrpc(parseGrpcStatus(text));
 }
 
 // Of failures after the head was handed over: those that are the endpoint's doing, not the codec's judgement.
