@@ -35,7 +35,7 @@ export interface ProcessFlags {
 
 /** Starts `weft proxy` with these resources and waits until it serves; it is killed when the test ends. */
 export async function startProxyProcess(
-  context: TestContext,
+  context: Pick<TestContext, 'after'>,
   resources: object,
   { nodeFlags = [], flags = [] }: ProcessFlags = {},
 ): Promise<ProxyProcess> {
