@@ -18,6 +18,7 @@ import {
   type Framing,
 } from '../protocol/http1/encode.ts';
 import type { UpstreamEvents, UpstreamHead, UpstreamStream } from './upstream-stream.ts';
+import { addWebSocketKey } from './websocket-key.ts';
 
 /** What the pool wants to know of its connections. */
 export interface Http1ClientOwner {
@@ -96,6 +97,7 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
     if (head.upgrade !== null && head.upgrade !== 'CONNECT') {
       head.requestHeaders.set('connection', 'Upgrade');
       head.requestHeaders.set('upgrade', head.upgrade);
+      addWebSocketKey(head.upgrade, head.requestHeaders);
     }
     // RFC 8441 §5: what HTTP/2 asks for by an extended CONNECT HTTP/1 asks for by a GET.
     const method =

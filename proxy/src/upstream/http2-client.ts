@@ -18,6 +18,7 @@ import { Http2KeepAlive, type KeepAliveOwner, type KeepAlivePlan } from './http2
 import type { Http2Stats } from './http2-stats.ts';
 import { Http2UpstreamStream } from './http2-upstream-stream.ts';
 import type { UpstreamEvents, UpstreamHead } from './upstream-stream.ts';
+import type { Waiting } from './waiting-queue.ts';
 
 /** What the pool wants to know of its connections. */
 export interface Http2ClientOwner {
@@ -52,6 +53,8 @@ export class Http2Client implements ConnectionOwner, Http2Sink, KeepAliveOwner {
   private readonly clock: Clock;
   private readonly options: Http2ClientOptions;
   private readonly active = new PlacedSet<Http2UpstreamStream>();
+  /** Upgrades that wait to hear whether the peer takes them. */
+  private readonly undecided: Waiting[] = [];
   private readonly expiresMs: number;
   private watch: Timer | null = null;
   private idleSinceMs: number;
@@ -85,18 +88,23 @@ export class Http2Client implements ConnectionOwner, Http2Sink, KeepAliveOwner {
   /** Whether another stream may start now. */
   get hasRoom(): boolean {
     if (this.isClosed || this.isRetiring || this.http2.isGoingAway) return false;
-    return this.active.size < Math.max(1, this.http2.peerMaxStreams - headroomStreams);
+    return this.load < Math.max(1, this.http2.peerMaxStreams - headroomStreams);
   }
 
   get load(): number {
-    return this.active.size;
+    return this.active.size + this.undecided.length;
   }
 
   /** Sends the head; the client must have room. */
   start(head: UpstreamHead, endStream: boolean, events: UpstreamEvents): void {
     const upgrade = head.upgrade;
+    const isExtended = upgrade !== null && upgrade !== 'CONNECT';
+    if (isExtended && !this.http2.hasPeerSettings) {
+      this.undecided.push({ head, endStream, events });
+      return;
+    }
     // RFC 8441 §3: a peer that has not announced it takes no extended CONNECT.
-    if (upgrade !== null && upgrade !== 'CONNECT' && !this.http2.peer.enablesConnectProtocol) {
+    if (isExtended && !this.http2.peer.enablesConnectProtocol) {
       events.onUpstreamFailed(fault.upgrade_failed, 'the endpoint takes no upgrades over HTTP/2');
       return;
     }
@@ -107,7 +115,7 @@ export class Http2Client implements ConnectionOwner, Http2Sink, KeepAliveOwner {
         path: upgrade === 'CONNECT' ? '' : head.path,
         authority: head.authority,
         scheme: head.scheme,
-        protocol: upgrade === null || upgrade === 'CONNECT' ? null : upgrade,
+        protocol: isExtended ? upgrade : null,
         headers: head.requestHeaders,
       },
       endStream && upgrade === null,
@@ -168,10 +176,11 @@ export class Http2Client implements ConnectionOwner, Http2Sink, KeepAliveOwner {
   /** Streams above the last id come as resets with REFUSED_STREAM; what is below goes on. */
   onGoAway(): void {
     this.isRetiring = true;
-    if (this.active.size === 0) this.close();
+    if (this.load === 0) this.close();
   }
 
   onSettings(): void {
+    for (const { head, endStream, events } of this.undecided.splice(0)) this.start(head, endStream, events);
     if (this.hasRoom) this.owner.onClientRoom(this);
   }
 
@@ -218,8 +227,18 @@ export class Http2Client implements ConnectionOwner, Http2Sink, KeepAliveOwner {
   }
 
   private failAll(reason: Fault, details: string): void {
-    if (this.active.size > 0) this.options.stats.upstreamCxDestroyWithActiveRq.value++;
+    if (this.load > 0) this.options.stats.upstreamCxDestroyWithActiveRq.value++;
     for (const carrier of this.active.all()) carrier.onFailed(reason, details);
+    for (const { events } of this.undecided.splice(0)) events.onUpstreamFailed(reason, details);
+  }
+
+  /** Forgets an upgrade that waits; false when there is none of these. */
+  cancel(events: UpstreamEvents): boolean {
+    const at = this.undecided.findIndex((start) => start.events === events);
+    if (at < 0) return false;
+    this.undecided.splice(at, 1);
+    if (this.isRetiring && this.load === 0) this.close();
+    return true;
   }
 
   /** That exchange is over. */
@@ -227,14 +246,14 @@ export class Http2Client implements ConnectionOwner, Http2Sink, KeepAliveOwner {
     if (!this.active.delete(carrier)) return;
     this.tally.streamsActive.value--;
     this.idleSinceMs = this.clock.now();
-    if (this.isRetiring && this.active.size === 0) this.close();
+    if (this.isRetiring && this.load === 0) this.close();
     else if (this.hasRoom) this.owner.onClientRoom(this);
   }
 
   /** Lets what runs finish, then closes. */
   retire(): void {
     this.isRetiring = true;
-    if (this.active.size === 0) this.close();
+    if (this.load === 0) this.close();
   }
 
   private close(): void {
@@ -253,7 +272,7 @@ export class Http2Client implements ConnectionOwner, Http2Sink, KeepAliveOwner {
   onWatchTick(): void {
     this.http2.tick();
     const { idleTimeoutMs } = this.options;
-    if (this.active.size === 0 && idleTimeoutMs > 0 && this.clock.now() >= this.idleSinceMs + idleTimeoutMs) {
+    if (this.load === 0 && idleTimeoutMs > 0 && this.clock.now() >= this.idleSinceMs + idleTimeoutMs) {
       this.options.stats.upstreamCxIdleTimeout.value++;
       this.close();
       return;

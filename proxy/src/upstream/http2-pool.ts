@@ -106,7 +106,8 @@ export class Http2Pool implements AdoptingPool, Http2ClientOwner, ConnectEvents 
   }
 
   cancel(events: UpstreamEvents): void {
-    this.waiting.cancel(events);
+    if (this.clients.some((client) => client.cancel(events))) this.host.cluster.stats.upstreamRqCancelled.inc();
+    else this.waiting.cancel(events);
   }
 
   drain(): void {

@@ -94,8 +94,8 @@ export class Http2UpstreamStream implements UpstreamStream, Placed {
     if (endStream) this.isResponseEnded = true;
     const { events } = this;
     this.finishIfOver();
-    // RFC 8441: a stream accepts by 200 what HTTP/1 accepts by 101.
-    const isAccepted = this.upgrade !== null && this.upgrade !== 'CONNECT' && status === 200;
+    // RFC 8441 §4: a stream accepts by 2xx what HTTP/1 accepts by 101.
+    const isAccepted = this.upgrade !== null && this.upgrade !== 'CONNECT' && status >= 200 && status < 300;
     events?.onResponseHead(isAccepted ? 101 : status, headers, endStream);
   }
 

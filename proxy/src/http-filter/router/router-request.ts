@@ -96,6 +96,10 @@ export class RouterRequest extends Attempt {
     const { exchange, route } = this;
     if (this.state !== SENDING || route === null) return;
     this.tryIdle?.touch();
+    if (isFalseAcceptance(status, exchange)) {
+      this.fail(fault.upgrade_failed, 'upgrade_not_switched');
+      return;
+    }
     this.host?.onRequestResult(outcomeOf(status, headers, exchange));
     const policy = this.retryPolicy;
     if (policy !== null && isRetriableResponse(policy, status, headers, exchange) && this.mayRetryNow()) {
@@ -299,6 +303,11 @@ export class RouterRequest extends Attempt {
     this.timeout?.stop();
     this.timeout = null;
   }
+}
+
+// An endpoint that goes on in HTTP/1 answers 200, by which a client over HTTP/2 would take the upgrade for accepted (RFC 8441 §4).
+function isFalseAcceptance(status: number, { upgrade, protocol }: Exchange): boolean {
+  return upgrade !== null && upgrade !== 'CONNECT' && protocol === 'HTTP/2' && status >= 200 && status < 300;
 }
 
 // What a host answered to a gRPC call stands in the gRPC status, where the head has it (a trailers-only response).

@@ -174,7 +174,8 @@ export class Http2Downstream implements Downstream, Placed {
     }
     const ofRoute = exchange.route?.idleTimeoutMs ?? -1;
     const idleMs = ofRoute < 0 ? manager.streamIdleTimeoutMs : ofRoute;
-    if (manager.requestTimeoutMs > 0 && !this.isRequestEnded && nowMs >= exchange.startMs + manager.requestTimeoutMs) {
+    const wholeMs = exchange.upgrade === null && !this.isRequestEnded ? manager.requestTimeoutMs : 0;
+    if (wholeMs > 0 && nowMs >= exchange.startMs + wholeMs) {
       exchange.fail(fault.request_body_timeout, 'request_overall_timeout');
     } else if (idleMs > 0 && nowMs >= exchange.activeMs + idleMs) {
       manager.counters.streamIdleTimeout.inc();

@@ -95,7 +95,9 @@ export class Http2Server implements ConnectionOwner, Http2Sink, KeepAliveOwner {
       headers.remove('expect');
       downstream.wantsContinue = true;
     }
-    const prepared = prepareHead(manager, this.info, head, headers, upgrade);
+    // What asks for an upgrade is a GET in HTTP/1: routes and policies see the same request in either protocol.
+    const seen = head.protocol === null ? head : { ...head, method: 'GET' };
+    const prepared = prepareHead(manager, this.info, seen, headers, upgrade);
     stream.user = downstream;
     this.active.add(downstream);
     this.tally.streamsActive.value++;

@@ -59,7 +59,8 @@ export class Http2Connection implements FrameSink {
   private readonly streams: OpenStreams;
   private readonly messages: MessageReceiver;
   private prefaceLeft: number;
-  private hasPeerSettings = false;
+  /** Whether the peer has said what it takes. */
+  hasPeerSettings = false;
   private isAcknowledged = false;
   private slowTicks = 0;
   /** PINGs of ours that have not come back. */
