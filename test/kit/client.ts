@@ -46,9 +46,14 @@ export class RawClient {
     this.socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes);
   }
 
+  /** Tells the method of a request that is sent by hand: whether a response has a body depends on it. */
+  expect(method: string): void {
+    this.methods.push(method);
+  }
+
   /** Sends a request without waiting for its response. */
   request(method: string, target: string, headers: Readonly<Record<string, string>> = {}, body = ''): void {
-    this.methods.push(method);
+    this.expect(method);
     const all: Record<string, string> = { host: 'test.example', ...headers };
     if (body !== '') all['content-length'] = String(Buffer.byteLength(body));
     const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);

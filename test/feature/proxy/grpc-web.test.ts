@@ -141,6 +141,40 @@ describe('gRPC-Web', () => {
     await once(stream, 'close');
   });
 
+  it('slows the server down to the pace of a slow browser, and loses nothing', async (context) => {
+    const piece = Buffer.alloc(64 * 1024, 0x5a);
+    const pieces = 320;
+    const { port } = await startHttp2Upstream(context, async (stream) => {
+      stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+      for (let i = 0; i < pieces && !stream.destroyed; i++) if (!stream.write(piece)) await once(stream, 'drain');
+      stream.end();
+    });
+    const proxy = await startProxy(context, port);
+    const session = openHttp2(context, proxy.port());
+    const call = session.request({ ':method': 'POST', ':path': '/s/M', 'content-type': 'application/grpc-web-text' });
+    call.end();
+    await waitFor(call, 'response');
+    await until(
+      'the server is held back',
+      () => proxy.stat('cluster.a.upstream_flow_control_paused_reading_total') > 0,
+    );
+    let text = '';
+    call.on('data', (chunk: Buffer) => {
+      text += chunk.toString('latin1');
+    });
+    await waitFor(call, 'end', 20_000);
+    let bytes = 0;
+    let last = Buffer.alloc(0);
+    for (const run of text.match(/[A-Za-z0-9+/]+={0,2}/g) ?? []) {
+      last = Buffer.from(run, 'base64');
+      bytes += last.length;
+    }
+    const trailers = 'grpc-status: 0\r\n';
+    assert.equal(bytes, pieces * piece.length + 5 + trailers.length);
+    assert.ok(last.toString('latin1').endsWith(trailers));
+  });
+
   it('leaves a trailers-only response as it is, but for its type', async (context) => {
     const { port } = await startHttp2Upstream(context, (stream) => {
       stream.respond(
@@ -191,6 +225,36 @@ describe('gRPC-Web', () => {
     await client.received(frame('one').length);
     streams[0]?.destroy(new Error('cut'));
     await assert.rejects(client.response(), /closed before a response/);
+  });
+
+  it('goes with a policy for other origins, as a browser asks', async (context) => {
+    const { port } = await startEcho(context);
+    const typed = 'type.googleapis.com/envoy.extensions.filters.http.cors.v3';
+    const policy = {
+      '@type': `${typed}.CorsPolicy`,
+      allow_origin_string_match: [{ exact: 'https://shop.example' }],
+      allow_methods: 'POST',
+      allow_headers: 'content-type,x-grpc-web',
+      expose_headers: 'grpc-status,grpc-message',
+    };
+    const cors = { name: 'envoy.filters.http.cors', typed_config: { '@type': `${typed}.Cors` } };
+    const route = routeTo('a', {}, { typed_per_filter_config: { [cors.name]: policy } });
+    const proxy = await startTestProxy(context, () => ({
+      listeners: [listener('main', httpManager([route], { filters: [grpcWeb, cors] }))],
+      clusters: [cluster('a', [port], http2Only)],
+    }));
+    const client = await openClient(context, proxy.port());
+    const origin = 'https://shop.example';
+    const preflight = await client.fetch('OPTIONS', '/s/M', { origin, 'access-control-request-method': 'POST' });
+    assert.deepEqual(
+      [preflight.status, preflight.headers['access-control-allow-headers']],
+      [200, 'content-type,x-grpc-web'],
+    );
+    const headers = { origin, 'content-type': 'application/grpc-web' };
+    const response = await client.fetch('POST', '/s/M', headers, frame('hi').toString('latin1'));
+    assert.equal(response.headers['access-control-allow-origin'], origin);
+    assert.equal(response.headers['access-control-expose-headers'], 'grpc-status,grpc-message');
+    assert.deepEqual(response.body, Buffer.concat([frame('hi'), trailerFrame]));
   });
 
   it('leaves other requests alone, gRPC among them', async (context) => {

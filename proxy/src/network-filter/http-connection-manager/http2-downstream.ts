@@ -90,7 +90,8 @@ export class Http2Downstream implements Downstream, Placed {
   // ---- response
 
   sendInformational(status: number, headers: Headers): void {
-    this.http2.sendResponseHead(this.stream, status, headers, false);
+    // A client that waited for 100 has had it.
+    if (status !== 100) this.http2.sendResponseHead(this.stream, status, headers, false);
   }
 
   sendHead(exchange: Exchange, endStream: boolean): void {
