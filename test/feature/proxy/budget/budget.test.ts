@@ -7,7 +7,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { makeSampleCertificate } from '@weft/lib/x509/sample-certificate';
 import { proxyNodeFlags } from '@weft/proxy/node-flags';
-import { cluster, httpManager, listener, routeTo, tcpProxy } from '../fixture.ts';
+import { cluster, http2Only, httpManager, listener, routeTo, tcpProxy } from '../fixture.ts';
 import { type ProxyProcess, startProxyProcess } from '../process.ts';
 import type { HeapReading } from './heap-probe.ts';
 import { http1Load, http2Load, type Load, startHttp1Upstream, startHttp2Upstream } from './load.ts';
@@ -43,15 +43,6 @@ function assertWithin(what: string, bytes: number, floor: number, budget: number
     `${what}: ${bytes.toFixed(0)} bytes per request, expected ${floor} to ${budget}`,
   );
 }
-
-const http2Upstream = {
-  typed_extension_protocol_options: {
-    'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
-      '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
-      explicit_http_config: { http2_protocol_options: {} },
-    },
-  },
-};
 
 function tlsSocket(): object {
   const { pem, keyPem } = makeSampleCertificate();
@@ -97,7 +88,7 @@ describe('what a request leaves to the collector', () => {
     const port = await startHttp2Upstream(context);
     const proxy = await start(context, {
       listeners: [listener('main', httpManager([routeTo('backend')]))],
-      clusters: [cluster('backend', [port], http2Upstream)],
+      clusters: [cluster('backend', [port], http2Only)],
     });
     const { allocated, aged } = await cost(proxy, await http2Load(context, await proxy.port('main')));
     assertWithin('allocated', allocated, 1500, 5800);
