@@ -24,10 +24,10 @@ export interface Outcome<R> {
 export class TestClient {
   private readonly client: Client;
 
-  /** `address` is host and port of a proxy or server without TLS. */
-  constructor(address: string) {
+  /** `address` is host and port of a proxy or server without TLS; `isCaptured` has calls go by the proxy that the environment names. */
+  constructor(address: string, isCaptured = false) {
     this.client = new Client(address, credentials.createInsecure(), {
-      'grpc.enable_http_proxy': 0,
+      'grpc.enable_http_proxy': isCaptured ? 1 : 0,
       'grpc.max_receive_message_length': -1,
     });
   }

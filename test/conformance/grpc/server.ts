@@ -121,12 +121,12 @@ const implementation: UntypedServiceImplementation = {
   fullDuplexCall,
 };
 
-/** Starts it on a free loopback port; `close` ends it with all its connections. */
-export async function startTestServer(): Promise<{ readonly port: number; close(): void }> {
+/** Starts it on a loopback port, a free one by default; `close` ends it with all its connections. */
+export async function startTestServer(wanted = 0): Promise<{ readonly port: number; close(): void }> {
   const server = new Server({ 'grpc.max_receive_message_length': -1 });
   server.addService(testService as unknown as ServiceDefinition, implementation);
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => {
+    server.bindAsync(`127.0.0.1:${wanted}`, ServerCredentials.createInsecure(), (error, bound) => {
       if (error === null) resolve(bound);
       else reject(error);
     });
