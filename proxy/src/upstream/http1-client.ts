@@ -99,14 +99,11 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
       head.requestHeaders.set('upgrade', head.upgrade);
       addWebSocketKey(head.upgrade, head.requestHeaders);
     }
-    // RFC 8441 §5: what HTTP/2 asks for by an extended CONNECT HTTP/1 asks for by a GET.
-    const method =
-      head.upgrade !== null && head.upgrade !== 'CONNECT' && head.method === 'CONNECT' ? 'GET' : head.method;
-    this.decoder.start(method);
+    this.decoder.start(head.method);
     this.flushedAtStart = this.connection.bytesWritten;
     // RFC 9112 §3.2.3: what CONNECT asks for is an authority.
     const target = head.upgrade === 'CONNECT' ? head.authority : head.path;
-    encodeRequestHead(this.connection.out, method, target, head.authority, head.requestHeaders, framing);
+    encodeRequestHead(this.connection.out, head.method, target, head.authority, head.requestHeaders, framing);
     this.checkAge();
     events.onUpstreamReady(this);
   }

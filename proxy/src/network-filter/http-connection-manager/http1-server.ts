@@ -255,8 +255,6 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream {
   wantBody(): void {
     if (!this.wantsContinue) return;
     this.wantsContinue = false;
-    // Whom it concerned has answered it: the endpoint need not answer it again.
-    this.exchange?.requestHeaders.remove('expect');
     this.connection.out.latin1(continueLine);
   }
 
