@@ -97,7 +97,7 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
     if (head.upgrade !== null && head.upgrade !== 'CONNECT') {
       head.requestHeaders.set('connection', 'Upgrade');
       head.requestHeaders.set('upgrade', head.upgrade);
-      addWebSocketKey(head.upgrade, head.requestHeaders);
+      if (head.protocol === 'HTTP/2') addWebSocketKey(head.upgrade, head.requestHeaders);
     }
     this.decoder.start(head.method);
     this.flushedAtStart = this.connection.bytesWritten;

@@ -126,7 +126,7 @@ export class Http2Client implements ConnectionOwner, Http2Sink, KeepAliveOwner {
     }
     this.requests++;
     this.checkAge();
-    const carrier = new Http2UpstreamStream(this, stream, events, endStream && upgrade === null, upgrade);
+    const carrier = new Http2UpstreamStream(this, stream, events, endStream && upgrade === null, head);
     stream.user = carrier;
     this.tally.streamsActive.value++;
     this.active.add(carrier);

@@ -7,14 +7,15 @@ import type { Fault } from '../fault/fault.ts';
 import type { Http2Stream } from '../protocol/http2/connection.ts';
 import { ErrorCode } from '../protocol/http2/error.ts';
 import type { Http2Client } from './http2-client.ts';
-import type { UpstreamEvents, UpstreamStream } from './upstream-stream.ts';
+import type { UpstreamEvents, UpstreamHead, UpstreamStream } from './upstream-stream.ts';
+import { addWebSocketAccept } from './websocket-key.ts';
 
 export class Http2UpstreamStream implements UpstreamStream, Placed {
   place = -1;
   events: UpstreamEvents | null;
   private readonly client: Http2Client;
   private readonly stream: Http2Stream;
-  private readonly upgrade: string | null;
+  private readonly head: UpstreamHead;
   private isRequestEnded: boolean;
   private isResponseEnded = false;
   private isPaused = false;
@@ -23,18 +24,12 @@ export class Http2UpstreamStream implements UpstreamStream, Placed {
   private endsAfterPending = false;
   private trailersAfterPending: Headers | null = null;
 
-  constructor(
-    client: Http2Client,
-    stream: Http2Stream,
-    events: UpstreamEvents,
-    isEnded: boolean,
-    upgrade: string | null,
-  ) {
+  constructor(client: Http2Client, stream: Http2Stream, events: UpstreamEvents, isEnded: boolean, head: UpstreamHead) {
     this.client = client;
     this.stream = stream;
     this.events = events;
     this.isRequestEnded = isEnded;
-    this.upgrade = upgrade;
+    this.head = head;
   }
 
   get isCongested(): boolean {
@@ -94,8 +89,10 @@ export class Http2UpstreamStream implements UpstreamStream, Placed {
     if (endStream) this.isResponseEnded = true;
     const { events } = this;
     this.finishIfOver();
+    const { upgrade, protocol, requestHeaders } = this.head;
     // RFC 8441 §4: a stream accepts by 2xx what HTTP/1 accepts by 101.
-    const isAccepted = this.upgrade !== null && this.upgrade !== 'CONNECT' && status >= 200 && status < 300;
+    const isAccepted = upgrade !== null && upgrade !== 'CONNECT' && status >= 200 && status < 300;
+    if (isAccepted && protocol !== 'HTTP/2') addWebSocketAccept(upgrade, requestHeaders, headers);
     events?.onResponseHead(isAccepted ? 101 : status, headers, endStream);
   }
 

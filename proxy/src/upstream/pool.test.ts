@@ -33,7 +33,16 @@ class Recorder implements UpstreamEvents {
 }
 
 function head(): UpstreamHead {
-  return { method: 'GET', path: '/', authority: 'a', scheme: 'http', requestHeaders: Headers.of(), upgrade: null };
+  const requestHeaders = Headers.of();
+  return {
+    method: 'GET',
+    path: '/',
+    authority: 'a',
+    scheme: 'http',
+    requestHeaders,
+    upgrade: null,
+    protocol: 'HTTP/1.1',
+  };
 }
 
 async function startHost(context: TestContext) {

@@ -2,6 +2,7 @@
 
 import type { Headers } from '@weft/lib/header';
 import type { Fault } from '../fault/fault.ts';
+import type { StreamProtocol } from '../stream/stream.ts';
 
 /** What the attempt sends on. Chunks are borrowed: copied before the call returns. */
 export interface UpstreamStream {
@@ -38,6 +39,8 @@ export interface UpstreamHead {
   readonly requestHeaders: Headers;
   /** Upgrade token (`websocket`) or `CONNECT`: the bytes after an accepted head belong to another protocol. */
   readonly upgrade: string | null;
+  /** What the client speaks: an upgrade may have to be put into the words of another protocol. */
+  readonly protocol: StreamProtocol;
 }
 
 /** One host's connections. */

@@ -1,7 +1,7 @@
 // The handshake headers of WebSocket (RFC 6455 §4), which HTTP/2 does without (RFC 8441 §5): made where an upgrade crosses over.
 
-import { createHash, randomBytes } from 'node:crypto';
 import type { Headers } from '@weft/lib/header';
+import { nodeCrypto } from '@weft/lib/lazy-node';
 
 const keyHeader = 'sec-websocket-key';
 const acceptHeader = 'sec-websocket-accept';
@@ -14,7 +14,8 @@ function isWebSocket(upgrade: string): boolean {
 
 /** Gives the request the key that an HTTP/1 server asks for, where its client had none. */
 export function addWebSocketKey(upgrade: string, headers: Headers): void {
-  if (isWebSocket(upgrade) && !headers.has(keyHeader)) headers.add(keyHeader, randomBytes(16).toString('base64'));
+  if (isWebSocket(upgrade) && !headers.has(keyHeader))
+    headers.add(keyHeader, nodeCrypto().randomBytes(16).toString('base64'));
 }
 
 /** Gives the response the proof that an HTTP/1 client asks for, where its server gave none. */
@@ -23,7 +24,8 @@ export function addWebSocketAccept(upgrade: string, request: Headers, response: 
   if (!isWebSocket(upgrade) || key === undefined || response.has(acceptHeader)) return;
   response.add(
     acceptHeader,
-    createHash('sha1')
+    nodeCrypto()
+      .createHash('sha1')
       .update(key + guid)
       .digest('base64'),
   );

@@ -20,7 +20,6 @@ import type { Http1Error, Http1ErrorKind } from '../../protocol/http1/error.ts';
 import { reasonPhrase } from '../../protocol/http1/reason.ts';
 import type { Downstream } from '../../stream/downstream.ts';
 import { Exchange } from '../../stream/exchange.ts';
-import { addWebSocketAccept } from '../../upstream/websocket-key.ts';
 import { ageOf, type ConnectionAge } from './connection-age.ts';
 import type { HttpConnectionManager } from './http-connection-manager.ts';
 import { answerAtOnce, prepareHead, prepareTrailers } from './request-head.ts';
@@ -303,7 +302,6 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream {
     if (exchange.upgrade !== 'CONNECT') {
       headers.set('connection', 'Upgrade');
       headers.set('upgrade', exchange.upgrade as string);
-      addWebSocketAccept(exchange.upgrade as string, exchange.requestHeaders, headers);
     }
     this.isTunnel = true;
     this.mustClose = true;
