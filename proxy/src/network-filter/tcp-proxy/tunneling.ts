@@ -32,9 +32,25 @@ export class Tunneling {
     const authority = this.authority(view);
     const scheme = isSecure ? 'https' : 'http';
     if (this.postPath === null) {
-      return { method: 'CONNECT', path: '', authority, scheme, requestHeaders, upgrade: 'CONNECT', protocol: 'HTTP/1.1' };
+      return {
+        method: 'CONNECT',
+        path: '',
+        authority,
+        scheme,
+        requestHeaders,
+        upgrade: 'CONNECT',
+        protocol: 'HTTP/1.1',
+      };
     }
-    return { method: 'POST', path: this.postPath, authority, scheme, requestHeaders, upgrade: null, protocol: 'HTTP/1.1' };
+    return {
+      method: 'POST',
+      path: this.postPath,
+      authority,
+      scheme,
+      requestHeaders,
+      upgrade: null,
+      protocol: 'HTTP/1.1',
+    };
   }
 }
 
