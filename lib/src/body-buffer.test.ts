@@ -24,5 +24,19 @@ test('does not grow while what is left fits', () => {
     body.take(i === 0 ? 500 : 1000);
   }
   assert.equal(body.length, 500);
-  assert.ok(body.buffer.length <= 4000, `${body.buffer.length} bytes for 500`);
+  assert.ok(body.buffer.length <= 16 * 1024, `${body.buffer.length} bytes for 500`);
+});
+
+test('uses the memory again that an emptied one gave back', () => {
+  const first = new BodyBuffer();
+  first.append(Buffer.alloc(40_000, 'a'), 0, 40_000);
+  const memory = first.buffer;
+  first.take(40_000);
+  assert.equal(first.length, 0);
+  const second = new BodyBuffer();
+  second.append(Buffer.alloc(50_000, 'b'), 0, 50_000);
+  assert.equal(second.buffer, memory);
+  first.append(Buffer.from('c'), 0, 1);
+  assert.notEqual(first.buffer, memory);
+  assert.equal(left(first), 'c');
 });

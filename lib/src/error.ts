@@ -16,7 +16,7 @@ export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
-/** The `code` of a system error (`ECONNREFUSED` …), or an empty string. */
+/** The `code` of a system error (`ECONNREFUSED` ...), or an empty string. */
 export function codeOf(thrown: unknown): string {
   if (typeof thrown !== 'object' || thrown === null || !('code' in thrown)) return '';
   return String(thrown.code);

@@ -26,12 +26,12 @@ const maskBits = 31;
 
 /**
  * A message's headers. Reading looks through to the block; `set`, `add` and `remove` never touch it.
- * Iterate with `for (let i = 0; i < h.slots; i++) if (h.present(i)) … h.nameAt(i) …`: removed slots stay, marked absent.
+ * Iterate with `for (let i = 0; i < h.slots; i++) if (h.present(i)) ... h.nameAt(i) ...`: removed slots stay, marked absent.
  */
 export class Headers {
   private block: HeaderBlock;
   private removed = 0;
-  /** Name, value, name, value … of what was added; beyond `addedCount` pairs it is spare room. */
+  /** Name, value, name, value ... of what was added; beyond `addedCount` pairs it is spare room. */
   private added: string[] | null = null;
   private addedCount = 0;
 
@@ -39,7 +39,7 @@ export class Headers {
     this.block = block;
   }
 
-  /** From `[name, value, …]`, for replies the mesh makes itself and for tests; names keep their case as raw names. */
+  /** From `[name, value, ...]`, for replies the mesh makes itself and for tests; names keep their case as raw names. */
   static of(...pairs: string[]): Headers {
     const raw: string[] = [];
     const values: string[] = [];

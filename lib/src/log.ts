@@ -218,5 +218,5 @@ const secretValue =
 // The last line of defence: no caller means to log a secret, but an error message may quote one.
 function conceal(name: string, value: string): string {
   if (secretName.test(name) || secretValue.test(value)) return '[concealed]';
-  return value.length > valueLimit ? `${value.slice(0, valueLimit)}… (${value.length} characters)` : value;
+  return value.length > valueLimit ? `${value.slice(0, valueLimit)}\u2026 (${value.length} characters)` : value;
 }

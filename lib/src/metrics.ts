@@ -65,7 +65,7 @@ export interface ScopeName {
   readonly value?: string;
 }
 
-/** The metrics of one cluster, listener, connection manager …; made at config time, held by whoever records. */
+/** The metrics of one cluster, listener, connection manager ...; made at config time, held by whoever records. */
 export class Scope {
   readonly name: ScopeName;
   readonly metrics: Map<string, Metric> = new Map();

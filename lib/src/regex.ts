@@ -84,7 +84,7 @@ export class Regex {
     return this.automaton.test(text);
   }
 
-  /** Every match replaced; `\1` … `\9` in the substitution stand for groups, `\0` for the match, `\\` for a backslash. */
+  /** Every match replaced; `\1` ... `\9` in the substitution stand for groups, `\0` for the match, `\\` for a backslash. */
   replaceAll(text: string, substitution: Substitution): string {
     const matcher = this.automaton.matcher(text);
     let result = '';

@@ -219,7 +219,7 @@ export function findKind(apiVersion: string, kind: string): KindInfo | null {
   return kinds.find((info) => info.kind === kind && info.group === group && info.versions.includes(version)) ?? null;
 }
 
-/** The kind that a person means by `vs`, `virtualservice`, `virtualservices.networking.istio.io`, `VirtualService` …, or null. */
+/** The kind that a person means by `vs`, `virtualservice`, `virtualservices.networking.istio.io`, `VirtualService` ..., or null. */
 export function findKindByName(text: string): KindInfo | null {
   const [name = '', ...rest] = text.toLowerCase().split('.');
   const group = rest.join('.');

@@ -7,9 +7,9 @@ import { type ResourceOf, resourceSchema } from './metadata.ts';
 const servicePort = z.strictObject({
   name: dnsLabelField
     .optional()
-    .describe('Needed when there is more than one port; its prefix (http-, grpc-, tcp- …) names the protocol'),
+    .describe('Needed when there is more than one port; its prefix (http-, grpc-, tcp- \u2026) names the protocol'),
   protocol: z.enum(['TCP', 'UDP', 'SCTP']).optional(),
-  appProtocol: z.string().optional().describe('Protocol of the port: http, http2, grpc, https, tls, tcp …'),
+  appProtocol: z.string().optional().describe('Protocol of the port: http, http2, grpc, https, tls, tcp \u2026'),
   port: portField,
   targetPort: z.union([portField, z.string().min(1).max(63)]).optional(),
   nodePort: z.int().min(0).max(65535).optional(),

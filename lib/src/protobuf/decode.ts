@@ -1,4 +1,4 @@
-// Bytes → message, by interpreting the layout. Strict: what is malformed is an error that names offset and path.
+// Bytes -> message, by interpreting the layout. Strict: what is malformed is an error that names offset and path.
 import { signed64, unsigned64 } from './integer64.ts';
 import { defaultOf, FormError, foldForm } from './message-form.ts';
 import { Place } from './place.ts';

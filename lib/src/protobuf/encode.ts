@@ -1,4 +1,4 @@
-// Message → bytes, by interpreting the layout. Deterministic: fields in order of number, maps in order of insertion, unknown fields last.
+// Message -> bytes, by interpreting the layout. Deterministic: fields in order of number, maps in order of insertion, unknown fields last.
 import { highHalf, lowHalf } from './integer64.ts';
 import { describe, FormError, isMessageObject, unfoldForm } from './message-form.ts';
 import { Place } from './place.ts';

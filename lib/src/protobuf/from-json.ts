@@ -1,4 +1,4 @@
-// proto3 JSON → message. Finds every problem at once; each is an Issue with the full path of the field as the document spells it.
+// proto3 JSON -> message. Finds every problem at once; each is an Issue with the full path of the field as the document spells it.
 import type { Issue } from '../issue.ts';
 import { encodeLayout } from './encode.ts';
 import { fieldPath, indexPath, keyPath } from './field-path.ts';
@@ -189,7 +189,11 @@ class JsonReader {
       return this.report('WEFT0102', path, `needs an object with "@type", not ${describe(json)}`);
     const typeUrl = json['@type'];
     if (typeof typeUrl !== 'string') {
-      return this.report('WEFT0108', path, 'has no "@type"; add one, such as "@type": type.googleapis.com/envoy.…');
+      return this.report(
+        'WEFT0108',
+        path,
+        'has no "@type"; add one, such as "@type": type.googleapis.com/envoy.\u2026',
+      );
     }
     const layout = findLayout(typeUrl.slice(typeUrl.lastIndexOf('/') + 1));
     if (layout === null || !typeUrl.includes('/')) {

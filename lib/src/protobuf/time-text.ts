@@ -6,7 +6,7 @@ export interface SecondsAndNanos {
   nanos?: number;
 }
 
-/** `1.5s` → seconds and nanos; null when malformed or out of range. */
+/** `1.5s` -> seconds and nanos; null when malformed or out of range. */
 export function parseDuration(text: string): SecondsAndNanos | null {
   const match = /^(-?)(\d{1,12})(?:\.(\d{1,9}))?s$/.exec(text);
   if (match === null) return null;
@@ -16,13 +16,13 @@ export function parseDuration(text: string): SecondsAndNanos | null {
   return match[1] === '-' ? sparse(-seconds, -nanos) : sparse(seconds, nanos);
 }
 
-/** Seconds and nanos → `1.500s`, with 0, 3, 6 or 9 digits. */
+/** Seconds and nanos -> `1.500s`, with 0, 3, 6 or 9 digits. */
 export function formatDuration(seconds: number, nanos: number): string {
   const sign = seconds < 0 || nanos < 0 ? '-' : '';
   return `${sign}${Math.abs(seconds)}${formatNanos(Math.abs(nanos))}s`;
 }
 
-/** RFC 3339 with any offset → seconds and nanos; null when malformed or out of range. */
+/** RFC 3339 with any offset -> seconds and nanos; null when malformed or out of range. */
 export function parseTimestamp(text: string): SecondsAndNanos | null {
   const match = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/.exec(text);
   if (match === null) return null;
@@ -36,7 +36,7 @@ export function parseTimestamp(text: string): SecondsAndNanos | null {
   return sparse(seconds, Number((match[3] ?? '').padEnd(9, '0')));
 }
 
-/** Seconds and nanos → RFC 3339 in UTC, with 0, 3, 6 or 9 digits. */
+/** Seconds and nanos -> RFC 3339 in UTC, with 0, 3, 6 or 9 digits. */
 export function formatTimestamp(seconds: number, nanos: number): string {
   return `${new Date(seconds * 1000).toISOString().slice(0, 19)}${formatNanos(nanos)}Z`;
 }

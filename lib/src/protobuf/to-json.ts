@@ -1,4 +1,4 @@
-// Message → proto3 JSON, for dumps and for people. An Any is expanded when its type is known, else shown as base64.
+// Message -> proto3 JSON, for dumps and for people. An Any is expanded when its type is known, else shown as base64.
 import { decodeLayout } from './decode.ts';
 import { isSingleValueForm } from './from-json.ts';
 import { checkDuration, checkTimestamp, isMessageObject, secondsAndNanos } from './message-form.ts';

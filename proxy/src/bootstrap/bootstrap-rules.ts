@@ -56,7 +56,11 @@ function checkDynamic(issues: Issue[], bootstrap: Bootstrap): void {
     report(issues, 'node.id', 'is missing; a control plane knows a proxy by its node id');
   const grpc = dynamic.adsConfig.grpcServices?.[0]?.envoyGrpc?.clusterName;
   if (grpc === undefined) {
-    report(issues, `${path}.ads_config`, 'names no cluster; add grpc_services: [{ envoy_grpc: { cluster_name: … } }]');
+    report(
+      issues,
+      `${path}.ads_config`,
+      'names no cluster; add grpc_services: [{ envoy_grpc: { cluster_name: \u2026 } }]',
+    );
     return;
   }
   const known = bootstrap.staticResources?.clusters?.some((cluster) => cluster.name === grpc) ?? false;

@@ -178,5 +178,5 @@ function makeTable(): Readonly<Record<FaultCode, Fault>> {
   return Object.freeze(table) as Readonly<Record<FaultCode, Fault>>;
 }
 
-/** `fault.no_route`, `fault.connect_failed` … */
+/** `fault.no_route`, `fault.connect_failed` ... */
 export const fault: Readonly<Record<FaultCode, Fault>> = makeTable();

@@ -8,8 +8,8 @@ export const CONTINUE = 0;
 /**
  * Do not go on. The filter has answered (`stream.fail`, `stream.reply`), or will call `stream.continueRequest(slot)` /
  * `stream.continueResponse(slot)` later; until then the body waits, bounded by the stream's buffer limit, and reads are paused.
- * From a data hook: the chunk was consumed; the filter may call `stream.passRequestData(slot, …)` / `passResponseData` itself.
- * From the hook of response trailers: they were consumed, and the filter has ended the response by `passResponseData(…, true)`.
+ * From a data hook: the chunk was consumed; the filter may call `stream.passRequestData(slot, ...)` / `passResponseData` itself.
+ * From the hook of response trailers: they were consumed, and the filter has ended the response by `passResponseData(..., true)`.
  */
 export const STOP = 1;
 export type FilterStatus = typeof CONTINUE | typeof STOP;

@@ -21,7 +21,7 @@ export interface ListenerView {
 
 /** The verified certificate of the peer, by its parts. */
 export interface PeerCertificate {
-  /** `spiffe://…` and other URI names, in order. */
+  /** `spiffe://...` and other URI names, in order. */
   readonly uriSans: readonly string[];
   readonly dnsSans: readonly string[];
   /** RFC 2253 text. */

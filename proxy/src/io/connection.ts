@@ -23,9 +23,9 @@ export interface ConnectionWatcher {
 
 /** Output that is handed to the kernel at once instead of at the end of the turn, so that no arena grows without bound. */
 const flushAtBytes = 64 * 1024;
-/** What an arena starts with: room for a head and a small body. Longer ones grow it, and it stays as large as it became … */
+/** What an arena starts with: room for a head and a small body. Longer ones grow it, and it stays as large as it became ... */
 const arenaBytes = 4 * 1024;
-/** … unless it is larger than a full flush and the chunk that filled it. */
+/** ... unless it is larger than a full flush and the chunk that filled it. */
 const keptArenaBytes = 160 * 1024;
 /** Memory of the arenas that wait for their next use, process-wide; beyond that they are left to the collector. */
 const keptBytesMax = 4 * 1024 * 1024;
@@ -83,6 +83,8 @@ export class Connection {
   private output: ByteWriter | null = null;
   /** TLS reports each write later; its arenas wait here, oldest first. Null for plain TCP. */
   private readonly inFlight: ByteWriter[] | null;
+  /** Arenas of plain TCP that the kernel did not take at once; free again when nothing is left to write. */
+  private stuck: ByteWriter[] | null = null;
   private error: Error | null = null;
   private ownAddress: string | null = null;
   private readonly onWritten: () => void;
@@ -152,11 +154,14 @@ export class Connection {
   }
 
   /**
-   * The arena of this turn, to append to; it goes out as one write when the turn ends. Call `written()` after large appends.
-   * Bytes appended after the end or the close go nowhere.
+   * The arena of this turn, to append to; it goes out as one write when the turn ends, or sooner when it is full. Ask again for each
+   * message or frame. Bytes appended after the end or the close go nowhere.
    */
   get out(): ByteWriter {
-    if (this.output !== null) return this.output;
+    if (this.output !== null) {
+      if (this.output.length < flushAtBytes) return this.output;
+      this.flush();
+    }
     const arena = takeArena();
     this.output = arena;
     this.schedule();
@@ -168,11 +173,6 @@ export class Connection {
     const arena = this.out;
     arena.append(buffer, offset, length);
     if (arena.length >= flushAtBytes) this.flush();
-  }
-
-  /** Tells that something was appended to `out`; hands over early what has grown large. */
-  written(): void {
-    if (this.output !== null && this.output.length >= flushAtBytes) this.flush();
   }
 
   private schedule(): void {
@@ -204,8 +204,19 @@ export class Connection {
     }
     const hadRoom = this.socket.write(arena.view());
     // Plain TCP tries the kernel first: nothing left behind means that the arena is free again. What is left keeps it.
-    if (this.socket.writableLength === 0) giveArena(arena);
-    else if (!hadRoom) this.isCongested = true;
+    if (this.socket.writableLength === 0) {
+      giveArena(arena);
+      if (this.stuck !== null) this.releaseStuck();
+      return;
+    }
+    if (this.stuck === null) this.stuck = [arena];
+    else this.stuck.push(arena);
+    if (!hadRoom) this.isCongested = true;
+  }
+
+  private releaseStuck(): void {
+    for (const arena of this.stuck ?? []) giveArena(arena);
+    this.stuck = null;
   }
 
   private releaseInFlight(): void {
@@ -214,6 +225,7 @@ export class Connection {
   }
 
   private onSocketDrain(): void {
+    if (this.stuck !== null && this.socket.writableLength === 0) this.releaseStuck();
     if (!this.isCongested) return;
     this.isCongested = false;
     this.owner.onDrain();

@@ -1,4 +1,4 @@
-// `Listener` message → compiled listener: address, inspectors, filter chains with their matches.
+// `Listener` message -> compiled listener: address, inspectors, filter chains with their matches.
 
 import { isIP } from 'node:net';
 import type { envoy } from '@weft/api/xds/types';

@@ -2,9 +2,9 @@
 
 /** Lookups between two looks at the rate. */
 const period = 1024;
-/** Below one hit in this many lookups the cache rests … */
+/** Below one hit in this many lookups the cache rests ... */
 const worthOneIn = 8;
-/** … for this many periods. */
+/** ... for this many periods. */
 const restPeriods = 8;
 
 export class HitRate {

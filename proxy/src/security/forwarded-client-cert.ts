@@ -66,7 +66,7 @@ function elementOf(compiled: ForwardedClientCert, peer: PeerCertificate, ownUriS
   return element;
 }
 
-/** One element: `By=spiffe://…;Hash=…;Subject="…";URI=spiffe://…`, in Envoy's order. */
+/** One element: `By=spiffe://...;Hash=...;Subject="...";URI=spiffe://...`, in Envoy's order. */
 export function formatElement(
   details: ForwardedClientCert['details'],
   peer: PeerCertificate,

@@ -28,7 +28,7 @@ export interface RbacVerdict {
   readonly allowed: boolean;
   /** The policy that matched, or null. */
   readonly policy: string | null;
-  /** `rbac_access_denied_matched_policy[…]` for a refusal, else empty. */
+  /** `rbac_access_denied_matched_policy[...]` for a refusal, else empty. */
   readonly details: string;
 }
 

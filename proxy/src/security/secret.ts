@@ -32,7 +32,7 @@ export interface CertificateMaterial {
   readonly leaf: CertificateFacts;
   /** The whole chain, leaf first. */
   readonly chain: readonly CertificateFacts[];
-  /** `ec`, `rsa`, `ed25519` …: one server can hold one certificate of each kind per name. */
+  /** `ec`, `rsa`, `ed25519` ...: one server can hold one certificate of each kind per name. */
   readonly keyType: string;
 }
 

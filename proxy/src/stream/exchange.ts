@@ -33,7 +33,7 @@ export interface ExchangeHead {
   readonly clientAddress?: string;
 }
 
-/** Request phases: head filters → router; a filter that stopped is resumed at `requestAt`. */
+/** Request phases: head filters -> router; a filter that stopped is resumed at `requestAt`. */
 export class Exchange implements Stream {
   readonly config: StreamConfig;
   readonly downstream: Downstream;

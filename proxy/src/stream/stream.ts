@@ -32,7 +32,7 @@ export interface StreamView {
   attempts: number;
   /** The failure that ended it, if one did. */
   fault: Fault | null;
-  /** More exact than the fault's code: `rbac_access_denied_matched_policy[ns/name]`, `via_upstream` …; for `%RESPONSE_CODE_DETAILS%`. */
+  /** More exact than the fault's code: `rbac_access_denied_matched_policy[ns/name]`, `via_upstream` ...; for `%RESPONSE_CODE_DETAILS%`. */
   details: string;
   /** Further Envoy response flags (`DI`, `FI`), comma-separated. */
   extraFlags: string;

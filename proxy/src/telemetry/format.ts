@@ -130,7 +130,7 @@ function report(place: FormatPlace, level: 'error' | 'warning', message: string)
 }
 
 function excerpt(text: string, at: number): string {
-  return text.length - at > 24 ? `${text.slice(at, at + 24)}…` : text.slice(at);
+  return text.length - at > 24 ? `${text.slice(at, at + 24)}\u2026` : text.slice(at);
 }
 
 function textOf(value: Exclude<OperatorValue, null>): string {

@@ -30,7 +30,7 @@ export interface Http1ClientOwner {
 /** Subtracted from the endpoint's `Keep-Alive: timeout`, so that it is us who close first. */
 const keepAliveMarginMs = 1000;
 
-/** States: free → busy (`start`) → free (both messages complete) | closed. */
+/** States: free -> busy (`start`) -> free (both messages complete) | closed. */
 export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStream {
   private readonly connection: Connection;
   private readonly owner: Http1ClientOwner;

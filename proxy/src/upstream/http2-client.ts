@@ -43,7 +43,7 @@ export interface Http2ClientOptions {
 const headroomStreams = 1;
 const tickMs = 1000;
 
-/** States: open → retiring (no new streams) → closed. */
+/** States: open -> retiring (no new streams) -> closed. */
 export class Http2Client implements ConnectionOwner, Http2Sink, KeepAliveOwner {
   readonly http2: Http2Connection;
   readonly connection: Connection;

@@ -1,7 +1,7 @@
 // Asks an HTTP/2 peer for signs of life by PING, and says when none comes (Envoy: connection_keepalive).
 //
-//   resting → (interval, or a stream after a long silence) asking → (PING came back) resting
-//                                                                 → (nothing came for the time-out) dead
+//   resting -> (interval, or a stream after a long silence) asking -> (PING came back) resting
+//                                                                 -> (nothing came for the time-out) dead
 
 import type { Clock, Timer } from '@weft/lib/clock';
 import type { Http2Connection } from '../protocol/http2/connection.ts';

@@ -1,4 +1,4 @@
-// `Http2ProtocolOptions` → settings and limits of the codec, for listeners and clusters alike.
+// `Http2ProtocolOptions` -> settings and limits of the codec, for listeners and clusters alike.
 
 import type { envoy } from '@weft/api/xds/types';
 import { durationMs } from '@weft/lib/protobuf/duration';

@@ -72,10 +72,8 @@ export class Http2UpstreamStream implements UpstreamStream, Placed {
         pending.length,
         this.endsAfterPending,
       );
-      if (taken < pending.length) {
-        pending.take(taken);
-        return;
-      }
+      pending.take(taken);
+      if (pending.length > 0) return;
       this.pending = null;
       if (this.trailersAfterPending !== null) this.client.http2.sendTrailers(this.stream, this.trailersAfterPending);
       this.finishIfOver();

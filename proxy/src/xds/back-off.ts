@@ -13,7 +13,7 @@ export class BackOff {
     this.random = random;
   }
 
-  /** The next delay: uniform between nothing and base · 2ⁿ, at most the maximum. */
+  /** The next delay: uniform between nothing and base · 2^n, at most the maximum. */
   nextMs(): number {
     const ceiling = Math.min(this.maxMs, this.baseMs * 2 ** Math.min(this.failures, 30));
     this.failures++;

@@ -10,7 +10,7 @@ const managerType = 'envoy.extensions.filters.network.http_connection_manager.v3
 /** Envoy's default of `initial_fetch_timeout`. */
 export const defaultFetchTimeoutMs = 15_000;
 
-/** Route name → initial fetch timeout in milliseconds, 0 for waiting for ever. The longest wins where listeners disagree. */
+/** Route name -> initial fetch timeout in milliseconds, 0 for waiting for ever. The longest wins where listeners disagree. */
 export function routeNamesOf(listeners: Iterable<Listener>): Map<string, number> {
   const names = new Map<string, number>();
   for (const listener of listeners) {

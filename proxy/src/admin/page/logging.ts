@@ -1,4 +1,4 @@
-// `/logging`: the level of each component; POST `?level=debug` changes all, `?xds=debug` or `?paths=xds:debug,…` some.
+// `/logging`: the level of each component; POST `?level=debug` changes all, `?xds=debug` or `?paths=xds:debug,...` some.
 
 import { type LogLevel, logLevels, parseLogLevel } from '@weft/lib/log';
 import { type AdminReply, type AdminRequest, textReply } from '../reply.ts';

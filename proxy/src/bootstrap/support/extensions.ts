@@ -18,7 +18,7 @@ const perRoute = {
   ignored: ['istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig'],
 };
 
-/** `Message.field` → the extensions that may stand there. Map fields count as their values. */
+/** `Message.field` -> the extensions that may stand there. Map fields count as their values. */
 export const extensionSupport: ExtensionTable = {
   [`${listener}.ListenerFilter.typed_config`]: {
     role: 'listener filter',

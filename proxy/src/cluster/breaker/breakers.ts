@@ -47,7 +47,7 @@ export interface BreakerCells {
   readonly firstLimit: number;
 }
 
-/** Counters of one priority of a cluster. Every `try…` that returned true is given back by its `release…`; on false the caller counts the overflow. */
+/** Counters of one priority of a cluster. Every `try...` that returned true is given back by its `release...`; on false the caller counts the overflow. */
 export class Breakers {
   readonly limits: BreakerLimits;
   private readonly isShared: boolean;

@@ -1,4 +1,4 @@
-// Statistics of passive ejection, by Envoy's names (`cluster.web.outlier_detection.ejections_active` …).
+// Statistics of passive ejection, by Envoy's names (`cluster.web.outlier_detection.ejections_active` ...).
 
 import type { Counter, Gauge, Scope } from '@weft/lib/metrics';
 

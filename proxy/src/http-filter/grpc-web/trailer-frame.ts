@@ -1,6 +1,6 @@
 // Trailers as gRPC-Web carries them: the last frame of the body, marked by the top bit of its flag byte.
 //
-//    0x80 | length, 4 bytes big-endian | name: value CRLF …
+//    0x80 | length, 4 bytes big-endian | name: value CRLF ...
 
 import type { Headers } from '@weft/lib/header';
 

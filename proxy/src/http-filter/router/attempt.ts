@@ -18,7 +18,7 @@ import { TryIdle, type TryIdleOwner } from './try-idle.ts';
 
 const noBytes = Buffer.alloc(0);
 
-/** Attempt states: idle → waiting (for a connection) → sending → backing off → waiting … → done. */
+/** Attempt states: idle -> waiting (for a connection) -> sending -> backing off -> waiting ... -> done. */
 export const IDLE = 0;
 export const WAITING = 1;
 export const SENDING = 2;

@@ -1,4 +1,4 @@
-// `envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol` → what reads the headers of one listener.
+// `envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol` -> what reads the headers of one listener.
 
 import type { envoy, google } from '@weft/api/xds/types';
 import { messageOf } from '@weft/lib/error';

@@ -1,4 +1,4 @@
-// `HttpConnectionManager` message → running connection manager. Fields that are not carried out were refused before this.
+// `HttpConnectionManager` message -> running connection manager. Fields that are not carried out were refused before this.
 
 import type { envoy } from '@weft/api/xds/types';
 import type { Issue } from '@weft/lib/issue';

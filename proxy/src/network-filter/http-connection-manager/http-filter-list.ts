@@ -1,4 +1,4 @@
-// `http_filters` of a connection manager → compiled filters, and what the router at their end says.
+// `http_filters` of a connection manager -> compiled filters, and what the router at their end says.
 
 import type { envoy } from '@weft/api/xds/types';
 import { messageOf } from '@weft/lib/error';

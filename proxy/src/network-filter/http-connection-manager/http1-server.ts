@@ -33,7 +33,7 @@ const lingerMs = 1000;
 /** And what it may still send meanwhile. */
 const lingerBytesMax = 1024 * 1024;
 
-/** Phases: idle → head → exchange (body, response) → idle … | tunnel | lingering | closed. */
+/** Phases: idle -> head -> exchange (body, response) -> idle ... | tunnel | lingering | closed. */
 export class Http1Server implements ConnectionOwner, RequestSink, Downstream {
   readonly info: ConnectionInfo;
   private manager: HttpConnectionManager;

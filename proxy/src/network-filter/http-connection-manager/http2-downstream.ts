@@ -135,10 +135,8 @@ export class Http2Downstream implements Downstream, Placed {
       this.endsAfterPending,
     );
     if (taken > 0) this.takenMs = this.server.nowMs;
-    if (taken < pending.length) {
-      pending.take(taken);
-      return false;
-    }
+    pending.take(taken);
+    if (pending.length > 0) return false;
     this.pending = null;
     if (this.trailersAfterPending !== null) this.http2.sendTrailers(this.stream, this.trailersAfterPending);
     if (this.endsAfterPending || this.trailersAfterPending !== null) this.finish();

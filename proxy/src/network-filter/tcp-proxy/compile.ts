@@ -1,4 +1,4 @@
-// `TcpProxy` message → running TCP proxy.
+// `TcpProxy` message -> running TCP proxy.
 
 import type { envoy } from '@weft/api/xds/types';
 import { compileHeaderMatcher } from '../../route/header-matcher.ts';

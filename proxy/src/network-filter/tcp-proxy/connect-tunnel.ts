@@ -31,7 +31,7 @@ export interface TunnelOwner {
 
 const noBytes = Buffer.alloc(0);
 
-/** States: waiting → open → over. */
+/** States: waiting -> open -> over. */
 export class ConnectTunnel implements TcpUpstream, UpstreamEvents {
   private readonly owner: TunnelOwner;
   private readonly host: Host;

@@ -139,7 +139,7 @@ function isSameWay(a: TcpProxyOptions, b: TcpProxyOptions): boolean {
   );
 }
 
-/** States: connecting → piping → over. The downstream half owns the session; the upstream half is `Upstream`. */
+/** States: connecting -> piping -> over. The downstream half owns the session; the upstream half is `Upstream`. */
 class TcpSession implements ConnectionOwner, ConnectEvents, TunnelOwner {
   readonly downstream: Connection;
   private proxy: TcpProxy;

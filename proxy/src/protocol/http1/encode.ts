@@ -1,4 +1,4 @@
-// HTTP/1.1 messages → bytes. Nothing that it is given can end a line early or begin another message: values are cleaned,
+// HTTP/1.1 messages -> bytes. Nothing that it is given can end a line early or begin another message: values are cleaned,
 // targets percent-encoded, and framing headers are written here only.
 
 import type { ByteWriter } from '@weft/lib/bytes';

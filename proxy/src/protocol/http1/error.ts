@@ -66,5 +66,5 @@ function makeTable(): Readonly<Record<Http1ErrorCode, Http1Error>> {
   return Object.freeze(Object.fromEntries(entries)) as Readonly<Record<Http1ErrorCode, Http1Error>>;
 }
 
-/** `http1Error.bad_chunk_size` … */
+/** `http1Error.bad_chunk_size` ... */
 export const http1Error: Readonly<Record<Http1ErrorCode, Http1Error>> = makeTable();

@@ -1,4 +1,4 @@
-// One head's bytes → its start line and header block, with short cuts: the very head of last time; the section of last time under
+// One head's bytes -> its start line and header block, with short cuts: the very head of last time; the section of last time under
 // another start line; a section of which most lines are those of last time; a section that some other connection sent.
 
 import { latin1Text } from '@weft/lib/bytes';

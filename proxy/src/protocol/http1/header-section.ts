@@ -1,4 +1,4 @@
-// Header sections: bytes → a validated `HeaderBlock`. Most sections on a connection repeat most lines of the one before, so a line
+// Header sections: bytes -> a validated `HeaderBlock`. Most sections on a connection repeat most lines of the one before, so a line
 // that stands where it stood last time is taken over after one comparison; only the bytes of other lines are looked at.
 
 import { emptyHeaderBlock, HeaderBlock } from '@weft/lib/header';

@@ -1,4 +1,4 @@
-// Headers → lines of text. What a block says unchanged is taken from the text it was decoded from and kept with the block, so that
+// Headers -> lines of text. What a block says unchanged is taken from the text it was decoded from and kept with the block, so that
 // forwarding it again is one append.
 
 import { type ByteWriter, ownText } from '@weft/lib/bytes';

@@ -48,7 +48,7 @@ const LF = 10;
 const firstResidueBytes = 512;
 const nothing: Buffer = Buffer.alloc(0);
 
-/** Bytes → messages, with explicit state. It never throws, and keeps bytes only of an incomplete head or trailer section. */
+/** Bytes -> messages, with explicit state. It never throws, and keeps bytes only of an incomplete head or trailer section. */
 export abstract class MessageDecoder {
   error: Http1Error | null = null;
   state: number = IDLE;

@@ -17,7 +17,7 @@ export class MessageFacts {
   close = false;
   /** `Connection: keep-alive`, which only HTTP/1.0 needs. */
   keepAliveOption = false;
-  /** `Keep-Alive: timeout=…`: when the peer will close the idle connection; -1 when it does not say. */
+  /** `Keep-Alive: timeout=...`: when the peer will close the idle connection; -1 when it does not say. */
   keepAliveTimeoutSeconds = -1;
   /** Lower-case protocol of `Upgrade`, when `Connection` lists it. */
   upgrade: string | null = null;

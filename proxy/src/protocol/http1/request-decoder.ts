@@ -1,4 +1,4 @@
-// HTTP/1.1 requests: bytes → `RequestHead`, body chunks, trailers.
+// HTTP/1.1 requests: bytes -> `RequestHead`, body chunks, trailers.
 
 import type { HeaderBlock } from '@weft/lib/header';
 import { type Http1Error, http1Error } from './error.ts';

@@ -1,4 +1,4 @@
-// HTTP/1.1 responses: bytes → `ResponseHead`, body chunks, trailers. How a body ends depends on the request it answers.
+// HTTP/1.1 responses: bytes -> `ResponseHead`, body chunks, trailers. How a body ends depends on the request it answers.
 
 import type { HeaderBlock } from '@weft/lib/header';
 import { type Http1Error, http1Error } from './error.ts';

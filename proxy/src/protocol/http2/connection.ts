@@ -313,7 +313,6 @@ export class Http2Connection implements FrameSink {
   }
 
   private writeData(stream: Http2Stream, buffer: Buffer, offset: number, length: number, ends: boolean): void {
-    const out = this.out();
     const max = this.writer.maxFrameBytes;
     this.streams.sent.use(stream, length);
     let at = offset;
@@ -321,6 +320,8 @@ export class Http2Connection implements FrameSink {
     do {
       const size = Math.min(left, max);
       left -= size;
+      // Asked for again with each frame: what is full goes out meanwhile.
+      const out = this.out();
       writeFrameHead(out, size, DATA, ends && left === 0 ? END_STREAM : 0, stream.id);
       if (size > 0) out.append(buffer, at, size);
       at += size;

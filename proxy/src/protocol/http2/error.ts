@@ -72,5 +72,5 @@ function makeTable(): Readonly<Record<Http2ErrorCode, Http2Error>> {
   return Object.freeze(Object.fromEntries(entries)) as Readonly<Record<Http2ErrorCode, Http2Error>>;
 }
 
-/** `http2Error.bad_preface` … */
+/** `http2Error.bad_preface` ... */
 export const http2Error: Readonly<Record<Http2ErrorCode, Http2Error>> = makeTable();

@@ -1,4 +1,4 @@
-// Header blocks → heads. A block whose bytes were seen before, while the table has not changed, is the same immutable head.
+// Header blocks -> heads. A block whose bytes were seen before, while the table has not changed, is the same immutable head.
 
 import type { HeaderBlock } from '@weft/lib/header';
 import { HitRate } from '../hit-rate.ts';

@@ -1,4 +1,4 @@
-// Heads → HEADERS and CONTINUATION frames. What repeats is encoded once: the fields of a shared block are kept as bytes.
+// Heads -> HEADERS and CONTINUATION frames. What repeats is encoded once: the fields of a shared block are kept as bytes.
 
 import { ByteWriter } from '@weft/lib/bytes';
 import type { HeaderBlock, Headers } from '@weft/lib/header';

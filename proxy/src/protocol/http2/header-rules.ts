@@ -1,4 +1,4 @@
-// What makes header fields well-formed in HTTP/2 (RFC 9113 §8.2, §8.3): decoded fields → a head, or null for a malformed message.
+// What makes header fields well-formed in HTTP/2 (RFC 9113 §8.2, §8.3): decoded fields -> a head, or null for a malformed message.
 
 import { HeaderBlock } from '@weft/lib/header';
 import type { H2RequestHead, H2ResponseHead } from './message.ts';

@@ -1,4 +1,4 @@
-// HEADERS, CONTINUATION and DATA → the messages of the streams (RFC 9113 §8): heads, content, trailers, and what breaks them.
+// HEADERS, CONTINUATION and DATA -> the messages of the streams (RFC 9113 §8): heads, content, trailers, and what breaks them.
 
 import { emptyHeaderBlock } from '@weft/lib/header';
 import { Gather, smallBytes } from '../gather.ts';

@@ -1,6 +1,6 @@
 // One stream of a connection: its state (RFC 9113 §5.1) and its two flow-control windows.
 //
-//   idle → open → half-closed (local: we ended; remote: the peer ended) → closed
+//   idle -> open -> half-closed (local: we ended; remote: the peer ended) -> closed
 
 export class Http2Stream {
   readonly id: number;

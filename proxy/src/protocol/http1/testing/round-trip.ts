@@ -1,4 +1,4 @@
-// Decoded messages → bytes again, as a proxy forwards them, and what a decoder must then tell: for the fuzzer and the tests.
+// Decoded messages -> bytes again, as a proxy forwards them, and what a decoder must then tell: for the fuzzer and the tests.
 
 import { ByteWriter } from '@weft/lib/bytes';
 import { type HeaderBlock, Headers } from '@weft/lib/header';

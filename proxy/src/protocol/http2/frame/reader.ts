@@ -1,4 +1,4 @@
-// Bytes → frames: finds where each begins, hands DATA on as it comes and every other frame whole.
+// Bytes -> frames: finds where each begins, hands DATA on as it comes and every other frame whole.
 
 import { type Http2Error, http2Error } from '../error.ts';
 import { DATA, headBytes, PADDED } from './frame.ts';

@@ -1,4 +1,4 @@
-// HPACK, receiving side (RFC 7541): header blocks → names and values, with the dynamic table that the peer's encoder drives.
+// HPACK, receiving side (RFC 7541): header blocks -> names and values, with the dynamic table that the peer's encoder drives.
 
 import { latin1Text } from '@weft/lib/bytes';
 import { decodeHuffman, OVERFLOW } from './huffman.ts';

@@ -1,4 +1,4 @@
-// HPACK, sending side: names and values → header blocks. What repeats enters the dynamic table until it is full, and nothing leaves it,
+// HPACK, sending side: names and values -> header blocks. What repeats enters the dynamic table until it is full, and nothing leaves it,
 // so that an index, once known, stays right and encoded blocks can be reused.
 
 import type { ByteWriter } from '@weft/lib/bytes';

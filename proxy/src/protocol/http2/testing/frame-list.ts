@@ -1,4 +1,4 @@
-// Bytes that the codec wrote → frames, one line each: for the vectors and the tests.
+// Bytes that the codec wrote -> frames, one line each: for the vectors and the tests.
 
 import { ErrorCode } from '../error.ts';
 import {
@@ -50,7 +50,7 @@ function codeName(code: number): string {
   return Object.entries(ErrorCode).find(([, value]) => value === code)?.[0] ?? String(code);
 }
 
-/** `RST_STREAM 1 CANCEL`, `DATA 1 5 end` … */
+/** `RST_STREAM 1 CANCEL`, `DATA 1 5 end` ... */
 export function frameLine(frame: WrittenFrame): string {
   const { type, flags, id, payload } = frame;
   const name = names[type] ?? `type ${type}`;

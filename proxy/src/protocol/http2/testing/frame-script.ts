@@ -1,4 +1,4 @@
-// Frames as lines of text → bytes: for the vectors, the fuzzer and the tests. See testdata/README.md for the language.
+// Frames as lines of text -> bytes: for the vectors, the fuzzer and the tests. See testdata/README.md for the language.
 
 import { assert } from '@weft/lib/assert';
 import { ByteWriter } from '@weft/lib/bytes';
@@ -134,7 +134,7 @@ function writeLine(out: ByteWriter, line: string): void {
   }
 }
 
-/** The bytes of a script; `N x LINE` repeats a line, `$` in it being 1, 3, 5 … */
+/** The bytes of a script; `N x LINE` repeats a line, `$` in it being 1, 3, 5 ... */
 export function framesOf(script: string): Buffer {
   const out = new ByteWriter(1024);
   for (const line of script.split('\n').filter((one) => one.trim() !== '')) {
