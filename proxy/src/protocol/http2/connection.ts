@@ -38,8 +38,8 @@ export type { Http2Limits, Http2Settings } from './settings.ts';
 export { Http2Stream } from './stream.ts';
 
 const priorityBytes = 5;
-/** Many more than 64 KiB of content come in. */
-const dearFrames = 100;
+/** About a millisecond's work; far more than 64 KiB of ordinary messages come in, as each break costs calls of the kernel. */
+const dearFrames = 1000;
 const pingData: Buffer = Buffer.alloc(8);
 /** What one frame may hold towards a peer that takes larger ones: others should get their turn. */
 const frameBytesMax = 65_536;
