@@ -99,7 +99,7 @@ function stdoutLog(inlineString: string): readonly AccessLog[] {
   return [{ name: 'envoy.access_loggers.stdout', typedConfig }];
 }
 
-/** Inside the mesh streams may rest as long as they like; whoever comes from outside may not hold one for ever (decision 0014). */
+/** Inside the mesh streams may rest as long as they like; whoever comes from outside may not hold one for ever (decision 0011). */
 const edgeIdleTimeout = { seconds: 3600 };
 
 export interface ConnectionManagerOptions {
