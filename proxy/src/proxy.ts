@@ -14,7 +14,7 @@ import { ClusterSet } from './cluster/cluster-set.ts';
 import { type DnsResolver, SystemResolver } from './cluster/dns/resolver.ts';
 import { compileFilterOverride } from './http-filter/filters.ts';
 import type { ListenSockets } from './listener/listen-sockets.ts';
-import { isBound, ListenerSet } from './listener/listener-set.ts';
+import { ListenerSet } from './listener/listener-set.ts';
 import type { CompileOverride } from './route/filter-override.ts';
 import { RouteTableSet } from './route/route-table-set.ts';
 import type { WorkloadIdentity } from './security/identity/workload-identity.ts';
@@ -297,7 +297,7 @@ export function boundStaticListeners(proxy: RunningProxy): Promise<void> {
       const states = proxy.listeners.all().filter((one) => one.compiled.version === 'static' && one.state === 'active');
       const failed = states.find((one) => one.bindError !== null);
       if (failed?.bindError != null) reject(new WeftError('bind', failed.bindError));
-      else if (states.every(isBound)) resolve();
+      else if (states.every((one) => one.isBound)) resolve();
     };
     proxy.listeners.onStateChange = check;
     check();

@@ -34,12 +34,9 @@ export interface ListenerState {
   readonly compiled: CompiledListener;
   readonly state: 'active' | 'warming';
   readonly port: number;
+  /** Whether it has its address, or needs none of its own. */
+  readonly isBound: boolean;
   readonly bindError: string | null;
-}
-
-/** Whether it has its address, or needs none of its own. */
-export function isBound({ compiled: { address }, port }: ListenerState): boolean {
-  return address === null || 'path' in address || port !== 0;
 }
 
 export class ListenerSet implements InternalListeners, ListenerDirectory<Listener> {
@@ -222,9 +219,11 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
     const states: ListenerState[] = [];
     for (const listener of this.active.values()) {
       const bindError = this.bindErrors.get(listener.name) ?? null;
-      states.push({ compiled: listener.current, state: 'active', port: listener.port, bindError });
+      const { current: compiled, port, isBound } = listener;
+      states.push({ compiled, state: 'active', port, isBound, bindError });
     }
-    for (const compiled of this.warming.values()) states.push({ compiled, state: 'warming', port: 0, bindError: null });
+    for (const compiled of this.warming.values())
+      states.push({ compiled, state: 'warming', port: 0, isBound: false, bindError: null });
     return states;
   }
 
@@ -243,7 +242,7 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
       const listener = this.active.get(compiled.name);
       return state === 'active' && listener !== undefined && !this.isStopped(listener);
     });
-    return expected.filter((one) => one.bindError !== null || !isBound(one)).map((one) => one.compiled.name);
+    return expected.filter((one) => one.bindError !== null || !one.isBound).map((one) => one.compiled.name);
   }
 
   private *chains(scope: DrainScope = 'all'): Iterable<FilterChain> {

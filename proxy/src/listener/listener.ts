@@ -28,6 +28,7 @@ export class Listener implements ListenerView {
   /** The one chain of a listener that need not look: null when it must. */
   private only: FilterChain | null = null;
   private boundPort = 0;
+  private hasAddress = false;
 
   constructor(
     compiled: CompiledListener,
@@ -50,6 +51,11 @@ export class Listener implements ListenerView {
   /** The port it is bound to, 0 before that. */
   get port(): number {
     return this.boundPort;
+  }
+
+  /** Whether it has its address, or needs none of its own. */
+  get isBound(): boolean {
+    return this.hasAddress || this.current.address === null;
   }
 
   get origins(): ListenerOrigins {
@@ -76,6 +82,7 @@ export class Listener implements ListenerView {
       {
         onBound: (port) => {
           this.boundPort = port;
+          this.hasAddress = true;
           done(null);
         },
         onFailed: (error) => {
