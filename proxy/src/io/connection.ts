@@ -4,6 +4,7 @@
 import type { Socket } from 'node:net';
 import { ByteWriter } from '@weft/lib/bytes';
 import { switchToSharedRead } from './shared-read.ts';
+import { DirectWrite, type Writer } from './socket-write.ts';
 
 /** Who drives a connection. Chunks are borrowed: valid during the call only. */
 export interface ConnectionOwner {
@@ -23,6 +24,8 @@ export interface ConnectionWatcher {
 
 /** Output that is handed to the kernel at once instead of at the end of the turn, so that no arena grows without bound. */
 const flushAtBytes = 64 * 1024;
+/** Output of one connection that waits for a slow peer; from here on it is congested. */
+const congestedAtBytes = 64 * 1024;
 /** What an arena starts with: room for a head and a small body. Longer ones grow it, and it stays as large as it became ... */
 const arenaBytes = 4 * 1024;
 /** ... unless it is larger than a full flush and the chunk that filled it. */
@@ -68,7 +71,7 @@ function resumeYielding(): void {
 const closedOwner: ConnectionOwner = { onBytes() {}, onFin() {}, onClose() {}, onDrain() {} };
 
 /** Wraps a connected (or connecting) `net.Socket` or `tls.TLSSocket`. Exactly one owner at a time. */
-export class Connection {
+export class Connection implements Writer {
   readonly socket: Socket;
   owner: ConnectionOwner;
   watcher: ConnectionWatcher | null = null;
@@ -76,26 +79,24 @@ export class Connection {
   isCongested = false;
   isClosed = false;
   private isPaused = false;
-  private isEnding = false;
   private isDirty = false;
   /** Which side was the first to end it. */
   private endedBy: 'nobody' | 'us' | 'peer' = 'nobody';
+  /** What is to go out next. */
   private output: ByteWriter | null = null;
-  /** TLS reports each write later; its arenas wait here, oldest first. Null for plain TCP. */
-  private readonly inFlight: ByteWriter[] | null;
-  /** Arenas of plain TCP that the kernel did not take at once; free again when nothing is left to write. */
-  private stuck: ByteWriter[] | null = null;
+  /** What the kernel, or TLS, has not taken all of yet: one write at a time. */
+  private sending: ByteWriter | null = null;
+  private direct: DirectWrite | null = null;
+  /** What happens once all is sent. */
+  private atEnd: 'stay' | 'end' | 'close' = 'stay';
   private error: Error | null = null;
   private ownAddress: string | null = null;
-  private readonly onWritten: () => void;
   bytesRead = 0;
   bytesWritten = 0;
 
   constructor(socket: Socket, owner: ConnectionOwner = closedOwner) {
     this.socket = socket;
     this.owner = owner;
-    this.inFlight = 'encrypted' in socket ? [] : null;
-    this.onWritten = () => this.releaseInFlight();
     socket.on('end', () => {
       this.noteEnd('peer');
       this.owner.onFin();
@@ -105,7 +106,6 @@ export class Connection {
       this.error = error;
     });
     socket.on('close', () => this.onSocketClose());
-    socket.on('drain', () => this.onSocketDrain());
   }
 
   private noteEnd(side: 'us' | 'peer'): void {
@@ -181,54 +181,63 @@ export class Connection {
     if (dirty.push(this) === 1) setImmediate(flushDirty);
   }
 
-  /** Hands everything appended so far to the kernel. */
+  /** Hands everything appended so far to the kernel, or to what is still on its way there. */
   flush(): void {
     this.isDirty = false;
-    const arena = this.output;
-    this.output = null;
-    if (arena !== null) this.send(arena);
-    if (this.isEnding && !this.isClosed) this.socket.end();
+    if (this.sending === null && this.output !== null) this.send();
+    if (this.sending !== null) this.noteCongestion();
+    else if (this.atEnd !== 'stay') this.carryOutEnd();
   }
 
-  private send(arena: ByteWriter): void {
+  private send(): void {
+    const arena = this.output as ByteWriter;
     const { length } = arena;
-    if (length === 0 || this.isClosed || this.socket.destroyed) {
+    const { socket } = this;
+    this.output = null;
+    if (length === 0 || this.isClosed || socket.destroyed) {
       giveArena(arena);
       return;
     }
     this.bytesWritten += length;
-    if (this.inFlight !== null) {
-      this.inFlight.push(arena);
-      if (!this.socket.write(arena.view(), this.onWritten)) this.isCongested = true;
+    this.direct ??= DirectWrite.to(socket);
+    if (this.direct === null) {
+      this.sending = arena;
+      socket.write(arena.view(), (error) => this.onWritten(error ?? null));
       return;
     }
-    const hadRoom = this.socket.write(arena.view());
-    // Plain TCP tries the kernel first: nothing left behind means that the arena is free again. What is left keeps it.
-    if (this.socket.writableLength === 0) {
+    const result = this.direct.write(arena.view(), this);
+    if (result === 'pending') this.sending = arena;
+    else {
       giveArena(arena);
-      if (this.stuck !== null) this.releaseStuck();
+      if (result !== 'taken') socket.destroy(result);
+    }
+  }
+
+  private noteCongestion(): void {
+    const waiting = (this.sending?.length ?? 0) + (this.output?.length ?? 0);
+    if (waiting >= congestedAtBytes) this.isCongested = true;
+  }
+
+  /** What was on its way is through. */
+  onWritten(error: Error | null): void {
+    const { sending } = this;
+    this.sending = null;
+    if (sending !== null) giveArena(sending);
+    if (this.isClosed) return;
+    if (error !== null) {
+      this.socket.destroy(error);
       return;
     }
-    if (this.stuck === null) this.stuck = [arena];
-    else this.stuck.push(arena);
-    if (!hadRoom) this.isCongested = true;
-  }
-
-  private releaseStuck(): void {
-    for (const arena of this.stuck ?? []) giveArena(arena);
-    this.stuck = null;
-  }
-
-  private releaseInFlight(): void {
-    const arena = this.inFlight?.shift();
-    if (arena !== undefined) giveArena(arena);
-  }
-
-  private onSocketDrain(): void {
-    if (this.stuck !== null && this.socket.writableLength === 0) this.releaseStuck();
-    if (!this.isCongested) return;
+    this.flush();
+    if (this.sending !== null || !this.isCongested) return;
     this.isCongested = false;
     this.owner.onDrain();
+  }
+
+  private carryOutEnd(): void {
+    if (this.isClosed) return;
+    if (this.atEnd === 'end') this.socket.end();
+    else this.socket.destroySoon();
   }
 
   private onSocketClose(): void {
@@ -261,22 +270,22 @@ export class Connection {
 
   /** Sends what is pending, then FIN. Reading goes on until the peer ends too. */
   end(): void {
-    if (this.isEnding || this.isClosed) return;
-    this.isEnding = true;
+    if (this.atEnd !== 'stay' || this.isClosed) return;
+    this.atEnd = 'end';
     this.noteEnd('us');
     this.schedule();
   }
 
   get ended(): boolean {
-    return this.isEnding;
+    return this.atEnd !== 'stay';
   }
 
   /** Sends what is pending, then closes; nothing more is read. Nobody need listen. */
   finish(): void {
     if (this.isClosed) return;
     this.noteEnd('us');
+    this.atEnd = 'close';
     this.flush();
-    this.socket.destroySoon();
   }
 
   /** Ends it now, pending output included. The owner hears `onClose` unless it let go before. */
@@ -293,7 +302,7 @@ export class Connection {
     const { socket } = this;
     // libuv refuses to reset a socket whose FIN is under way, and Node would leave it open for ever.
     const isEndUnderWay = socket.writableEnded && !socket.writableFinished;
-    if (typeof socket.resetAndDestroy === 'function' && this.inFlight === null && !isEndUnderWay)
+    if (typeof socket.resetAndDestroy === 'function' && !('encrypted' in socket) && !isEndUnderWay)
       socket.resetAndDestroy();
     else socket.destroy();
   }
