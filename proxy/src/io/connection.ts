@@ -158,10 +158,9 @@ export class Connection implements Writer {
    * message or frame. Bytes appended after the end or the close go nowhere.
    */
   get out(): ByteWriter {
-    if (this.output !== null) {
-      if (this.output.length < flushAtBytes) return this.output;
-      this.flush();
-    }
+    if (this.output !== null && this.output.length >= flushAtBytes) this.flush();
+    // What waits for the write before it goes on growing.
+    if (this.output !== null) return this.output;
     const arena = takeArena();
     this.output = arena;
     this.schedule();
@@ -199,18 +198,17 @@ export class Connection implements Writer {
       return;
     }
     this.bytesWritten += length;
+    this.sending = arena;
     this.direct ??= DirectWrite.to(socket);
     if (this.direct === null) {
-      this.sending = arena;
       socket.write(arena.view(), (error) => this.onWritten(error ?? null));
       return;
     }
     const result = this.direct.write(arena.view(), this);
-    if (result === 'pending') this.sending = arena;
-    else {
-      giveArena(arena);
-      if (result !== 'taken') socket.destroy(result);
-    }
+    if (result === 'pending') return;
+    this.sending = null;
+    giveArena(arena);
+    if (result !== 'taken') socket.destroy(result);
   }
 
   private noteCongestion(): void {
@@ -244,6 +242,8 @@ export class Connection implements Writer {
     if (this.isClosed) return;
     this.isClosed = true;
     this.isCongested = false;
+    if (this.output !== null) giveArena(this.output);
+    this.output = null;
     const { owner, watcher } = this;
     this.owner = closedOwner;
     this.watcher = null;

@@ -10,7 +10,7 @@ export interface Writer {
   onWritten(error: Error | null): void;
 }
 
-/** `taken`: the memory is free again. `pending`: it stays as it is until `onWritten`. */
+/** `taken`: the memory is free again. `pending`: it stays as it is until `onWritten`, which may have been called by now. */
 export type WriteResult = 'taken' | 'pending';
 
 /** What Node passes to the system for one write, and calls when that is through. */
@@ -48,15 +48,13 @@ function findBinding(): StreamBinding | null {
 
 const binding = findBinding();
 
-/** Requests between two uses, as many as writes were ever on their way at once, up to a bound. */
-const free: WriteRequest[] = [];
-const freeMax = 1024;
+/** The request of the next write. One that Node had to keep is not used again: Node lets go of it only after `oncomplete`. */
+let next: WriteRequest | null = null;
 
 function onComplete(this: WriteRequest, status: number): void {
   const { writer } = this;
   this.writer = null;
   this.bytes = null;
-  if (free.length < freeMax) free.push(this);
   writer?.onWritten(status < 0 ? writeError(status) : null);
 }
 
@@ -86,6 +84,8 @@ export class DirectWrite {
   /** Null where it is not possible, or not yet: the socket is connecting, or its stream still holds bytes. */
   static to(socket: Socket): DirectWrite | null {
     if (binding === null || socket.connecting || socket.writableLength > 0) return null;
+    // The stream would end by itself behind the peer's end, whatever is on its way here.
+    if (!socket.allowHalfOpen) return null;
     const handle: Partial<WriteHandle> | null | undefined = Reflect.get(socket, '_handle');
     return typeof handle?.writeBuffer === 'function' ? new DirectWrite(handle as WriteHandle, binding) : null;
   }
@@ -93,14 +93,16 @@ export class DirectWrite {
   /** Bytes go out in the order of the calls; there must be no call before the one before is through. */
   write(bytes: Buffer, writer: Writer): WriteResult | Error {
     const { node } = this;
-    const request = free.pop() ?? makeRequest(node.WriteWrap);
+    const request = next ?? makeRequest(node.WriteWrap);
+    next = null;
+    // TLS reports a failure from within the call.
+    request.writer = writer;
+    request.bytes = bytes;
     const status = this.handle.writeBuffer(request, bytes);
-    if (status === 0 && node.streamBaseState[node.kLastWriteWasAsync] !== 0) {
-      request.writer = writer;
-      request.bytes = bytes;
-      return 'pending';
-    }
-    free.push(request);
+    if (status === 0 && node.streamBaseState[node.kLastWriteWasAsync] !== 0) return 'pending';
+    request.writer = null;
+    request.bytes = null;
+    next = request;
     return status === 0 ? 'taken' : writeError(status);
   }
 }
