@@ -7,9 +7,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { proxyNodeFlags } from '@weft/proxy/node-flags';
+import { freePorts } from '../../test/kit/ports.ts';
 import { residentKibOf } from '../attack/usage.ts';
 import { makeCertificates } from '../peers/certificate.ts';
-import { Child, freePorts } from '../peers/child.ts';
+import { Child } from '../peers/child.ts';
 import { findProgram, needProgram } from '../peers/program.ts';
 import { type IdleKind, idleKinds, openIdle } from './client.ts';
 

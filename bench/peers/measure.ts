@@ -3,9 +3,10 @@
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { freePorts } from '../../test/kit/ports.ts';
 import type { CaseName, Role, Task } from './bench-case.ts';
 import type { Certificates } from './certificate.ts';
-import { Child, freePorts } from './child.ts';
+import { Child } from './child.ts';
 import { type LoadResult, runLoad } from './load.ts';
 import type { Peer } from './peer/peer.ts';
 import { probe, probeRefusal } from './probe.ts';

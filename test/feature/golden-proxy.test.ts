@@ -10,8 +10,9 @@ import { makeRoot } from '@weft/control-plane/ca/root-certificate';
 import { goldenDivider, parseGolden } from '@weft/control-plane/translate/golden-kit';
 import { systemClock } from '@weft/lib/clock';
 import { formatPem } from '@weft/lib/x509/pem';
+import { freePorts } from '../kit/ports.ts';
 import { AdsUnderTest } from './ads-under-test.ts';
-import { type BootstrapNode, freePorts, ProxyProcess, programs } from './proxy-process.ts';
+import { type BootstrapNode, ProxyProcess, programs } from './proxy-process.ts';
 
 const folder = join(import.meta.dirname, '../../control-plane/src/translate/testdata');
 const cases = readdirSync(folder).filter((file) => file.endsWith('.golden.yaml'));

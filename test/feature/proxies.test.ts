@@ -4,9 +4,10 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcpServer, type Server } from 'node:net';
 import { after, before, describe, test } from 'node:test';
+import { freePorts } from '../kit/ports.ts';
 import { waitFor, within } from '../kit/until.ts';
 import { AdsUnderTest } from './ads-under-test.ts';
-import { fetchText, freePorts, ProxyProcess, type ProxyProgram, programs, until } from './proxy-process.ts';
+import { fetchText, ProxyProcess, type ProxyProgram, programs, until } from './proxy-process.ts';
 
 /** Far less than a person would call a stall, far more than a machine under load needs. */
 const greetingWaitMs = 2500;

@@ -2,8 +2,8 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { connect } from 'node:net';
-import { freePorts } from '../../feature/proxy-process.ts';
 import { Cleanups } from '../../kit/cleanups.ts';
+import { freePorts } from '../../kit/ports.ts';
 import { topologies } from '../grpc/topology.ts';
 import { buildGo, missingGo } from './go-program.ts';
 import type { Suite } from './suite.ts';
