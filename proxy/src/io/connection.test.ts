@@ -1,4 +1,5 @@
-import { connect } from 'node:net';
+import assert from 'node:assert/strict';
+import { connect, Socket } from 'node:net';
 import { test } from 'node:test';
 import { until, waitFor } from '../../../test/kit/until.ts';
 import { startTcpServer } from '../../../test/kit/upstream.ts';
@@ -23,4 +24,25 @@ test('a connection that is reset right behind its end is closed, not left open',
   connection.reset();
   await until('our side is closed', () => connection.isClosed);
   await until('the other side notices', () => isGone);
+});
+
+test('many connections that let others go first go on a few at a time, in their order', async () => {
+  const resumed: number[] = [];
+  const connections = Array.from({ length: 20 }, (_, index) => {
+    const socket = new Socket();
+    socket.resume = () => {
+      resumed.push(index);
+      return socket;
+    };
+    return new Connection(socket);
+  });
+  for (const connection of connections) connection.yieldTurn();
+  const turns: number[] = [];
+  while (resumed.length < connections.length) {
+    const before = resumed.length;
+    await new Promise((resolve) => setImmediate(resolve));
+    turns.push(resumed.length - before);
+  }
+  assert.deepEqual(turns, [8, 8, 4]);
+  assert.deepEqual(resumed, [...connections.keys()]);
 });

@@ -33,11 +33,14 @@ const keptArenaBytes = 160 * 1024;
 /** Memory of the arenas that wait for their next use, process-wide; beyond that they are left to the collector. */
 const keptBytesMax = 4 * 1024 * 1024;
 
+/** Connections with dear reads that go on in one turn: a hundred of them would make it a long one for all others. */
+const resumedPerTurn = 8;
+
 const freeArenas: ByteWriter[] = [];
 let keptBytes = 0;
 let dirty: Connection[] = [];
 let flushing: Connection[] = [];
-let yielding: Connection[] = [];
+const yielding: Connection[] = [];
 
 function takeArena(): ByteWriter {
   const arena = freeArenas.pop();
@@ -63,9 +66,8 @@ function flushDirty(): void {
 }
 
 function resumeYielding(): void {
-  const batch = yielding;
-  yielding = [];
-  for (const connection of batch) connection.readOn();
+  for (const connection of yielding.splice(0, resumedPerTurn)) connection.readOn();
+  if (yielding.length > 0) setImmediate(resumeYielding);
 }
 
 const closedOwner: ConnectionOwner = { onBytes() {}, onFin() {}, onClose() {}, onDrain() {} };
