@@ -9,7 +9,7 @@ export interface Timer {
   stop(): void;
 }
 
-/** Source of time. `now` is monotonic milliseconds, one reading for each turn of the event loop; `wallMs` is Unix time in milliseconds. */
+/** Source of time. `now` is monotonic milliseconds, `wallMs` Unix time in milliseconds: one reading for each turn of the event loop. */
 export interface Clock {
   now(): number;
   wallMs(): number;
@@ -116,8 +116,11 @@ class SystemClock implements Clock {
   /** The time of this turn of the event loop; read anew in the next one. */
   private turnMs = 0;
   private isTurnRead = false;
+  /** The same by the calendar; 0 until somebody asks. */
+  private turnWallMs = 0;
   private readonly onTurnOver = (): void => {
     this.isTurnRead = false;
+    this.turnWallMs = 0;
   };
 
   // A request asks a dozen times; reading the clock each time would cost as much as routing it.
@@ -130,7 +133,11 @@ class SystemClock implements Clock {
   }
 
   wallMs(): number {
-    return Date.now();
+    if (this.turnWallMs > 0) return this.turnWallMs;
+    // Begins the turn where nobody has.
+    this.now();
+    this.turnWallMs = Date.now();
+    return this.turnWallMs;
   }
 
   start<T>(delayMs: number, callback: TimerCallback<T>, argument: T): Timer {
@@ -138,7 +145,7 @@ class SystemClock implements Clock {
       this.interval = setInterval(() => this.onTick(), tickMs);
       this.interval.unref();
     }
-    return this.wheel.add(performance.now(), delayMs, callback, argument);
+    return this.wheel.add(this.now(), delayMs, callback, argument);
   }
 
   private onTick(): void {
