@@ -8,11 +8,13 @@ import type { Log } from '@weft/lib/log';
 import { MetricsRegistry } from '@weft/lib/metrics';
 import type { AdminServer } from './admin/server.ts';
 import type { AdminState } from './admin/state.ts';
+import { readConnectionMaxima } from './bootstrap/connection-maxima.ts';
 import { readRuntime } from './bootstrap/runtime.ts';
 import type { SharedCounts } from './cluster/breaker/breakers.ts';
 import { ClusterSet } from './cluster/cluster-set.ts';
 import { type DnsResolver, SystemResolver } from './cluster/dns/resolver.ts';
 import { compileFilterOverride } from './http-filter/filters.ts';
+import { ConnectionLimits } from './listener/connection-limits.ts';
 import type { ListenSockets } from './listener/listen-sockets.ts';
 import { ListenerSet } from './listener/listener-set.ts';
 import type { CompileOverride } from './route/filter-override.ts';
@@ -104,6 +106,7 @@ export class RunningProxy {
     });
     this.routes = new RouteTableSet({ clock, clusters: this.clusters, compileOverride: this.compileOverride(random) });
     this.listeners = new ListenerSet(clock, this.metrics.scope({ prefix: 'listener_manager' }), thread.sockets);
+    const limits = new ConnectionLimits(readConnectionMaxima(options.bootstrap), thread.shared ?? null);
     this.listeners.use({
       clock,
       random,
@@ -116,6 +119,7 @@ export class RunningProxy {
       decisions: this.decisions,
       internal: this.listeners,
       runtime: readRuntime(options.bootstrap),
+      limitOf: (listener, ignoresAll) => limits.of(listener, ignoresAll),
     });
     this.routes.onRoutable(() => this.listeners.onDependencyChange());
     this.secrets.onReplaced = () => {

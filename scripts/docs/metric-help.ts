@@ -133,6 +133,9 @@ export const metricHelp: Readonly<Record<string, string>> = {
   downstream_cx_no_route: 'Connections that no cluster takes.',
   downstream_cx_rx_bytes_total: 'Bytes received from clients.',
   downstream_cx_tx_bytes_total: 'Bytes sent to clients.',
+  downstream_cx_overflow: 'Connections closed at once because the listener has as many as it may have.',
+  downstream_global_cx_overflow:
+    'Connections closed at once because all listeners together have as many as they may have.',
   downstream_pre_cx_timeout: 'Connections whose first bytes did not come in time.',
   no_filter_chain_match: 'Connections that no filter chain takes.',
   downstream_rq_total: 'Requests received.',

@@ -12,6 +12,7 @@ export const rootMessages: readonly string[] = [
   'envoy.config.cluster.v3.Cluster',
   'envoy.config.endpoint.v3.ClusterLoadAssignment',
   'envoy.config.core.v3.TypedExtensionConfig',
+  'envoy.extensions.resource_monitors.downstream_connections.v3.*',
   'envoy.config.core.v3.SubstitutionFormatString',
   'envoy.config.rbac.v3.RBAC',
   'envoy.config.route.v3.FilterConfig',

@@ -1,6 +1,7 @@
 // What must hold between the parts of a bootstrap, beyond each field by itself.
 import type { envoy } from '@weft/api/xds/types';
 import type { Issue } from '@weft/lib/issue';
+import { readConnectionMaxima } from './connection-maxima.ts';
 
 type Bootstrap = envoy.config.bootstrap.v3.Bootstrap;
 type ConfigSource = envoy.config.core.v3.ConfigSource;
@@ -13,6 +14,7 @@ export function checkBootstrapRules(bootstrap: Bootstrap): Issue[] {
   checkNames(issues, 'static_resources.secrets', resources?.secrets ?? []);
   checkUnique(issues, 'static_resources.listeners', resources?.listeners ?? []);
   checkDynamic(issues, bootstrap);
+  checkMonitors(issues, bootstrap);
   return issues;
 }
 
@@ -35,6 +37,15 @@ function checkUnique(issues: Issue[], path: string, list: readonly { readonly na
     if (earlier === undefined) seen.set(entry.name, index);
     else report(issues, `${path}[${index}].name`, `"${entry.name}" is the name of ${path}[${earlier}] too; rename one`);
   });
+}
+
+// Envoy's own rules: the limit is above 0, and there is one.
+function checkMonitors(issues: Issue[], bootstrap: Bootstrap): void {
+  const monitors = bootstrap.overloadManager?.resourceMonitors ?? [];
+  checkNames(issues, 'overload_manager.resource_monitors', monitors);
+  if (monitors.length === 0 || readConnectionMaxima(bootstrap).all !== 0) return;
+  const path = 'overload_manager.resource_monitors[0].typed_config.max_active_downstream_connections';
+  report(issues, path, 'must be above 0: with 0 there could be no connection');
 }
 
 function checkDynamic(issues: Issue[], bootstrap: Bootstrap): void {

@@ -215,3 +215,20 @@ static_resources:
   assert.deepEqual(issues.filter((issue) => issue.level === 'error').map(formatIssue), []);
   assert.notEqual(bootstrap, null);
 });
+
+test('takes a limit of all connections from the overload manager, and nothing else that it could do', () => {
+  const monitor = (name: string, type: string, field: string): string =>
+    `    - { name: ${name}, typed_config: { "@type": type.googleapis.com/envoy.extensions.resource_monitors.${type}, ${field} } }\n`;
+  const all = 'downstream_connections.v3.DownstreamConnectionsConfig';
+  const manager = `${good}overload_manager:\n  refresh_interval: 0.25s\n  resource_monitors:\n`;
+  assert.deepEqual(problems(manager + monitor('all', all, 'max_active_downstream_connections: 100')), [
+    '35 warning WEFT0121 overload_manager.refresh_interval',
+  ]);
+  const bad = `${manager}${monitor('none', all, 'max_active_downstream_connections: 0')}${monitor('heap', 'fixed_heap.v3.FixedHeapConfig', 'max_heap_size_bytes: 1')}  actions: [{ name: envoy.overload_actions.shrink_heap }]\n`;
+  assert.deepEqual(problems(bad), [
+    '35 warning WEFT0121 overload_manager.refresh_interval',
+    '38 error WEFT0123 overload_manager.resource_monitors[1].typed_config',
+    '39 error WEFT0120 overload_manager.actions',
+    '37 error WEFT0132 overload_manager.resource_monitors[0].typed_config.max_active_downstream_connections',
+  ]);
+});

@@ -2,6 +2,8 @@
 
 import type { envoy, JsonObject } from '@weft/api/xds/types';
 
+type Bootstrap = envoy.config.bootstrap.v3.Bootstrap;
+
 /** Values, or undefined where no layer says anything. */
 export interface RuntimeValues {
   /** `overload.premature_reset_total_stream_count`: streams after which half of them reset early end an HTTP/2 connection. */
@@ -12,18 +14,20 @@ export interface RuntimeValues {
 
 export const noRuntime: RuntimeValues = { prematureResetStreams: undefined, prematureResetSeconds: undefined };
 
-/** Reads them; a later layer wins. */
-export function readRuntime(bootstrap: envoy.config.bootstrap.v3.Bootstrap): RuntimeValues {
-  const layers = (bootstrap.layeredRuntime?.layers ?? []).map((layer) => layer.staticLayer ?? {});
-  const numberOf = (key: string): number | undefined => {
-    const found = layers.map((layer) => lookUp(layer, key)).filter((value) => value !== undefined);
-    const value = Number(found.at(-1));
-    return found.length > 0 && Number.isInteger(value) && value >= 0 ? value : undefined;
-  };
+/** Reads them. */
+export function readRuntime(bootstrap: Bootstrap): RuntimeValues {
   return {
-    prematureResetStreams: numberOf('overload.premature_reset_total_stream_count'),
-    prematureResetSeconds: numberOf('overload.premature_reset_min_stream_lifetime_seconds'),
+    prematureResetStreams: runtimeNumber(bootstrap, 'overload.premature_reset_total_stream_count'),
+    prematureResetSeconds: runtimeNumber(bootstrap, 'overload.premature_reset_min_stream_lifetime_seconds'),
   };
+}
+
+/** A whole number from 0, or undefined where no layer has one; a later layer wins. */
+export function runtimeNumber(bootstrap: Bootstrap, key: string): number | undefined {
+  const layers = (bootstrap.layeredRuntime?.layers ?? []).map((layer) => layer.staticLayer ?? {});
+  const found = layers.map((layer) => lookUp(layer, key)).filter((value) => value !== undefined);
+  const value = Number(found.at(-1));
+  return found.length > 0 && Number.isInteger(value) && value >= 0 ? value : undefined;
 }
 
 // A key is written whole, or by its parts as nested structures.

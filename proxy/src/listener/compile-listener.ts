@@ -12,6 +12,7 @@ import type { CompilePlace, NetworkContext } from '../network-filter/network-con
 import { timeMs } from '../network-filter/time-limit.ts';
 import { compileDownstreamTls, type DownstreamTls } from '../security/downstream-tls.ts';
 import { type ChainMatcher, compileChainMatch } from './chain-match.ts';
+import type { ListenerLimit } from './connection-limits.ts';
 import { FilterChain } from './filter-chain.ts';
 import type { InspectionPlan } from './inspection.ts';
 import type { ListenAddress, SocketListenAddress } from './listen-sockets.ts';
@@ -42,6 +43,8 @@ export interface CompiledListener {
   /** Null where connections are not asked where they were going. */
   readonly redirection: Redirection | null;
   readonly inspection: InspectionPlan | null;
+  /** Null where nothing limits how many connections there are. */
+  readonly limit: ListenerLimit | null;
   readonly matchers: readonly ChainMatcher[];
   readonly chains: readonly FilterChain[];
   readonly fallback: FilterChain | null;
@@ -118,6 +121,7 @@ export function compileListener(
     ...socket,
     redirection,
     inspection,
+    limit: context.limitOf(name, config.ignoreGlobalConnLimit === true),
     matchers,
     chains,
     fallback,

@@ -8,6 +8,7 @@ import type { ConnectionInfo, ListenerOrigins, ListenerView } from '../io/connec
 import { SocketInfo } from '../io/socket-info.ts';
 import { matchChain } from './chain-match.ts';
 import type { CompiledListener } from './compile-listener.ts';
+import type { ListenerLimit } from './connection-limits.ts';
 import type { FilterChain } from './filter-chain.ts';
 import { FirstBytes } from './first-bytes.ts';
 import { type Inspected, notInspected } from './inspection.ts';
@@ -23,6 +24,8 @@ export class Listener implements ListenerView {
   private socket: OpenSocket | null = null;
   private readonly cxTotal: Counter;
   private readonly cxActive: Gauge;
+  private readonly overflow: Counter;
+  private readonly globalOverflow: Counter;
   private readonly noChain: Counter;
   private readonly inspectionTimeout: Counter;
   /** The one chain of a listener that need not look: null when it must. */
@@ -43,6 +46,8 @@ export class Listener implements ListenerView {
     this.sockets = sockets;
     this.cxTotal = compiled.scope.counter('downstream_cx_total');
     this.cxActive = compiled.scope.gauge('downstream_cx_active');
+    this.overflow = compiled.scope.counter('downstream_cx_overflow');
+    this.globalOverflow = compiled.scope.counter('downstream_global_cx_overflow');
     this.noChain = compiled.scope.counter('no_filter_chain_match');
     this.inspectionTimeout = compiled.scope.counter('downstream_pre_cx_timeout');
     this.update(compiled);
@@ -120,11 +125,14 @@ export class Listener implements ListenerView {
   }
 
   private takeSocket(socket: Socket, info: SocketInfo): void {
+    const { limit } = this.current;
+    if (limit !== null && !this.admit(limit, socket)) return;
     info.listener = this;
     this.cxTotal.value++;
     this.cxActive.value++;
     socket.once('close', () => {
       this.cxActive.value--;
+      limit?.give();
     });
     if (this.only !== null) {
       this.only.takeSocket(socket, info);
@@ -135,6 +143,15 @@ export class Listener implements ListenerView {
       return;
     }
     new SocketInspection(this, socket, info).start(this.clock);
+  }
+
+  private admit(limit: ListenerLimit, socket: Socket): boolean {
+    const reached = limit.take();
+    if (reached === null) return true;
+    if (reached === 'own') this.overflow.inc();
+    else this.globalOverflow.inc();
+    socket.destroy();
+    return false;
   }
 
   /** The chain for a connection, counted when there is none. */

@@ -1,4 +1,5 @@
 // The bootstrap itself.
+import { monitorType } from '../connection-maxima.ts';
 import type { SupportTable } from './support-table.ts';
 
 const bootstrap = 'envoy.config.bootstrap.v3';
@@ -6,7 +7,8 @@ const bootstrap = 'envoy.config.bootstrap.v3';
 /** `envoy.config.bootstrap.v3`. */
 export const bootstrapSupport: SupportTable = {
   [`${bootstrap}.Bootstrap`]: {
-    carried: 'node static_resources dynamic_resources admin bootstrap_extensions default_regex_engine layered_runtime',
+    carried:
+      'node static_resources dynamic_resources admin bootstrap_extensions default_regex_engine layered_runtime overload_manager',
     harmless: {
       cluster_manager:
         'only its local_cluster_name and bind address would matter, for zone-aware balancing and outgoing addresses',
@@ -14,7 +16,6 @@ export const bootstrapSupport: SupportTable = {
       stats_flush_interval: 'statistics are read when they are asked for',
       watchdog: 'the supervisor restarts a proxy that hangs',
       watchdogs: 'the supervisor restarts a proxy that hangs',
-      overload_manager: 'connections are bounded by the limits of listeners and clusters',
       enable_dispatcher_stats: 'there is no dispatcher to measure',
       stats_flush_on_admin: 'statistics are always current',
       deferred_stat_options: 'statistics cost nothing until they are used',
@@ -43,6 +44,19 @@ export const bootstrapSupport: SupportTable = {
     },
     defaults: { header_prefix: 'x-envoy' },
   },
+  'envoy.config.overload.v3.OverloadManager': {
+    carried: 'resource_monitors',
+    harmless: {
+      refresh_interval: 'connections are counted as they come and go',
+      buffer_factory_config: 'memory of streams is bounded by their windows and buffers',
+    },
+    instead: {
+      actions: 'bound connections, streams and buffers instead, see docs/guides/limits.md; remove the actions',
+      loadshed_points: 'bound connections, streams and buffers instead, see docs/guides/limits.md; remove them',
+    },
+  },
+  'envoy.config.overload.v3.ResourceMonitor': { carried: 'name typed_config' },
+  [monitorType]: { carried: 'max_active_downstream_connections' },
   [`${bootstrap}.LayeredRuntime`]: { carried: 'layers' },
   // Keys of the static layers that Weft does not know change nothing: each stands for a value that it has no other way to set.
   [`${bootstrap}.RuntimeLayer`]: {

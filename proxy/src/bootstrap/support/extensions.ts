@@ -1,4 +1,5 @@
 // Which types may stand in each Any field.
+import { monitorType } from '../connection-maxima.ts';
 import type { ExtensionTable } from './support-table.ts';
 
 const listener = 'envoy.config.listener.v3';
@@ -120,6 +121,7 @@ export const extensionSupport: ExtensionTable = {
       'envoy.extensions.bootstrap.internal_listener.v3.InternalListener',
     ],
   },
+  'envoy.config.overload.v3.ResourceMonitor.typed_config': { role: 'resource monitor', carried: [monitorType] },
   'envoy.config.bootstrap.v3.Bootstrap.default_regex_engine': {
     role: 'regular expression engine',
     carried: ['envoy.extensions.regex_engines.v3.GoogleRE2'],

@@ -25,7 +25,7 @@ export const httpSupport: SupportTable = {
       access_log_flush_interval: 'an exchange is logged once, when it ends',
       flush_access_log_on_new_request: 'an exchange is logged once, when it ends',
       add_proxy_protocol_connection_state: 'no upstream reads it',
-      append_local_overload: 'there is no overload manager',
+      append_local_overload: 'the overload manager answers no requests',
       typed_header_validation_config: 'headers are always validated by the RFC',
       represent_ipv4_remote_address_as_ipv4_mapped_ipv6: 'addresses are written as they are',
       http3_protocol_options: 'HTTP/3 is not offered',

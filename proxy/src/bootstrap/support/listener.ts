@@ -10,7 +10,7 @@ export const listenerSupport: SupportTable = {
   [`${listener}.Listener`]: {
     carried:
       'name address filter_chains default_filter_chain per_connection_buffer_limit_bytes metadata listener_filters ' +
-      'listener_filters_timeout continue_on_listener_filters_timeout traffic_direction access_log bind_to_port ' +
+      'listener_filters_timeout ignore_global_conn_limit continue_on_listener_filters_timeout traffic_direction access_log bind_to_port ' +
       'internal_listener stat_prefix tcp_backlog_size api_listener use_original_dst transparent',
     harmless: {
       drain_type: 'listeners drain when they change and when the process stops',
@@ -19,8 +19,7 @@ export const listenerSupport: SupportTable = {
       connection_balance_config: 'the kernel spreads connections over the workers',
       tcp_fast_open_queue_length: 'TCP Fast Open saves a round trip only; it is not used',
       socket_options: 'options of the listening socket cannot be set; the defaults of the system hold',
-      ignore_global_conn_limit: 'there is no global connection limit',
-      bypass_overload_manager: 'there is no overload manager',
+      bypass_overload_manager: 'the overload manager does nothing but count connections',
       max_connections_to_accept_per_socket_event: 'accepting is paced by the event loop',
       enable_mptcp: 'plain TCP is used, which every MPTCP peer speaks',
     },

@@ -1,7 +1,7 @@
 // Circuit breakers: plain counters with limits, one set per cluster and priority. Over a limit the caller fails at once instead of queueing.
 
 import type { Gauge, Scope } from '@weft/lib/metrics';
-import { type Limit, OwnLimit, SharedLimit } from './breaker-limit.ts';
+import { type Limit, OwnLimit, SharedLimit, type SharedPlace } from './breaker-limit.ts';
 
 /** Envoy's defaults; `Infinity` never opens. */
 export interface BreakerLimits {
@@ -148,7 +148,8 @@ export class Breakers {
   }
 }
 
-function placeOf({ cells, slot, firstLimit }: BreakerCells, index: number) {
+/** Where the limit of that index is counted. */
+export function placeOf({ cells, slot, firstLimit }: BreakerCells, index: number): SharedPlace {
   const total = (firstLimit + index) * (cells.length / sharedLimitCount);
   return { cells, total, own: total + slot };
 }
