@@ -50,6 +50,7 @@ export interface ThreadParts {
   readonly sockets?: ListenSockets;
   readonly openTarget?: OpenTarget;
   readonly shared?: SharedCounts;
+  readonly ticketSecret?: Buffer;
 }
 
 /** How often a stopping proxy looks whether it is done. */
@@ -95,7 +96,7 @@ export class RunningProxy {
     this.startedWallMs = clock.wallMs();
     const { thread = {} } = options;
     this.sinks = new AccessLogSinks(clock, thread.openTarget);
-    this.secrets = new SecretSet(clock, log.child('security'));
+    this.secrets = new SecretSet(clock, log.child('security'), thread.ticketSecret ?? null);
     this.clusters = new ClusterSet({
       clock,
       random,

@@ -8,7 +8,7 @@ import type { Scope } from '@weft/lib/metrics';
 import { type IssueSink, reportError, sinkAt } from './data-source.ts';
 import { type HandshakeOwner, HandshakeServer, type ServerPolicy } from './handshake-server.ts';
 import type { SecretCell, SecretSet } from './secret-set.ts';
-import { makeTicketSecret } from './session-tickets.ts';
+import { ticketSecretOf } from './session-tickets.ts';
 import { compileTlsSettings, MaterialReader, type TlsMaterial, type TlsSettings } from './tls-settings.ts';
 import { TlsStats } from './tls-stats.ts';
 
@@ -116,7 +116,7 @@ export function compileDownstreamTls(
     // A lifetime of zero is how one says that nothing is to be resumed.
     statelessResumption: context.disableStatelessSessionResumption !== true && sessionTimeoutSeconds > 0,
     sessionTimeoutSeconds,
-    ticketSecret: makeTicketSecret(),
+    ticketSecret: ticketSecretOf(secrets.ticketSecret, context),
   };
   return new DownstreamTls(
     shared === null ? settings : settings.withTicketKeys(shared),

@@ -16,6 +16,7 @@ import {
   type SecretContext,
 } from './secret.ts';
 import { type SecurityLog, silentLog } from './security-log.ts';
+import { makeTicketSecret } from './session-tickets.ts';
 
 type SecretMessage = envoy.extensions.transport_sockets.tls.v3.Secret;
 type SdsSecretConfig = envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig;
@@ -55,6 +56,7 @@ export class SecretSet {
   /** Called after any secret came, changed or went: whoever waits for secrets looks again. */
   onReplaced: (() => void) | null = null;
 
+  private madeTicketSecret: Buffer | null;
   private readonly secrets: Map<string, Secret> = new Map();
   // Weak: a listener that is gone must not keep its secret subscribed.
   private readonly cells: Map<string, WeakRef<SecretCell>> = new Map();
@@ -66,11 +68,19 @@ export class SecretSet {
   private readonly watcher: FileWatcher;
   private readonly gone: FinalizationRegistry<() => void>;
 
-  constructor(clock: Clock, log: SecurityLog = silentLog) {
+  /** `ticketSecret` is that of the process, where another thread made it. */
+  constructor(clock: Clock, log: SecurityLog = silentLog, ticketSecret: Buffer | null = null) {
     this.clock = clock;
     this.log = log;
+    this.madeTicketSecret = ticketSecret;
     this.watcher = new FileWatcher(clock);
     this.gone = new FinalizationRegistry((forget) => forget());
+  }
+
+  /** What tickets of TLS sessions are made from; made when it is first needed. */
+  get ticketSecret(): Buffer {
+    this.madeTicketSecret ??= makeTicketSecret();
+    return this.madeTicketSecret;
   }
 
   /** Checks a whole SDS response (or the bootstrap's secrets) and holds it ready. */

@@ -1,11 +1,21 @@
 // Keys of the tickets by which clients resume their TLS sessions, and what such a session is worth.
 
+import type { envoy } from '@weft/api/xds/types';
 import { nodeCrypto } from '@weft/lib/lazy-node';
+import { encodeMessage } from '@weft/lib/protobuf/codec';
 import type { TrustMaterial } from './secret.ts';
 
-/** A secret of this process alone, for contexts that configure none. */
+type DownstreamTlsContext = envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext;
+
+/** A secret of this process alone, for contexts that configure none; all its threads have the same one. */
 export function makeTicketSecret(): Buffer {
   return nodeCrypto().randomBytes(32);
+}
+
+/** What one context makes of it: the same in every thread, another one once the context changes. */
+export function ticketSecretOf(secret: Buffer, context: DownstreamTlsContext): Buffer {
+  const bytes = encodeMessage('envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext', context);
+  return nodeCrypto().createHmac('sha256', secret).update(bytes).digest();
 }
 
 /**

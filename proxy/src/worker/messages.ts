@@ -37,6 +37,8 @@ export interface WorkerStart {
   /** Listeners that take no new connections any more. */
   readonly stopped: DrainScope | null;
   readonly cells: readonly ClusterCells[];
+  /** A session that one worker began is resumed by any. */
+  readonly ticketSecret: Uint8Array;
   readonly identity: readonly IdentityParts[];
   readonly changes: readonly Change[];
   /** Routes that did not come in their time. */

@@ -54,6 +54,7 @@ export class WorkerThread {
         sockets: this.sockets,
         openTarget: (path) => this.linesTo(path),
         shared: this.cells,
+        ticketSecret: Buffer.from(start.ticketSecret),
       },
     });
   }

@@ -8,6 +8,7 @@ import { encodeMessage } from '@weft/lib/protobuf/codec';
 import { type DnsResolver, SystemResolver } from '../cluster/dns/resolver.ts';
 import type { DrainScope } from '../listener/listener-set.ts';
 import type { RunningProxy, ThreadParts } from '../proxy.ts';
+import { makeTicketSecret } from '../security/session-tickets.ts';
 import type { ResourceTargets } from '../xds/target.ts';
 import type { Handlers } from './channel.ts';
 import { ConfigJournal } from './config-journal.ts';
@@ -45,6 +46,7 @@ export class Workers implements SlotOwner, ChangeFollower {
   readonly slots: readonly WorkerSlot[];
   /** What the main thread's own parts are made with. */
   readonly parts: ThreadParts;
+  private readonly ticketSecret: Buffer = makeTicketSecret();
   private readonly log: Log;
   private readonly cells: SharedCells;
   private readonly claims: ListenClaims;
@@ -66,7 +68,12 @@ export class Workers implements SlotOwner, ChangeFollower {
     this.cells = new SharedCells(options.count, 0);
     this.claims = new ListenClaims(this.clock);
     this.resolver = new JoinedResolver(options.resolver ?? new SystemResolver());
-    this.parts = { resolver: this.resolver, sockets: this.claims, shared: this.cells };
+    this.parts = {
+      resolver: this.resolver,
+      sockets: this.claims,
+      shared: this.cells,
+      ticketSecret: this.ticketSecret,
+    };
     this.slots = Array.from({ length: options.count }, (_, index) => new WorkerSlot(index, this));
   }
 
@@ -212,6 +219,7 @@ export class Workers implements SlotOwner, ChangeFollower {
       levels: this.levels(),
       stopped: this.stopped,
       cells: this.cells.all(),
+      ticketSecret: this.ticketSecret,
       identity: identity.map((secret) => identityPartsOf(secret.name, secret)),
       changes: this.journal.changes(),
       missingRoutes: this.journal.missingRoutes,

@@ -1,0 +1,65 @@
+// TLS with two workers: what one of them began, any goes on with.
+
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { connect, type TLSSocket } from 'node:tls';
+import { makeSampleCertificate } from '@weft/lib/x509/sample-certificate';
+import { waitFor } from '../../../kit/until.ts';
+import { httpManager } from '../fixture.ts';
+import { enoughConnections, everyWorkerServes, killWorker, spread, startTwoWorkers } from './fixture.ts';
+
+const skip = process.platform === 'linux' ? false : 'workers share ports on Linux only';
+const { pem, keyPem } = makeSampleCertificate();
+
+const secured = {
+  name: 'main',
+  address: { socket_address: { address: '127.0.0.1', port_value: 0 } },
+  filter_chains: [
+    {
+      filters: [httpManager([])],
+      transport_socket: {
+        name: 'envoy.transport_sockets.tls',
+        typed_config: {
+          '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext',
+          common_tls_context: {
+            tls_certificates: [{ certificate_chain: { inline_string: pem }, private_key: { inline_string: keyPem } }],
+          },
+        },
+      },
+    },
+  ],
+};
+
+async function dial(context: TestContext, port: number, session?: Buffer): Promise<TLSSocket> {
+  const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ...(session && { session }) });
+  context.after(() => socket.destroy());
+  await waitFor(socket, 'secureConnect');
+  return socket;
+}
+
+/** A session, once the server has sent a ticket for it. */
+async function begin(context: TestContext, port: number): Promise<Buffer> {
+  const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false });
+  context.after(() => socket.destroy());
+  socket.resume();
+  const [session] = (await waitFor(socket, 'session')) as [Buffer];
+  return session;
+}
+
+describe('TLS sessions of two workers', { skip }, () => {
+  it('are resumed by either, also by one that took the place of a dead one', async (context) => {
+    const proxy = await startTwoWorkers(context, () => ({ listeners: [secured], clusters: [] }));
+    const session = await begin(context, proxy.port());
+    const resumeAll = async (): Promise<void> => {
+      for (let i = 0; i < enoughConnections; i++) {
+        const socket = await dial(context, proxy.port(), session);
+        assert.ok(socket.isSessionReused(), `connection ${i}`);
+      }
+    };
+    await resumeAll();
+    assert.ok((await spread(proxy)).every((count) => count > 0));
+    await killWorker(proxy, 0);
+    await everyWorkerServes(proxy);
+    await resumeAll();
+  });
+});
