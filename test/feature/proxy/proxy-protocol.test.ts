@@ -8,7 +8,7 @@ import { makeSampleCertificate } from '@weft/lib/x509/sample-certificate';
 import { encodeHeader } from '@weft/proxy/protocol/proxy-protocol/encode';
 import { openClient, type RawClient } from '../../kit/client.ts';
 import { until, waitFor } from '../../kit/until.ts';
-import { startTcpServer, startUpstream } from '../../kit/upstream.ts';
+import { echo, reply, type Step, startTcpServer, startUpstream } from '../../kit/upstream.ts';
 import {
   cluster,
   fileLog,
@@ -36,8 +36,13 @@ function behindBalancer(one: Json, filter: Json = {}, more: Json = {}): Json {
   return { ...one, listener_filters: listenerFilters, ...more };
 }
 
-async function httpProxy(context: TestContext, filter: Json = {}, more: Json = {}): Promise<TestProxy> {
-  const upstream = await startUpstream(context);
+async function httpProxy(
+  context: TestContext,
+  filter: Json = {},
+  more: Json = {},
+  step: Step = echo(),
+): Promise<TestProxy> {
+  const upstream = await startUpstream(context, [step]);
   return startTestProxy(context, (logPath) => {
     const manager = httpManager([routeTo('a')], {
       manager: { use_remote_address: true },
@@ -408,3 +413,18 @@ function takeLine(socket: Socket, done: (line: string) => void): void {
   };
   socket.on('data', onData);
 }
+
+describe('the decision id that a proxy behind this one replied with', () => {
+  for (const [who, header, seen] of [
+    ['a client on this machine', 'PROXY UNKNOWN\r\n', 'of-a-peer'],
+    ['no client elsewhere', v1, undefined],
+  ] as const) {
+    it(`is shown to ${who}`, async (context) => {
+      const refused = reply(403, { headers: { 'x-weft-decision': 'of-a-peer' } });
+      const proxy = await httpProxy(context, {}, {}, refused);
+      const client = await openClient(context, proxy.port());
+      client.send(header);
+      assert.equal((await client.fetch('GET', '/')).headers['x-weft-decision'], seen);
+    });
+  }
+});

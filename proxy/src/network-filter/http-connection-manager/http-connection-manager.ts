@@ -10,6 +10,7 @@ import type { Http1Limits } from '../../protocol/http1/decode.ts';
 import type { Http2Limits, Http2Settings } from '../../protocol/http2/settings.ts';
 import type { ForwardedClientCert } from '../../security/forwarded-client-cert.ts';
 import type { Exchange } from '../../stream/exchange.ts';
+import { decisionHeader } from '../../stream/local-reply.ts';
 import type { ClusterSource, RouteSource, StreamConfig } from '../../stream/stream-config.ts';
 import type { AccessLogger } from '../../telemetry/access-log.ts';
 import type { DecisionLog } from '../../telemetry/decisions.ts';
@@ -252,6 +253,8 @@ export class HttpConnectionManager implements TerminalFilter, StreamConfig {
     if (!headers.has('date')) headers.add('date', dateText(this.clock.wallMs()));
     if (options.returnsRequestId && exchange.requestId !== '') headers.set('x-request-id', exchange.requestId);
     if (options.via !== '') headers.add('via', options.via);
+    // One that a proxy behind this one told it, as a peer.
+    if (headers.has(decisionHeader) && !this.showsDecision(exchange)) headers.remove(decisionHeader);
   };
 
   // Ids of decisions are for those who may ask: clients on this machine and peers whose certificate was verified.
