@@ -136,7 +136,8 @@ for (const [kind, open] of [
 
     it('arrives in order, whatever was on its way', async (context) => {
       const ends = await wrap(context, open);
-      const bytes = pattern(4 * mebibyte);
+      // More than the kernel takes at once from anybody, so that it has to wait.
+      const bytes = pattern(32 * mebibyte);
       pump(ends, bytes);
       ends.peer.read();
       await until('all is there', () => ends.peer.length === bytes.length);

@@ -53,12 +53,13 @@ class Scene {
         socket.destroy();
       },
     };
-    const compiled: Pick<CompiledListener, 'name' | 'inspection' | 'chains' | 'matchers' | 'fallback'> & object = {
+    const compiled: Pick<CompiledListener, 'name' | 'inspection' | 'chains' | 'matchers' | 'fallback' | 'limit'> = {
       name,
       inspection: null,
       chains: [chain as unknown as FilterChain],
       matchers: [{ criteria: [] }],
       fallback: null,
+      limit: null,
     };
     const socket = { address: { host: '127.0.0.1', port: 0, ipv6Only: false }, backlog: 10, isTransparent: false };
     const scope = new MetricsRegistry().scope({ prefix: 'listener' });
