@@ -28,7 +28,6 @@ const notHere: ReadonlyMap<string, string> = new Map([
 /** Why Envoy lacks what a case uses. */
 function envoyLacks(input: string): string | null {
   if (input.includes('credentialSha256')) return "Envoy has not Weft's filter for the capture credential";
-  if (input.includes('mode: SIMPLE } }]')) return "Envoy needs a root by file where Weft takes the system's";
   return null;
 }
 

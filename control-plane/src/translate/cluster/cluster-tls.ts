@@ -17,11 +17,19 @@ export const tlsModeKey = 'tlsMode';
 /** What is spoken inside the connection, for ALPN. */
 export type SpokenProtocol = keyof typeof meshAlpn;
 
+/** How a proxy is told to trust what its system trusts. */
+export type SystemRoots = Pick<CertificateValidationContext, 'systemRootCerts' | 'trustedCa'>;
+
+export const systemRoots: SystemRoots = { systemRootCerts: {} };
+/** Envoy has the field and does not carry it out: this is where its images, Debian, Ubuntu and Alpine keep them. */
+export const systemRootsByFile: SystemRoots = { trustedCa: { filename: '/etc/ssl/certs/ca-certificates.crt' } };
+
 export interface ClusterTlsRequest {
   readonly target: Target;
   readonly tls: ClientTls | undefined;
   readonly spoken: SpokenProtocol;
   readonly endpoints: readonly Endpoint[];
+  readonly systemRoots: SystemRoots;
 }
 
 /** `transport_socket`, or matches by endpoint where only some of them speak the mesh's TLS. */
@@ -63,7 +71,7 @@ function peersOf(tls: ClientTls | undefined, ofService: readonly string[], endpo
 
 /** TLS of the upstream's own: SIMPLE or MUTUAL. */
 function originatedTls(
-  { target, spoken }: ClusterTlsRequest,
+  { target, spoken, systemRoots }: ClusterTlsRequest,
   tls: ClientTls,
 ): envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext {
   const { host, subjectAltNames } = target.service;
@@ -71,7 +79,7 @@ function originatedTls(
   const names = tls.subjectAltNames ?? (subjectAltNames.length > 0 ? subjectAltNames : sni === undefined ? [] : [sni]);
   const commonTlsContext: CommonTlsContext = {
     ...ownCertificate(tls),
-    ...(tls.insecureSkipVerify === true ? {} : validation(tls, names)),
+    ...(tls.insecureSkipVerify === true ? {} : validation(tls, names, systemRoots)),
     ...(spoken === 'http2' ? { alpnProtocols: ['h2'] } : spoken === 'http1' ? { alpnProtocols: ['http/1.1'] } : {}),
   };
   return { commonTlsContext, ...(sni === undefined ? {} : { sni }) };
@@ -92,7 +100,7 @@ function ownCertificate(tls: ClientTls): CommonTlsContext {
   };
 }
 
-function validation(tls: ClientTls, names: readonly string[]): CommonTlsContext {
+function validation(tls: ClientTls, names: readonly string[], systemRoots: SystemRoots): CommonTlsContext {
   const sans: CertificateValidationContext =
     names.length === 0
       ? {}
@@ -106,7 +114,7 @@ function validation(tls: ClientTls, names: readonly string[]): CommonTlsContext 
     };
   }
   const roots: CertificateValidationContext =
-    tls.caCertificates === undefined ? { systemRootCerts: {} } : { trustedCa: { filename: tls.caCertificates } };
+    tls.caCertificates === undefined ? systemRoots : { trustedCa: { filename: tls.caCertificates } };
   return { validationContext: { ...roots, ...sans } };
 }
 

@@ -8,24 +8,26 @@ import type { MeshPort, MeshService } from '../../model/service.ts';
 import { blackHoleCluster, outboundCluster, passthroughCluster } from '../cluster-name.ts';
 import { adsSource } from '../message.ts';
 import { originMetadata } from '../origin-metadata.ts';
+import type { ProxyNode } from '../proxy-node.ts';
 import type { Reach, Target } from '../reach.ts';
 import { effectivePolicy } from '../route/traffic-policy.ts';
 import type { Cluster } from '../snapshot.ts';
 import { withProxyHeader } from './cluster-proxy-header.ts';
 import { clusterSettings } from './cluster-settings.ts';
-import { clusterTls, type SpokenProtocol } from './cluster-tls.ts';
+import { clusterTls, type SpokenProtocol, type SystemRoots, systemRoots, systemRootsByFile } from './cluster-tls.ts';
 import { loadAssignment } from './endpoints.ts';
 import { upstreamProtocolOptions, usesHttp2 } from './upstream-protocol.ts';
 
-/** Clusters of all services in reach, and the two for what is no service. */
-export function outboundClusters(reach: Reach): readonly Cluster[] {
-  return reach.once('clusters', () => makeClusters(reach));
+/** Clusters of all services in reach. */
+export function outboundClusters(reach: Reach, { isWeft }: ProxyNode): readonly Cluster[] {
+  if (isWeft) return reach.once('clusters', () => makeClusters(reach, systemRoots));
+  return reach.once('clusters of Envoy', () => makeClusters(reach, systemRootsByFile));
 }
 
-function makeClusters(reach: Reach): Cluster[] {
+function makeClusters(reach: Reach, roots: SystemRoots): Cluster[] {
   const clusters: Cluster[] = [];
   for (const service of reach.services.values()) {
-    for (const port of service.ports) clusters.push(...portClusters(service, port, reach));
+    for (const port of service.ports) clusters.push(...portClusters(service, port, reach, roots));
   }
   return clusters;
 }
@@ -44,12 +46,12 @@ export function catchAllClusters(byName: boolean): Cluster[] {
   ];
 }
 
-function portClusters(service: MeshService, port: MeshPort, reach: Reach): Cluster[] {
+function portClusters(service: MeshService, port: MeshPort, reach: Reach, roots: SystemRoots): Cluster[] {
   const rule = reach.ruleOf(service);
   const subsets = rule?.subsets ?? [];
   return [
-    cluster({ ...targetOf(service, port, '') }, reach, service.origin),
-    ...subsets.map(({ subset, origin }) => cluster(targetOf(service, port, subset.name), reach, origin)),
+    cluster(targetOf(service, port, ''), reach, service.origin, roots),
+    ...subsets.map(({ subset, origin }) => cluster(targetOf(service, port, subset.name), reach, origin, roots)),
   ];
 }
 
@@ -57,14 +59,20 @@ function targetOf(service: MeshService, port: MeshPort, subset: string): Target 
   return { cluster: outboundCluster(port.number, subset, service.host), service, port, subset };
 }
 
-function cluster(target: Target, reach: Reach, origin: Origin): Cluster {
+function cluster(target: Target, reach: Reach, origin: Origin, systemRoots: SystemRoots): Cluster {
   const { service, port, subset } = target;
   const policy = effectivePolicy(reach.ruleOf(service), subset, port.number);
   const endpoints = reach.endpointsOf(service, port, subset);
   const options = upstreamProtocolOptions(port.protocol, policy);
   const spoken: SpokenProtocol = usesHttp2(port.protocol, policy) ? 'http2' : isHttp(port.protocol) ? 'http1' : 'tcp';
   const settings = clusterSettings(policy);
-  const transport = clusterTls({ target, tls: policy.tls, spoken, endpoints: service.isExternal ? [] : endpoints });
+  const transport = clusterTls({
+    target,
+    tls: policy.tls,
+    spoken,
+    endpoints: service.isExternal ? [] : endpoints,
+    systemRoots,
+  });
   return {
     name: target.cluster,
     ...settings,

@@ -31,7 +31,7 @@ export function gatewaySnapshot(reach: Reach, node: ProxyNode): Omit<ConfigSnaps
     for (const table of routeTables(servers)) routes.push(gatewayRouteTable(table.name, table.servers, reach));
   }
   const wanted = referencedClusters(routes, listeners);
-  const clusters = outboundClusters(reach).filter(({ name }) => wanted.has(name ?? ''));
+  const clusters = outboundClusters(reach, node).filter(({ name }) => wanted.has(name ?? ''));
   return {
     listeners: byName(listeners),
     routes: byName(routes),

@@ -48,7 +48,7 @@ export function redirectedSidecar(reach: Reach, node: ProxyNode): Omit<ConfigSna
     routes: reach.once(`port-routes ${isRedirected}`, () =>
       byName([...httpPorts].map(([port, services]) => portRoutes(port, services, isRedirected, reach))),
     ),
-    clusters: byName([...outboundClusters(reach), ...catchAllClusters(!isRedirected), ...inbound.clusters]),
+    clusters: byName([...outboundClusters(reach, node), ...catchAllClusters(!isRedirected), ...inbound.clusters]),
   };
 }
 

@@ -24,7 +24,12 @@ function localSidecar(reach: Reach, node: ProxyNode, local: WeftLocal): Omit<Con
   return {
     listeners: byName([...inbound.listeners, ...capture.listeners, ...tcp]),
     routes: byName(capture.routes),
-    clusters: byName([...outboundClusters(reach), ...catchAllClusters(true), ...inbound.clusters, ...capture.clusters]),
+    clusters: byName([
+      ...outboundClusters(reach, node),
+      ...catchAllClusters(true),
+      ...inbound.clusters,
+      ...capture.clusters,
+    ]),
   };
 }
 
