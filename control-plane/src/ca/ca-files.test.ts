@@ -80,7 +80,9 @@ const broken: [name: string, files: Record<string, string>, message: RegExp][] =
   ['a missing intermediate', layout(signing, signing.pem, root.pem), /no path leads/],
   ['a foreign root', layout(signing, middle.pem, stranger.pem), /no path leads/],
   ['no key', { ...layout(root, '', ''), 'ca-key.pem': '' }, /cannot read .*ca-key\.pem/],
-  ['no PEM', { ...layout(root, '', ''), 'ca-cert.pem': 'hello' }, /no CERTIFICATE block/],
+  ['no PEM', { ...layout(root, '', ''), 'ca-cert.pem': 'hello' }, /ca-cert\.pem: PEM: there is no CERTIFICATE block/],
+  ['a key that is none', layout(root, '', '', 'hello'), /ca-key\.pem: /],
+  ['a root that is none', layout(signing, middle.pem, 'hello'), /root-cert\.pem: PEM: there is no CERTIFICATE block/],
 ];
 for (const [name, files, message] of broken) {
   test(`refuses ${name} and says which file`, (context) => {

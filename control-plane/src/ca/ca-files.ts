@@ -76,13 +76,12 @@ function readPem(path: string): string {
 
 function checkAuthority(files: AuthorityFiles, directory: string, nowMs: number): void {
   try {
-    const [der] = parseCertificatePem(files.certificate);
-    const certificate = new X509Certificate(der ?? '');
+    const certificate = readCertificates(names.certificate, files.certificate)[0] as X509Certificate;
     const facts = parseCertificate(certificate.raw);
     if (!facts.isCa) throw new Error(`${names.certificate} is no authority (CA:FALSE); give one that may sign`);
     if (facts.notAfterMs <= nowMs)
       throw new Error(`${names.certificate} expired at ${new Date(facts.notAfterMs).toISOString()}; replace it`);
-    if (!certificate.checkPrivateKey(createPrivateKey(files.key)))
+    if (!certificate.checkPrivateKey(inFile(names.key, () => createPrivateKey(files.key))))
       throw new Error(`${names.key} does not belong to ${names.certificate}`);
     checkPath(certificate, files);
   } catch (error) {
@@ -92,11 +91,23 @@ function checkAuthority(files: AuthorityFiles, directory: string, nowMs: number)
   }
 }
 
+/** Says in which file it failed. */
+function inFile<T>(name: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw new Error(`${name}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function readCertificates(name: string, pem: string): X509Certificate[] {
+  return inFile(name, () => parseCertificatePem(pem).map((der) => new X509Certificate(der)));
+}
+
 /** Follows the issuers from the signing certificate to one of the roots. */
 function checkPath(signing: X509Certificate, files: AuthorityFiles): void {
-  const roots = parseCertificatePem(files.root).map((der) => new X509Certificate(der));
-  const between =
-    files.chain.trim() === '' ? [] : parseCertificatePem(files.chain).map((der) => new X509Certificate(der));
+  const roots = readCertificates(names.root, files.root);
+  const between = files.chain.trim() === '' ? [] : readCertificates(names.chain, files.chain);
   let current = signing;
   for (let depth = 0; depth <= between.length + 1; depth++) {
     if (roots.some((root) => root.raw.equals(current.raw) || isIssuedBy(current, root))) return;
