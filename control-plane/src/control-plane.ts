@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { type Clock, systemClock } from '@weft/lib/clock';
 import { messageOf, WeftError } from '@weft/lib/error';
-import type { Issue } from '@weft/lib/issue';
+import { formatIssue, type Issue } from '@weft/lib/issue';
 import { formatKubeconfig } from './mesh-api/kubeconfig.ts';
 import { MeshApi } from './mesh-api/mesh-api.ts';
 import { meshRoutes } from './mesh-routes.ts';
@@ -15,7 +15,6 @@ import { checkWorld } from './resource/check-world.ts';
 import type { CheckContext } from './resource/mesh-index.ts';
 import { MeshSecurity } from './security.ts';
 import { type FileSnapshot, FileSource } from './source/file/file-source.ts';
-import { resourceKey } from './source/file/load-file.ts';
 import { memoryPersistence } from './store/persistence.ts';
 import { ResourceStore } from './store/resource-store.ts';
 import { openSqlitePersistence } from './store/sqlite-persistence.ts';
@@ -160,15 +159,17 @@ export class ControlPlane {
       defaultNamespace: 'default',
       clock: this.clock,
       onChange: (snapshot) => this.takeFiles(snapshot),
-      ownerOf: this.store.filesOfResources(resourceKey),
+      kept: this.store.fileResources(),
     });
-    this.takeFiles(await this.source.start());
+    await this.source.start();
   }
 
   private takeFiles({ resources, issues }: FileSnapshot): void {
     if (this.isClosed) return;
+    const told = new Set(this.fileIssues.map(formatIssue));
     this.fileIssues = issues;
     for (const issue of issues) {
+      if (told.has(formatIssue(issue))) continue;
       const { code, level, path, message, origin } = issue;
       this.log.warn({ code, level, path, file: origin?.file, line: origin?.line }, message);
     }

@@ -100,6 +100,24 @@ export const formCodes = {
     'Directory holds too many files',
     'At most 10,000 files of resources are read from one directory.',
   ),
+  notUtf8: code(
+    '0420',
+    'error',
+    'Text is not UTF-8',
+    'The file holds bytes that are no text in UTF-8. No resource of the file changes; save it as UTF-8.',
+  ),
+  emptyFile: code(
+    '0421',
+    'warning',
+    'File is empty',
+    'A file from which resources were read has no text any more, as after a full disk or a crash. Its resources stay in effect; remove the file, or leave a comment in it, to remove them.',
+  ),
+  keptUndeclared: code(
+    '0422',
+    'warning',
+    'Resource stays though it is no longer declared',
+    'A document of the file has errors, and it cannot be told which resource it is: it may be this one with a slip in its kind or name. The resource stays in effect until the errors of the file are mended.',
+  ),
 } as const satisfies Record<string, IssueCode>;
 
 /** Findings about what one resource says, seen alone. */

@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import type { AnyResource, KindName } from '@weft/api/resource/kind';
+import { type AnyResource, type KindName, kindInfo } from '@weft/api/resource/kind';
 import type { Clock } from '@weft/lib/clock';
 import type { ParsedResource } from '../resource/parse-resource.ts';
 import { History, type StoreEvent } from './history.ts';
@@ -117,17 +117,14 @@ export class ResourceStore {
     return this.layers.file.get(kind)?.get(keyOf(namespace, name)) ?? null;
   }
 
-  /** Which file each resource of the file layer was taken from, asked by a key of the caller's making. */
-  filesOfResources(
-    keyFor: (kind: KindName, namespace: string, name: string) => string,
-  ): (key: string) => string | null {
-    const files = new Map<string, string>();
-    for (const [kind, records] of this.layers.file) {
-      for (const { origin } of records.values()) {
-        if (origin.file !== undefined) files.set(keyFor(kind, origin.namespace, origin.name), origin.file);
-      }
-    }
-    return (key) => files.get(key) ?? null;
+  /** The file layer as it was given or kept. */
+  fileResources(): readonly ParsedResource[] {
+    return [...this.layers.file].flatMap(([kind, records]) =>
+      [...records.values()].map(({ object, positions }) => {
+        const { name, namespace = '' } = object.metadata;
+        return { info: kindInfo(kind), namespace, name, object, positions };
+      }),
+    );
   }
 
   /** Every resource that the API says and a file too, for `diff`. */

@@ -1,12 +1,14 @@
 // A directory of resources: read, kept at its last good state, and watched through everything that editors do.
 
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { type Clock, PausedClock, systemClock } from '@weft/lib/clock';
 import { formatIssue } from '@weft/lib/issue';
+import type { ParsedResource } from '../../resource/parse-resource.ts';
 import { type FileSnapshot, FileSource } from './file-source.ts';
 
 let root: string;
@@ -21,6 +23,8 @@ afterEach(() => {
   rmSync(root, { recursive: true, force: true });
 });
 
+/** Only root can become another user, and only another user can be kept from reading. */
+const isRoot = process.getuid?.() === 0;
 const write = (name: string, text: string) => writeFileSync(join(root, name), text);
 const service = (name: string, port: number | string) =>
   `apiVersion: v1\nkind: Service\nmetadata: {name: ${name}}\nspec:\n  ports:\n  - port: ${port}\n`;
@@ -54,7 +58,7 @@ function openSource(
   clock: Clock,
   feed = new Feed(),
   isRecursive = false,
-  ownerOf: (key: string) => string | null = () => null,
+  kept: readonly ParsedResource[] = [],
 ): FileSource {
   const source = new FileSource({
     directory: root,
@@ -62,7 +66,7 @@ function openSource(
     clock,
     onChange: feed.push,
     isRecursive,
-    ownerOf,
+    kept,
     debounceMs: 20,
     pollMs: 60_000,
   });
@@ -157,10 +161,10 @@ describe('FileSource: reading', () => {
   });
 
   it('goes on with the declaration that was in use before it started', async () => {
-    write('a.yaml', service('a', 81));
     write('m.yaml', service('a', 80));
-    const file = join(root, 'm.yaml');
-    const source = openSource(new PausedClock(), new Feed(), false, (key) => (key.endsWith('/a') ? file : null));
+    const { resources } = await openSource(new PausedClock()).start();
+    write('a.yaml', service('a', 81));
+    const source = openSource(new PausedClock(), new Feed(), false, resources);
     assert.equal(names(await source.start()), 'a:80');
   });
 
@@ -254,6 +258,148 @@ describe('FileSource: the last good state', () => {
     await source.refresh();
     await Promise.all([source.refresh(), source.refresh()]);
     assert.equal(calls, 1);
+  });
+});
+
+/** Ways to break a file, and what is said of it. */
+const breaks: readonly (readonly [string, (path: string) => void, string])[] = [
+  ['a slip in one of its documents', (path) => writeFileSync(path, `${service('a', 90)}---\nbroken: [`), ':8 WEFT0401'],
+  [
+    'a document of an unknown kind',
+    (path) => writeFileSync(path, service('a', 90).replace('Service', 'Sevrice')),
+    ':2 WEFT0405',
+  ],
+  [
+    'a document without a name',
+    (path) => writeFileSync(path, service('a', 90).replace('name: a', 'nam: a')),
+    ':3 WEFT0407',
+  ],
+  ['a document that is no mapping', (path) => writeFileSync(path, 'apiVersion v1\n'), ':1 WEFT0404'],
+  [
+    'a version that is not served',
+    (path) => writeFileSync(path, `${service('a', 90).replace('v1', 'v9')}---\n${service('b', 81)}`),
+    ':1 WEFT0406',
+  ],
+  [
+    'a resource with errors',
+    (path) => writeFileSync(path, `${service('a', 'x')}---\n${service('b', 81)}`),
+    ':6 WEFT0408',
+  ],
+  ['the same key twice', (path) => writeFileSync(path, `${service('a', 90)}kind: Service\n`), ':7 WEFT0401'],
+  ['half a document', (path) => writeFileSync(path, service('a', 90).slice(0, 40)), ':3 WEFT0401'],
+  [
+    'bytes that are no text',
+    (path) => writeFileSync(path, Buffer.from(`# 1\n# \xff\n${service('a', 90)}`, 'latin1')),
+    ':2 WEFT0420',
+  ],
+  ['text in another encoding', (path) => writeFileSync(path, `\ufeff${service('a', 90)}`, 'utf16le'), ':1 WEFT0420'],
+  ['zeros, as after a crash', (path) => writeFileSync(path, Buffer.alloc(100)), ':1 WEFT0404'],
+  ['nothing in it', (path) => writeFileSync(path, ''), ':undefined WEFT0421'],
+  ['too much in it', (path) => writeFileSync(path, Buffer.alloc(9 * 1024 * 1024, '#')), ':undefined WEFT0402'],
+  ['a folder in its place', (path) => mkdirSync(path), ':undefined WEFT0400'],
+  ['a named pipe in its place', (path) => execFileSync('mkfifo', [path]), ':undefined WEFT0400'],
+  ['a link to a device in its place', (path) => symlinkSync('/dev/zero', path), ':undefined WEFT0400'],
+  ['a link to nothing in its place', (path) => symlinkSync('/nothing/there', path), ':undefined WEFT0400'],
+  ['a link to itself in its place', (path) => symlinkSync(path, path), ':undefined WEFT0400'],
+];
+
+describe('FileSource: a file that breaks', () => {
+  for (const [what, harm, problem] of breaks) {
+    it(`changes nothing with ${what}, nor over a restart, and says where it is`, async () => {
+      write('broken.yaml', `${service('a', 80)}---\n${service('b', 81)}`);
+      write('other.yaml', service('c', 82));
+      const source = openSource(new PausedClock());
+      await source.start();
+      rmSync(join(root, 'broken.yaml'));
+      harm(join(root, 'broken.yaml'));
+      write('other.yaml', service('c', 92));
+      await source.refresh();
+      const expected = `broken.yaml${problem}`;
+      assert.equal(names(source.snapshot), 'a:80 b:81 c:92');
+      assert.ok(problems(source.snapshot).includes(expected), problems(source.snapshot).join());
+
+      const next = openSource(new PausedClock(), new Feed(), false, source.snapshot.resources);
+      await next.start();
+      assert.equal(names(next.snapshot), names(source.snapshot));
+      assert.ok(problems(next.snapshot).includes(expected), problems(next.snapshot).join());
+
+      rmSync(join(root, 'broken.yaml'), { recursive: true });
+      write('broken.yaml', service('a', 90));
+      await next.refresh();
+      assert.equal(names(next.snapshot), 'a:90 c:92', 'what is mended counts');
+      assert.deepEqual(next.snapshot.issues, []);
+    });
+  }
+
+  it('says of what stays why it does', async () => {
+    write('a.yaml', `${service('a', 80)}---\n${service('b', 81)}`);
+    const source = openSource(new PausedClock());
+    await source.start();
+    write('a.yaml', `${service('a', 90)}---\n${service('b', 91).replace('Service', 'Sevrice')}`);
+    await source.refresh();
+    assert.equal(names(source.snapshot), 'a:90 b:81');
+    assert.deepEqual(problems(source.snapshot), ['a.yaml:9 WEFT0405', 'a.yaml:undefined WEFT0422']);
+  });
+
+  it('ends with the file, and with the folder of an earlier start', async () => {
+    write('a.yaml', service('a', 80));
+    const { resources } = await openSource(new PausedClock()).start();
+    const elsewhere = join(root, 'elsewhere');
+    mkdirSync(elsewhere);
+    const clock = new PausedClock();
+    const other = new FileSource({
+      directory: elsewhere,
+      defaultNamespace: 'default',
+      clock,
+      onChange: () => {},
+      kept: resources,
+    });
+    sources.push(other);
+    assert.equal(names(await other.start()), '');
+    rmSync(join(root, 'a.yaml'));
+    assert.equal(names(await openSource(new PausedClock(), new Feed(), false, resources).start()), '');
+  });
+
+  it('keeps what was read before a start at which the directory is away', async () => {
+    write('a.yaml', service('a', 80));
+    const { resources } = await openSource(new PausedClock()).start();
+    rmSync(root, { recursive: true });
+    const source = openSource(new PausedClock(), new Feed(), false, resources);
+    assert.equal(names(await source.start()), 'a:80');
+    assert.match(source.snapshot.issues[0]?.message ?? '', /stays in effect/);
+    mkdirSync(root);
+    await source.refresh();
+    assert.equal(names(source.snapshot), '');
+  });
+
+  it('is read again when the system lets it be read, and told once until then', { skip: !isRoot }, async () => {
+    const feed = new Feed();
+    write('a.yaml', service('a', 80));
+    chmodSync(root, 0o755);
+    chmodSync(join(root, 'a.yaml'), 0o600);
+    let calls = 0;
+    const source = openSource(new PausedClock(), feed);
+    process.seteuid?.('nobody');
+    try {
+      await source.start();
+      await feed.next();
+      assert.deepEqual(problems(source.snapshot), ['a.yaml:undefined WEFT0400']);
+      void feed.next().then(() => calls++);
+      await source.refresh();
+      assert.equal(calls, 0);
+    } finally {
+      process.seteuid?.('root');
+    }
+    await source.refresh();
+    assert.equal(names(source.snapshot), 'a:80');
+    assert.deepEqual(source.snapshot.issues, []);
+  });
+
+  it('does not mind folders that are called like files, nor empty files of which nothing was in effect', async () => {
+    mkdirSync(join(root, 'a.yaml'));
+    write('b.yaml', '');
+    write('c.yaml', '# nothing yet\n');
+    assert.deepEqual(await openSource(new PausedClock()).start(), { resources: [], issues: [] });
   });
 });
 

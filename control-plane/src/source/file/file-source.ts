@@ -1,13 +1,15 @@
 // A directory of resources as a source: read whole, watched, and kept at its last good state where a file breaks.
 
-import { join } from 'node:path';
+import { isAbsolute, join, relative } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock, Timer } from '@weft/lib/clock';
 import type { Issue } from '@weft/lib/issue';
 import { Findings } from '../../resource/findings.ts';
 import { formCodes } from '../../resource/issue-code.ts';
 import type { ParsedResource } from '../../resource/parse-resource.ts';
 import { composeFiles } from './compose.ts';
-import { type LoadedFile, loadFile } from './load-file.ts';
+import { keptIssues, lastGood, type Resources } from './last-good.ts';
+import { type LoadedFile, loadFile, resourceKey } from './load-file.ts';
 import { type FoundFile, type Scan, scanDirectory } from './scan-directory.ts';
 import { TreeWatch } from './watch-tree.ts';
 
@@ -26,8 +28,8 @@ export interface FileSourceOptions {
   readonly onChange: (snapshot: FileSnapshot) => void;
   /** Whether folders inside the directory are read too. Not by default, as with `kubectl apply -f DIR`. */
   readonly isRecursive?: boolean;
-  /** The file from which a resource was taken before this start, by the resource's key; null when it is not known. */
-  readonly ownerOf?: (key: string) => string | null;
+  /** What files said before this start: the last good state to begin with. Those of other directories do not count. */
+  readonly kept?: readonly ParsedResource[];
   /** Quiet time after an event before reading: editors write in several steps. */
   readonly debounceMs?: number;
   /** How often to look without an event, for file systems that send none. */
@@ -35,24 +37,27 @@ export interface FileSourceOptions {
 }
 
 interface FileState {
-  readonly signature: string;
+  /** Of what was read; null when it has to be read again in any case. */
+  readonly signature: string | null;
   readonly loaded: LoadedFile;
-  /** Last good resources, in the order of the file. */
-  readonly good: ReadonlyMap<string, ParsedResource>;
+  readonly good: Resources;
 }
+
+const noResources: Resources = new Map();
+const nothingLoaded: LoadedFile = { documents: [], issues: [], isWhole: true };
 
 /** Polling where the directory is missing or cannot be watched. */
 const urgentPollMs = 1000;
 
-/** Watches a directory. `onChange` is called after every read that found a difference; the first read is awaited by `start`. */
+/** Watches a directory. `onChange` is called after the first read, which `start` awaits, and every read that found a difference. */
 export class FileSource {
   private readonly options: FileSourceOptions;
   private readonly watch: TreeWatch;
-  private files: ReadonlyMap<string, FileState> = new Map();
+  private files: ReadonlyMap<string, FileState>;
   private current: FileSnapshot = { resources: [], issues: [] };
   private directoryIssues: readonly Issue[] = [];
-  /** By key; null before the first read. */
-  private inUse: ReadonlyMap<string, ParsedResource> | null = null;
+  private inUse: Resources;
+  private isFirst = true;
   private timer: Timer | null = null;
   private reading: Promise<void> | null = null;
   private isStale = false;
@@ -61,6 +66,8 @@ export class FileSource {
   constructor(options: FileSourceOptions) {
     this.options = options;
     this.watch = new TreeWatch(() => this.onEvent());
+    this.files = keptFiles(options.directory, options.kept ?? []);
+    this.inUse = new Map([...this.files.values()].flatMap(({ good }) => [...good]));
   }
 
   /** The state after the last read. */
@@ -121,7 +128,12 @@ export class FileSource {
     const files = scan.problem === null ? await this.readFiles(scan) : this.files;
     if (this.isClosed) return true;
     const directoryIssues = this.directoryFindings(scan);
-    if (files !== this.files || JSON.stringify(directoryIssues) !== JSON.stringify(this.directoryIssues)) {
+    if (
+      this.isFirst ||
+      files !== this.files ||
+      JSON.stringify(directoryIssues) !== JSON.stringify(this.directoryIssues)
+    ) {
+      this.isFirst = false;
       this.files = files;
       this.directoryIssues = directoryIssues;
       this.current = this.compose(files, directoryIssues);
@@ -131,13 +143,9 @@ export class FileSource {
   }
 
   private compose(files: ReadonlyMap<string, FileState>, directoryIssues: readonly Issue[]): FileSnapshot {
-    const { resources, issues } = composeFiles(files.values(), (key) => this.ownerOf(key));
+    const { resources, issues } = composeFiles(files.values(), (key) => this.inUse.get(key)?.positions?.file ?? null);
     this.inUse = resources;
     return { resources: [...resources.values()], issues: [...directoryIssues, ...issues] };
-  }
-
-  private ownerOf(key: string): string | null {
-    return this.inUse === null ? (this.options.ownerOf?.(key) ?? null) : (this.inUse.get(key)?.positions?.file ?? null);
   }
 
   private async readFiles(scan: Scan): Promise<ReadonlyMap<string, FileState>> {
@@ -146,17 +154,33 @@ export class FileSource {
     for (const found of scan.files) {
       const known = this.files.get(found.relative);
       const signature = signatureOf(found);
-      const state = known?.signature === signature ? known : await this.readFile(found, signature, known);
-      isChanged ||= state !== known;
+      const isSame = signature !== null && known?.signature === signature;
+      const state = isSame ? known : await this.readFile(found, signature, known);
+      isChanged ||= state !== (known ?? null);
       if (state !== null) next.set(found.relative, state);
     }
     return isChanged || next.size !== this.files.size ? next : this.files;
   }
 
-  private async readFile(found: FoundFile, signature: string, known: FileState | undefined): Promise<FileState | null> {
+  private async readFile(
+    found: FoundFile,
+    signature: string | null,
+    known: FileState | undefined,
+  ): Promise<FileState | null> {
+    const before = known?.good ?? noResources;
+    // A folder may be called what it likes, unless it stands where a file of resources was.
+    if (found.stats?.isDirectory() && before.size === 0) return null;
     const { directory, defaultNamespace } = this.options;
-    const loaded = await loadFile(found.path, join(directory, found.relative), found.stats, defaultNamespace);
-    return loaded === null ? null : { signature, loaded, good: goodResources(loaded, known?.good ?? new Map()) };
+    const shown = join(directory, found.relative);
+    const loaded = await loadFile(found, { shown, defaultNamespace, isInUse: before.size > 0 });
+    if (loaded === null) return null;
+    const issues = [...loaded.issues, ...keptIssues(loaded, before, shown)];
+    if (loaded.isUnread && known?.loaded.isUnread && isDeepStrictEqual(issues, known.loaded.issues)) return known;
+    return {
+      signature: loaded.isUnread ? null : signature,
+      loaded: { ...loaded, issues },
+      good: lastGood(loaded, before),
+    };
   }
 
   private directoryFindings(scan: Scan): readonly Issue[] {
@@ -171,21 +195,21 @@ export class FileSource {
   }
 }
 
-function signatureOf(found: FoundFile): string {
-  const { mtimeMs, ctimeMs, size, ino } = found.stats;
-  return `${mtimeMs} ${ctimeMs} ${size} ${ino}`;
+function signatureOf({ stats }: FoundFile): string | null {
+  return stats === null ? null : `${stats.mtimeMs} ${stats.ctimeMs} ${stats.size} ${stats.ino}`;
 }
 
-/** The resources of a file, with the last good version of each that is broken now. */
-function goodResources(
-  loaded: LoadedFile,
-  before: ReadonlyMap<string, ParsedResource>,
-): ReadonlyMap<string, ParsedResource> {
-  if (!loaded.isWhole) return before;
-  const good = new Map<string, ParsedResource>();
-  for (const { key, resource } of loaded.documents) {
-    const kept = resource ?? (key === null ? undefined : before.get(key));
-    if (key !== null && kept !== undefined && !good.has(key)) good.set(key, kept);
+/** Files as they would be had they been read before, each with what was kept of it. */
+function keptFiles(directory: string, kept: readonly ParsedResource[]): ReadonlyMap<string, FileState> {
+  const files = new Map<string, Map<string, ParsedResource>>();
+  for (const resource of kept) {
+    const { info, namespace, name, positions } = resource;
+    const inside = positions === null ? '..' : relative(directory, positions.file);
+    if (positions === null || inside.startsWith('..') || isAbsolute(inside)) continue;
+    const ofFile = files.get(inside) ?? new Map<string, ParsedResource>();
+    const here = { ...resource, positions: { ...positions, file: join(directory, inside) } };
+    files.set(inside, ofFile.set(resourceKey(info.id, namespace, name), here));
   }
-  return good;
+  const state = (good: Resources): FileState => ({ signature: null, loaded: nothingLoaded, good });
+  return new Map([...files].map(([name, good]) => [name, state(good)]));
 }

@@ -1,13 +1,14 @@
 // Reads one file of resources: text, documents, checked resources.
 
-import type { Stats } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { findKind, kinds } from '@weft/api/resource/kind';
 import { codeOf, messageOf } from '@weft/lib/error';
 import type { Issue } from '@weft/lib/issue';
 import { Findings } from '../../resource/findings.ts';
 import { formCodes, type IssueCode } from '../../resource/issue-code.ts';
 import { type ParsedResource, parseResource } from '../../resource/parse-resource.ts';
-import { maxFileBytes, readDocuments } from './yaml-document.ts';
+import { decodeText, maxFileBytes, readContent } from './read-text.ts';
+import type { FoundFile } from './scan-directory.ts';
+import { readDocuments } from './yaml-document.ts';
 
 /** One document of a file, in the order of the file. */
 export interface LoadedDocument {
@@ -22,28 +23,49 @@ export interface LoadedFile {
   readonly documents: readonly LoadedDocument[];
   readonly issues: readonly Issue[];
   readonly isWhole: boolean;
+  /** Whether it could not even be read, which may pass without the file changing. */
+  readonly isUnread?: boolean;
+}
+
+/** How a file is read. */
+export interface LoadOptions {
+  /** The name that issues give it. */
+  readonly shown: string;
+  readonly defaultNamespace: string;
+  /** Whether resources of it are in effect: then a file without any text is a mishap, as of a full disk. */
+  readonly isInUse: boolean;
 }
 
 /** Reads and checks a file; null when it is gone. Never throws. */
-export async function loadFile(
-  path: string,
-  shown: string,
-  stats: Stats,
-  defaultNamespace: string,
-): Promise<LoadedFile | null> {
-  if (stats.size > maxFileBytes) {
-    return brokenFile(
-      shown,
-      formCodes.fileTooLarge,
-      `The file has ${stats.size} bytes; at most ${maxFileBytes} are read. Split it.`,
-    );
-  }
+export async function loadFile(found: FoundFile, options: LoadOptions): Promise<LoadedFile | null> {
+  const { shown, defaultNamespace, isInUse } = options;
+  if (found.problem !== null) return unreadFile(shown, found.problem);
   try {
-    return parseFile(await readFile(path, 'utf8'), shown, defaultNamespace);
+    const content = await readContent(found.path);
+    if ('problem' in content) return unreadFile(shown, content.problem);
+    return parseBytes(content.bytes, shown, defaultNamespace, isInUse);
   } catch (thrown) {
     if (codeOf(thrown) === 'ENOENT') return null;
-    return brokenFile(shown, formCodes.unreadableFile, `The file cannot be read: ${messageOf(thrown)}.`);
+    return unreadFile(shown, messageOf(thrown));
   }
+}
+
+function unreadFile(shown: string, problem: string): LoadedFile {
+  return { ...brokenFile(shown, formCodes.unreadableFile, `The file cannot be read: ${problem}.`), isUnread: true };
+}
+
+function parseBytes(bytes: Buffer, shown: string, defaultNamespace: string, isInUse: boolean): LoadedFile {
+  if (bytes.length > maxFileBytes) {
+    const message = `The file has more than ${maxFileBytes} bytes, which is the most that is read. Split it.`;
+    return brokenFile(shown, formCodes.fileTooLarge, message);
+  }
+  const text = decodeText(bytes);
+  if (typeof text !== 'string') return brokenFile(shown, formCodes.notUtf8, text.problem, text.line);
+  if (isInUse && text.trim() === '') {
+    const message = 'The file is empty. What it said before stays in effect; remove the file to end that.';
+    return brokenFile(shown, formCodes.emptyFile, message);
+  }
+  return parseFile(text, shown, defaultNamespace);
 }
 
 /** Checks the text of a file; `shown` is the name that issues give it. */
@@ -59,8 +81,9 @@ export function parseFile(text: string, shown: string, defaultNamespace: string)
 }
 
 /** A file of which nothing can be used. */
-export function brokenFile(shown: string, code: IssueCode, message: string): LoadedFile {
-  const findings = new Findings({ kind: 'File', namespace: '', name: shown, file: shown }, null);
+export function brokenFile(shown: string, code: IssueCode, message: string, line?: number): LoadedFile {
+  const place = line === undefined ? {} : { line };
+  const findings = new Findings({ kind: 'File', namespace: '', name: shown, file: shown, ...place }, null);
   findings.add(code, '', message);
   return { documents: [], issues: findings.issues, isWhole: false };
 }
@@ -69,11 +92,18 @@ function keyOf(value: unknown, defaultNamespace: string): string | null {
   if (typeof value !== 'object' || value === null || !('kind' in value) || !('metadata' in value)) return null;
   const { kind, metadata } = value;
   if (typeof metadata !== 'object' || metadata === null || !('name' in metadata)) return null;
-  const namespace = 'namespace' in metadata ? metadata.namespace : defaultNamespace;
-  return resourceKey(String(kind), String(namespace), String(metadata.name));
+  const apiVersion = 'apiVersion' in value ? String(value.apiVersion) : '';
+  // In a version that is not served it is still the same resource.
+  const info = findKind(apiVersion, String(kind)) ?? kinds.find((each) => each.kind === kind);
+  const namespace = 'namespace' in metadata ? (metadata.namespace ?? defaultNamespace) : defaultNamespace;
+  return resourceKey(
+    info?.id ?? String(kind),
+    info?.namespaced === false ? '' : String(namespace),
+    String(metadata.name),
+  );
 }
 
-/** Identity of a resource among files; the namespace of kinds without one does not matter here. */
+/** Identity of a resource among files; `namespace` is empty for kinds without one. */
 export function resourceKey(kind: string, namespace: string, name: string): string {
   return `${kind}/${namespace}/${name}`;
 }

@@ -10,7 +10,10 @@ export interface FoundFile {
   /** Relative to the directory, with forward slashes. */
   readonly relative: string;
   readonly path: string;
-  readonly stats: Stats;
+  /** Null where there is no telling. */
+  readonly stats: Stats | null;
+  /** Why it cannot be read, or null. */
+  readonly problem: string | null;
 }
 
 /** What a walk found. `problem` says why it is incomplete; `isMissing` that there is no directory at all; `isTooLarge` that there are too many files. */
@@ -79,16 +82,37 @@ async function visit(walk: Walk, path: string, relative: string, depth: number):
 async function visitEntry(walk: Walk, path: string, relative: string, depth: number, entry: Dirent): Promise<void> {
   const child = join(path, entry.name);
   const shown = relative === '' ? entry.name : `${relative}/${entry.name}`;
-  const isNamed = extensions.some((extension) => entry.name.endsWith(extension));
-  if (entry.isFile() && !isNamed) return;
+  if (entry.isDirectory() && depth < walk.depthLimit) await visitFolder(walk, child, shown, depth + 1);
+  if (!extensions.some((extension) => entry.name.endsWith(extension))) return;
+  const found = await look(child, shown, entry.isSymbolicLink());
+  if (found !== null) walk.files.push(found);
+}
+
+async function visitFolder(walk: Walk, path: string, relative: string, depth: number): Promise<void> {
   try {
-    // A link is followed to see what it points to, as mounted config maps are links; links to folders are not, as they may loop.
-    const stats = await stat(child);
-    if (stats.isFile() && isNamed) walk.files.push({ relative: shown, path: child, stats });
-    if (stats.isDirectory() && !entry.isSymbolicLink() && depth < walk.depthLimit)
-      await visit(walk, child, shown, depth + 1);
+    await visit(walk, path, relative, depth);
   } catch (thrown) {
     // Gone between listing and looking: the next event tells.
     if (codeOf(thrown) !== 'ENOENT') walk.problem = messageOf(thrown);
   }
+}
+
+/** A link is followed to see what it points to, as mounted config maps are links. */
+async function look(path: string, relative: string, isLink: boolean): Promise<FoundFile | null> {
+  try {
+    const stats = await stat(path);
+    return { relative, path, stats, problem: notAFile(stats) };
+  } catch (thrown) {
+    const isGone = codeOf(thrown) === 'ENOENT';
+    if (isGone && !isLink) return null;
+    return { relative, path, stats: null, problem: isGone ? 'it links to what does not exist' : messageOf(thrown) };
+  }
+}
+
+/** What it is instead of a file whose content stands still, or null: reading anything else may wait for ever, or never end. */
+export function notAFile(stats: Stats): string | null {
+  if (stats.isFile()) return null;
+  if (stats.isDirectory()) return 'it is a folder, not a file';
+  if (stats.isFIFO()) return 'it is a named pipe, not a file';
+  return `it is a ${stats.isSocket() ? 'socket' : 'device'}, not a file`;
 }

@@ -31,8 +31,6 @@ export interface FileContent {
   readonly issues: readonly Issue[];
 }
 
-/** Bytes of a file; a larger one is refused. */
-export const maxFileBytes = 8 * 1024 * 1024;
 /** Nodes that one document may have once aliases are followed: a small text can otherwise become gigabytes. */
 const maxNodes = 200_000;
 const maxDepth = 64;
