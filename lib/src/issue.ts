@@ -27,13 +27,24 @@ export interface Issue {
 
 /** `file:line: level CODE Kind/namespace/name path: message`, leaving out what is not known. */
 export function formatIssue(issue: Issue): string {
-  const { origin } = issue;
-  const place =
-    origin?.file === undefined ? '' : `${origin.file}${origin.line === undefined ? '' : `:${origin.line}`}: `;
-  const resource =
-    origin === undefined ? '' : ` ${origin.kind}/${origin.namespace ? `${origin.namespace}/` : ''}${origin.name}`;
+  return formatAs(issue, `${issue.level} `);
+}
+
+/** As `formatIssue` for where every line is called a warning anyway: only another level is told. */
+export function formatWarning(issue: Issue): string {
+  return formatAs(issue, issue.level === 'warning' ? '' : `${issue.level} `);
+}
+
+function formatAs(issue: Issue, level: string): string {
+  const { origin, code, message } = issue;
   const path = issue.path === undefined ? '' : ` ${issue.path}`;
-  return `${place}${issue.level} ${issue.code}${resource}${path}: ${issue.message}`;
+  if (origin === undefined) return `${level}${code}${path}: ${message}`;
+  const place =
+    origin.file === undefined ? '' : `${origin.file}${origin.line === undefined ? '' : `:${origin.line}`}: `;
+  // A finding about a file as a whole: its name stands in front already.
+  const isFile = origin.name === origin.file;
+  const resource = isFile ? '' : ` ${origin.kind}/${origin.namespace ? `${origin.namespace}/` : ''}${origin.name}`;
+  return `${place}${level}${code}${resource}${path}: ${message}`;
 }
 
 /** Whether any of the issues is an error. */

@@ -53,7 +53,7 @@ async function apply(invocation: Invocation, options: Options): Promise<number> 
   const told = new Set(issues.map((issue) => withoutPlace(formatIssue(issue))));
   const suffix = options.dryRun ? ' (dry run)' : '';
   for (const { resource, outcome, warnings } of result) {
-    for (const warning of warnings) if (!told.has(withoutPlace(warning))) invocation.note(warning);
+    for (const warning of warnings.map(withLevel)) if (!told.has(withoutPlace(warning))) invocation.note(warning);
     invocation.print(`${resource.info.singular}/${resource.name} ${outcome}${suffix}`);
   }
   if (options.wait === undefined || options.dryRun) return exitCode.ok;
@@ -61,9 +61,14 @@ async function apply(invocation: Invocation, options: Options): Promise<number> 
   return waitFor(invocation, revision, options.wait === true ? defaultWaitMs : options.wait);
 }
 
+/** In a header for warnings the word itself is left out. */
+function withLevel(warning: string): string {
+  return warning.replace(/^((?:[^ ]+:\d+: )?)(WEFT\d{4}\b)/, '$1warning $2');
+}
+
 /** The mesh API names files by their whole path, the command line as they were given. */
 function withoutPlace(finding: string): string {
-  return finding.slice(Math.max(0, finding.search(/\b(?:error|warning|info) WEFT\d{4} /)));
+  return finding.slice(Math.max(0, finding.search(/\b(?:error|warning|info) WEFT\d{4}\b/)));
 }
 
 function refuse(invocation: Invocation, count: string): number {

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Bench } from '../test-bench.ts';
@@ -72,12 +74,25 @@ describe('weft apply', () => {
     assert.match(warning, /^a\.yaml:6: warning WEFT0417 [^\n]+$/);
     bench.api.replies.set('POST /apis/networking.istio.io/v1/namespaces/default/virtualservices', () => ({
       status: 201,
-      warning: `299 - "${bench.folder}/${warning}", 299 - "another"`,
+      warning: `299 - "${bench.folder}/${warning.replace('warning ', '')}", 299 - "WEFT0499 another"`,
       body: {},
     }));
     const { status, err } = await bench.run('apply', '-f', 'a.yaml');
     assert.equal(status, 0);
-    assert.equal(err, `${warning}\nanother\n`);
+    assert.equal(err, `${warning}\nwarning WEFT0499 another\n`);
+  });
+
+  it('refuses text that is not UTF-8 with its line, and what is no file in a folder', async (context) => {
+    const bench = await Bench.make(context);
+    writeFileSync(join(bench.folder, 'a.yaml'), Buffer.from(`# 1\n# \xff\n${service('a')}`, 'latin1'));
+    const { status, err } = await bench.run('apply', '-f', 'a.yaml');
+    assert.equal(status, 1);
+    assert.match(err, /^a\.yaml:2: error WEFT0420: The text is not UTF-8/);
+    mkdirSync(join(bench.folder, 'rules/folder.yaml'), { recursive: true });
+    execFileSync('mkfifo', [join(bench.folder, 'rules/pipe.yaml')]);
+    const other = await bench.run('apply', '-f', 'rules');
+    assert.match(other.err, /WEFT0819.* rules\/pipe\.yaml cannot be read: it is a named pipe/s);
+    assert.deepEqual(bench.api.requests, []);
   });
 
   it('writes nothing when the mesh API refuses one of them', async (context) => {

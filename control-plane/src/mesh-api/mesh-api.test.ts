@@ -90,7 +90,7 @@ describe('Mesh API: resources', () => {
     withApi(async ({ call }) => {
       const reply = await call(virtualServices, { method: 'POST', body: virtualService('nowhere') });
       assert.equal(reply.status, 201);
-      assert.match(reply.headers.get('warning') ?? '', /299 weft "warning WEFT0481 VirtualService\/default\/nowhere/);
+      assert.match(reply.headers.get('warning') ?? '', /299 weft "WEFT0481 VirtualService\/default\/nowhere/);
     }));
 
   it('keeps the head of a reply small however much it warns of', () =>
@@ -222,7 +222,7 @@ describe('Mesh API: resources', () => {
       assert.equal(reply.status, 201);
       assert.match(
         reply.headers.get('warning') ?? '',
-        /my mesh\.yaml:20: warning WEFT0481 [^"]* spec\.http\[0\]\.route\[0\]\.destination\.host/,
+        /my mesh\.yaml:20: WEFT0481 [^"]* spec\.http\[0\]\.route\[0\]\.destination\.host/,
       );
       assert.deepEqual(store.get('VirtualService', 'default', 'a')?.origin, {
         kind: 'VirtualService',

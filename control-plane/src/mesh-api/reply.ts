@@ -1,7 +1,7 @@
 // What the mesh API answers: JSON, a stream, or a Kubernetes Status that says what went wrong.
 
 import type { ServerResponse } from 'node:http';
-import { formatIssue, type Issue } from '@weft/lib/issue';
+import { formatWarning, type Issue } from '@weft/lib/issue';
 
 /** An answer: text and bytes go out as they are, anything else as JSON. `stream` writes the body itself and ends it. */
 export interface Reply {
@@ -90,7 +90,7 @@ const maxWarningChars = 6000;
 
 /** `Warning` headers (RFC 9111 §5.5) of everything that is no error, as kubectl shows them. */
 export function warningHeaders(issues: readonly Issue[]): Reply['headers'] {
-  const texts = issues.filter((issue) => issue.level !== 'info').map((issue) => escapeWarning(formatIssue(issue)));
+  const texts = issues.filter((issue) => issue.level !== 'info').map((issue) => escapeWarning(formatWarning(issue)));
   const shown: string[] = [];
   let size = 0;
   for (const text of texts) {
