@@ -31,14 +31,21 @@ function printIssues(issues: readonly Issue[]): void {
 function handleSignals(proxy: RunningProxy, options: ProxyOptions): void {
   let isStopping = false;
   const onStop = (): void => {
-    if (isStopping) process.exit(0);
+    if (isStopping) void endProcess(proxy);
+    else void proxy.stop(options.drainTimeMs).then(() => endProcess(proxy));
     isStopping = true;
-    void proxy.stop(options.drainTimeMs).then(() => process.exit(0));
   };
   process.on('SIGTERM', onStop);
   process.on('SIGINT', onStop);
   process.on('SIGUSR1', () => proxy.reopenLogs());
   proxy.onQuit = onStop;
+}
+
+// `process.exit` waits for every thread, and so for ever for one that is stuck in a system call.
+async function endProcess({ workers }: RunningProxy): Promise<void> {
+  if (workers === null || (await workers.terminate())) process.exit(0);
+  process.stderr.write('weft proxy: a worker is stuck in the operating system, the process is killed\n');
+  process.kill(process.pid, 'SIGKILL');
 }
 
 function makeLog(options: ProxyOptions): { log: Log; writer: LineWriter } {

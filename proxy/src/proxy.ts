@@ -10,6 +10,7 @@ import type { AdminServer } from './admin/server.ts';
 import type { AdminState } from './admin/state.ts';
 import { readConnectionMaxima } from './bootstrap/connection-maxima.ts';
 import { readRuntime } from './bootstrap/runtime.ts';
+import { readWorkerWatchdog } from './bootstrap/watchdog.ts';
 import type { SharedCounts } from './cluster/breaker/breakers.ts';
 import { ClusterSet } from './cluster/cluster-set.ts';
 import { type DnsResolver, SystemResolver } from './cluster/dns/resolver.ts';
@@ -214,9 +215,18 @@ export async function startProxy(options: StartOptions): Promise<RunningProxy> {
   return proxy;
 }
 
+const unwatchedMessage =
+  'worker_watchdog ends no worker where there is one: start with --concurrency 2 or more, or let a supervisor ask /ready';
+
+function wantsKill(bootstrap: Bootstrap): boolean {
+  const { killMs, multiKillMs } = readWorkerWatchdog(bootstrap);
+  return killMs > 0 || multiKillMs > 0;
+}
+
 /** Loaded only where there are several: one worker is this thread. */
 async function makeWorkers(options: StartOptions): Promise<Workers | null> {
   const { concurrency: count = 1, log, random = Math.random, resolver } = options;
+  if (count === 1 && wantsKill(options.bootstrap)) log.warn(unwatchedMessage);
   if (count === 1 || options.onlyValidates === true) return null;
   const { Workers } = await import('./worker/workers.ts');
   return new Workers({ count, log, random, resolver });

@@ -36,6 +36,10 @@ export const metricHelp: Readonly<Record<string, string>> = {
   // workers
   workers_started: '1 once every one of several workers has served.',
   died: 'Workers that died and were replaced.',
+  watchdog_miss: 'Times a worker gave no sign of life for miss_timeout.',
+  watchdog_mega_miss: 'Times a worker gave no sign of life for megamiss_timeout.',
+  'worker_*.watchdog_miss': 'The same of one worker; under `server.`.',
+  'worker_*.watchdog_mega_miss': 'The same of one worker; under `server.`.',
 
   // upstream connections
   upstream_cx_total: 'Connections opened to endpoints.',

@@ -27,7 +27,7 @@ const scopes: readonly (readonly [prefix: string, scope: string])[] = [
   ['proxy/src/route/', 'http.STAT_PREFIX.rds.NAME'],
   ['proxy/src/security/tls-stats.ts', 'listener.ADDRESS, cluster.NAME'],
   ['proxy/src/security/rbac.ts', 'http.STAT_PREFIX, listener.ADDRESS'],
-  ['proxy/src/worker/', 'workers, listener_manager'],
+  ['proxy/src/worker/', 'workers, listener_manager, server'],
   ['proxy/src/xds/ads-client.ts', 'control_plane'],
   ['proxy/src/xds/resource-channel.ts', 'listener_manager.lds, cluster_manager.cds, cluster_manager.eds, rds, sds'],
 ];

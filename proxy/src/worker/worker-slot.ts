@@ -29,6 +29,8 @@ export interface SlotOwner {
   startOf(index: number): WorkerStart;
   handlersFor(slot: WorkerSlot): Handlers<MainCalls>;
   onStarted(slot: WorkerSlot): void;
+  /** The thread is gone, for whatever reason. */
+  onEnded(slot: WorkerSlot): void;
   /** Another comes in `delayMs`. */
   onDied(slot: WorkerSlot, failure: unknown, delayMs: number): void;
   onProblem(slot: WorkerSlot, error: unknown): void;
@@ -77,7 +79,7 @@ export class WorkerSlot {
     this.channel = new Channel<MainCalls, WorkerCalls>(thread, owner.handlersFor(this));
     this.channel.onError = (error) => owner.onProblem(this, error);
     thread.on('error', (error) => {
-      this.failure = error;
+      this.failure ??= error;
     });
     thread.on('exit', (status) => this.onExit(status));
   }
@@ -103,6 +105,7 @@ export class WorkerSlot {
     this.unready = [];
     this.timer?.stop();
     this.timer = null;
+    this.owner.onEnded(this);
     if (this.isStopped) return;
     this.retire();
     const delayMs = this.backOff.nextMs();
@@ -131,6 +134,12 @@ export class WorkerSlot {
     this.isStopped = true;
     this.timer?.stop();
     this.timer = null;
+  }
+
+  /** Ends a thread that is of no use any more; another takes its place. */
+  abort(failure: Error): void {
+    this.failure = failure;
+    void this.thread?.terminate();
   }
 
   /** Ends the thread, whatever it does. */

@@ -5,6 +5,7 @@ import { messageOf, WeftError } from '@weft/lib/error';
 import type { Log } from '@weft/lib/log';
 import type { Counter, Gauge } from '@weft/lib/metrics';
 import { encodeMessage } from '@weft/lib/protobuf/codec';
+import { readWorkerWatchdog } from '../bootstrap/watchdog.ts';
 import { type DnsResolver, SystemResolver } from '../cluster/dns/resolver.ts';
 import type { DrainScope } from '../listener/listener-set.ts';
 import type { RunningProxy, ThreadParts } from '../proxy.ts';
@@ -19,6 +20,7 @@ import { LineDesk } from './line-desk.ts';
 import { ListenClaims } from './listen-claims.ts';
 import type { Change, LogLevels, MainCalls, Unready, WorkerCalls, WorkerStart } from './messages.ts';
 import { SharedCells } from './shared-cells.ts';
+import { WorkerWatch } from './watchdog/worker-watch.ts';
 import { type SlotOwner, WorkerSlot } from './worker-slot.ts';
 
 /** Readers of statistics do not wait for a worker that does not answer. */
@@ -29,6 +31,9 @@ const settleLimitMs = 10_000;
 const collectPeriodMs = 5000;
 /** For a worker that should have ended by itself. */
 const stopGraceMs = 5000;
+/** Whoever does not answer for so long when its time is over hangs. */
+const answerLimitMs = 500;
+const terminateLimitMs = 1000;
 
 export interface WorkersOptions {
   readonly count: number;
@@ -57,7 +62,8 @@ export class Workers implements SlotOwner, ChangeFollower {
   private died: Counter | null = null;
   private allStarted: Gauge | null = null;
   private onFirstStart: ((error: WeftError | null) => void) | null = null;
-  private isStopping = false;
+  private watch: WorkerWatch | null = null;
+  private collectTimer: NodeJS.Timeout | null = null;
   /** Which listeners take no new connections any more. */
   private stopped: DrainScope | null = null;
 
@@ -85,6 +91,9 @@ export class Workers implements SlotOwner, ChangeFollower {
     this.allStarted = proxy.metrics.scope({ prefix: 'listener_manager' }).gauge('workers_started');
     this.cells.onMade = (made) => this.tellAll('cells', made);
     this.claims.onOffer = (worker, request) => this.slots[worker]?.channel?.tell('takeOver', request);
+    const { slots, log, clock, random } = this;
+    const times = readWorkerWatchdog(proxy.bootstrap);
+    this.watch = new WorkerWatch({ times, slots, metrics: proxy.metrics, log, clock, random });
     proxy.secrets.onLocal = (name, secret) => this.tellAll('identity', identityPartsOf(name, secret));
     proxy.log.control.onChange = () => this.tellAll('levels', this.levels());
   }
@@ -95,7 +104,10 @@ export class Workers implements SlotOwner, ChangeFollower {
       this.onFirstStart = (error) => (error === null ? resolve() : reject(error));
     });
     for (const slot of this.slots) slot.start();
-    this.clock.start(collectPeriodMs, onCollectDue, this);
+    // Not on the clock's wheel, which ticks as long as anything waits on it.
+    this.collectTimer = setInterval(() => void this.collect(), collectPeriodMs);
+    this.collectTimer.unref();
+    this.watch?.start();
     return started;
   }
 
@@ -142,13 +154,15 @@ export class Workers implements SlotOwner, ChangeFollower {
     await this.within(limitMs, Promise.allSettled(asked));
   }
 
-  private within(limitMs: number, work: Promise<unknown>): Promise<void> {
+  /** Whether the work was over in time, well or not. */
+  private within(limitMs: number, work: Promise<unknown>): Promise<boolean> {
     return new Promise((resolve) => {
-      const timer = this.clock.start(limitMs, resolve, undefined);
-      void work.then(() => {
+      const timer = this.clock.start(limitMs, resolve, false);
+      const over = (): void => {
         timer.stop();
-        resolve();
-      });
+        resolve(true);
+      };
+      work.then(over, over);
     });
   }
 
@@ -160,13 +174,6 @@ export class Workers implements SlotOwner, ChangeFollower {
       slot.last = report;
       if (report.decisions !== null) slot.decisions = report.decisions;
     });
-  }
-
-  /** Called by the timer. */
-  onCollectDue(): void {
-    if (this.isStopping) return;
-    this.clock.start(collectPeriodMs, onCollectDue, this);
-    void this.collect();
   }
 
   /** Every worker that is there serves, and one is. */
@@ -198,13 +205,33 @@ export class Workers implements SlotOwner, ChangeFollower {
 
   /** Each finishes what it does, at most `drainTimeMs`. */
   async stop(drainTimeMs: number): Promise<void> {
-    this.isStopping = true;
-    for (const slot of this.slots) if (!slot.isLive) await slot.terminate();
-    for (const slot of this.slots) slot.forbidNext();
-    await this.askLive('stop', { drainTimeMs }, drainTimeMs + stopGraceMs, (slot, report) => {
+    if (this.collectTimer !== null) clearInterval(this.collectTimer);
+    this.watch?.stop();
+    for (const slot of this.slots) {
+      slot.forbidNext();
+      if (!slot.isLive) void slot.terminate();
+    }
+    await Promise.all(this.slots.map((slot) => this.stopOne(slot, drainTimeMs)));
+    await this.terminate();
+  }
+
+  private async stopOne(slot: WorkerSlot, drainTimeMs: number): Promise<void> {
+    const { channel } = slot;
+    if (channel === null || !slot.isLive) return;
+    const stopped = channel.call('stop', { drainTimeMs }).then((report) => {
       slot.last = report;
     });
-    await Promise.all(this.slots.map((slot) => slot.terminate()));
+    if (await this.within(drainTimeMs, stopped)) return;
+    if (!(await this.within(answerLimitMs, channel.call('settle', null)))) {
+      this.log.warn('a worker that hangs is ended without draining', { worker: slot.index });
+      return;
+    }
+    await this.within(stopGraceMs, stopped);
+  }
+
+  /** Ends every thread, whatever it does; false when one is stuck in the operating system, from where nothing gets it back. */
+  terminate(): Promise<boolean> {
+    return this.within(terminateLimitMs, Promise.all(this.slots.map((slot) => slot.terminate())));
   }
 
   // ---- slots
@@ -250,10 +277,15 @@ export class Workers implements SlotOwner, ChangeFollower {
 
   onStarted(slot: WorkerSlot): void {
     this.log.debug('a worker serves', { worker: slot.index });
+    this.watch?.begin(slot);
     if (!this.slots.every((one) => one.isLive)) return;
     this.allStarted?.set(1);
     this.onFirstStart?.(null);
     this.onFirstStart = null;
+  }
+
+  onEnded(slot: WorkerSlot): void {
+    this.watch?.end(slot.index);
   }
 
   onDied(slot: WorkerSlot, failure: unknown, delayMs: number): void {
@@ -277,8 +309,4 @@ export class Workers implements SlotOwner, ChangeFollower {
   onProblem(slot: WorkerSlot, error: unknown): void {
     this.log.error('what a worker said could not be dealt with', { worker: slot.index, error });
   }
-}
-
-function onCollectDue(workers: Workers): void {
-  workers.onCollectDue();
 }

@@ -41,6 +41,11 @@ ends and what the access log says is the same in all but ${differences.length} o
 Left out of the comparison: \`date\`, \`server\`, \`x-envoy-upstream-service-time\` and \`x-weft-decision\`, the bodies and headers of the
 replies that a proxy makes itself, the order of fields of different names, and whether a connection ends by FIN or by RST.
 What validation refuses in a bootstrap is another matter: see [guides/envoy.md](guides/envoy.md).
+
+## The process
+
+A worker thread that hangs for \`kill_timeout\` of the \`worker_watchdog\` is replaced, and with it only its own connections are lost; Envoy aborts the
+process. The main thread, and the only thread of a process with one worker, is watched by nobody in the process.
 `;
 }
 

@@ -27,21 +27,22 @@ export interface ProxyProcess {
   ended(): Promise<number | null>;
 }
 
-/** Flags of Node and of the proxy. */
+/** Flags of Node and of the proxy, and further fields of the bootstrap. */
 export interface ProcessFlags {
   readonly nodeFlags?: readonly string[];
   readonly flags?: readonly string[];
+  readonly more?: object;
 }
 
 /** Starts `weft proxy` with these resources and waits until it serves; it is killed when the test ends. */
 export async function startProxyProcess(
   context: Pick<TestContext, 'after'>,
   resources: object,
-  { nodeFlags = [], flags = [] }: ProcessFlags = {},
+  { nodeFlags = [], flags = [], more = {} }: ProcessFlags = {},
 ): Promise<ProxyProcess> {
   const path = join(temporaryFolder(context), 'bootstrap.json');
   const admin = { address: { socket_address: { address: '127.0.0.1', port_value: 0 } } };
-  writeFileSync(path, JSON.stringify({ admin, static_resources: resources }));
+  writeFileSync(path, JSON.stringify({ admin, static_resources: resources, ...more }));
   const child = spawn(process.execPath, [...nodeFlags, entry, '-c', path, ...flags], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });

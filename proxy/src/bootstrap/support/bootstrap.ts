@@ -8,14 +8,12 @@ const bootstrap = 'envoy.config.bootstrap.v3';
 export const bootstrapSupport: SupportTable = {
   [`${bootstrap}.Bootstrap`]: {
     carried:
-      'node static_resources dynamic_resources admin bootstrap_extensions default_regex_engine layered_runtime overload_manager',
+      'node static_resources dynamic_resources admin bootstrap_extensions default_regex_engine layered_runtime overload_manager watchdog watchdogs',
     harmless: {
       cluster_manager:
         'only its local_cluster_name and bind address would matter, for zone-aware balancing and outgoing addresses',
       stats_config: 'statistics keep the names and tags they have without it',
       stats_flush_interval: 'statistics are read when they are asked for',
-      watchdog: 'the supervisor restarts a proxy that hangs',
-      watchdogs: 'the supervisor restarts a proxy that hangs',
       enable_dispatcher_stats: 'there is no dispatcher to measure',
       stats_flush_on_admin: 'statistics are always current',
       deferred_stat_options: 'statistics cost nothing until they are used',
@@ -43,6 +41,14 @@ export const bootstrapSupport: SupportTable = {
       certificate_provider_instances: 'use SDS secrets or certificate files',
     },
     defaults: { header_prefix: 'x-envoy' },
+  },
+  [`${bootstrap}.Watchdogs`]: {
+    carried: 'worker_watchdog',
+    harmless: { main_thread_watchdog: 'nothing in the process watches the main thread; let the supervisor ask /ready' },
+  },
+  [`${bootstrap}.Watchdog`]: {
+    carried: 'miss_timeout megamiss_timeout kill_timeout max_kill_timeout_jitter multikill_timeout multikill_threshold',
+    instead: { actions: 'a worker that hangs is counted, logged and replaced; remove the actions' },
   },
   'envoy.config.overload.v3.OverloadManager': {
     carried: 'resource_monitors',
