@@ -35,12 +35,20 @@ export interface Setting {
   readonly backend: 'nft' | 'iptables';
   readonly mode: 'redirect' | 'tproxy';
   readonly program: ProxyProgram;
+  /** Threads that carry traffic, 1 unless told. */
+  readonly workers?: number;
 }
+
+type ProxySetting = Pick<Setting, 'mode' | 'program' | 'workers'>;
 
 const [ours, theirs] = programs;
 assert.ok(ours !== undefined && theirs !== undefined);
 export const weftProxy: ProxyProgram = ours;
 export const envoy: ProxyProgram = theirs;
+
+interface StatsPage {
+  readonly stats: readonly { readonly name: string; readonly value: number }[];
+}
 
 /** A workload with its proxy, and the world outside. */
 export class Scene {
@@ -57,7 +65,7 @@ export class Scene {
   /** `bootstrap` makes the proxy's configuration; it may write to the log whose path it is given. */
   static async make(
     context: TestContext,
-    setting: Pick<Setting, 'mode' | 'program'>,
+    setting: ProxySetting,
     bootstrap: (logPath: string, scene: Scene) => object | Promise<object>,
   ): Promise<Scene> {
     const inside = await NetworkNamespace.make(context);
@@ -102,7 +110,7 @@ export class Scene {
 
   private async startProxy(
     context: TestContext,
-    { mode, program }: Pick<Setting, 'mode' | 'program'>,
+    { mode, program, workers = 1 }: ProxySetting,
     config: object,
   ): Promise<void> {
     const configPath = join(this.logPath, '../bootstrap.json');
@@ -111,7 +119,8 @@ export class Scene {
     const as: RunAs = { uid: proxyUid, ...(mode === 'tproxy' ? { capabilities: '+net_admin' } : {}) };
     // Envoy keeps lines of its access log back for ten seconds.
     const flush = program === envoy ? ['--file-flush-interval-msec', '10'] : [];
-    const child = this.inside.start(as, [...program.command(configPath), ...flush], {
+    const threads = workers === 1 ? [] : ['--concurrency', String(workers)];
+    const child = this.inside.start(as, [...program.command(configPath), ...flush, ...threads], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     context.after(() => child.kill('SIGKILL'));
@@ -181,6 +190,12 @@ export class Scene {
         .filter((line) => line.includes(` ${destination} `));
     await until(`the access log tells of ${destination}`, () => lines().length > 0);
     return lines();
+  }
+
+  /** Statistics of the proxy by name. */
+  stats(): ReadonlyMap<string, number> {
+    const [page] = this.get('inside', `http://127.0.0.1:${adminPort}/stats?format=json`) as (PeerAnswer & StatsPage)[];
+    return new Map(page?.stats.map(({ name, value }) => [name, value]));
   }
 
   log(): string {

@@ -13,6 +13,8 @@ const settings: readonly Setting[] = [
   { backend: 'nft', mode: 'tproxy', program: weftProxy },
   { backend: 'iptables', mode: 'redirect', program: weftProxy },
   { backend: 'iptables', mode: 'tproxy', program: weftProxy },
+  { backend: 'nft', mode: 'redirect', program: weftProxy, workers: 2 },
+  { backend: 'nft', mode: 'tproxy', program: weftProxy, workers: 2 },
   // What is expected of ours is what Envoy does.
   { backend: 'nft', mode: 'redirect', program: envoy },
   { backend: 'nft', mode: 'tproxy', program: envoy },
@@ -22,8 +24,8 @@ if (whyNot !== null) console.log(`skipped: transparent capture end to end: ${why
 
 describe('transparent capture end to end', { skip: whyNot ?? false }, () => {
   for (const setting of settings) {
-    const { backend, mode, program } = setting;
-    const name = `${mode} by ${backend} to ${program.name}`;
+    const { backend, mode, program, workers = 1 } = setting;
+    const name = `${mode} by ${backend} to ${program.name}${workers === 1 ? '' : `, ${workers} workers`}`;
     const missing = program.skip || whyNoRules(backend) || false;
     if (missing !== false) console.log(`skipped: ${name}: ${missing}`);
     test(name, { skip: missing }, async (context) => {
@@ -44,6 +46,7 @@ describe('transparent capture end to end', { skip: whyNot ?? false }, () => {
       assert.equal(scene.rules(), rules, 'installing twice is installing once');
       await outbound(scene);
       inbound(scene);
+      if (workers > 1) everyWorker(scene, workers);
       await loops(scene);
       assert.equal(scene.capture('remove').status, 0);
       assert.equal(scene.rules(), before, 'nothing is left behind');
@@ -92,6 +95,23 @@ function inbound(scene: Scene): void {
     reached('inbound, itself', workload.v4, '127.0.0.6'),
     'by its service through both sides',
   );
+}
+
+/** Connections enough for each worker to have some: both ways, all of them know where they were to go. */
+function everyWorker(scene: Scene, workers: number): void {
+  const many = (url: string): string[] => new Array<string>(32).fill(url);
+  for (const answer of scene.get('inside', ...many(`http://${outside.v4}:8080/`)))
+    assert.deepEqual([answer.status, answer.server, answer.local], [200, 'outside', outside.v4]);
+  for (const answer of scene.get('inside', ...many(`http://${service}/`))) assert.equal(answer.via, 'service');
+  for (const answer of scene.get('outside', ...many(`http://${workload.v4}:9090/`)))
+    assert.deepEqual([answer.via, answer.local, answer.remote], ['inbound', workload.v4, '127.0.0.6']);
+  const stats = [...scene.stats()];
+  for (const port of [15_001, 15_006]) {
+    for (let worker = 0; worker < workers; worker++) {
+      const [, accepted] = stats.find(([name]) => name.endsWith(`_${port}.worker_${worker}.downstream_cx_total`)) ?? [];
+      assert.ok((accepted ?? 0) > 0, `worker ${worker} at ${port}`);
+    }
+  }
 }
 
 /** Who asks a port of capture itself is turned away at once. */
