@@ -45,6 +45,23 @@ spec:
     );
   });
 
+  it('advises a duration that it takes where one was written as a number', () => {
+    const timeout = (text: string) =>
+      findingsOf(`apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: a}
+spec: {hosts: [a], http: [{route: [{destination: {host: a}}], timeout: ${text}}]}
+`).map(({ message }) => message);
+    for (const number of ['3', '0.5', '1500']) {
+      assert.deepEqual(timeout(number), [
+        `This has to be a duration, not the number ${number}. For seconds write ${number}s.`,
+      ]);
+      assert.deepEqual(timeout(`${number}s`), []);
+    }
+    for (const other of ['-3', '1e-7', 'true', '[3s]'])
+      assert.match(timeout(other).join(), /Write a number and a unit, such as 1.5s/);
+  });
+
   it('keeps one version of a kind, whichever is written', () => {
     for (const version of ['v1', 'v1beta1', 'v1alpha3']) {
       const value = {

@@ -27,7 +27,7 @@ function addOne(findings: Findings, schema: z.ZodType, value: unknown, issue: Sc
       return;
     }
     case 'invalid_type':
-      addWrongType(findings, path, issue.expected, valueAt(value, issue.path));
+      addWrongType(findings, path, wantedType(schema, issue), valueAt(value, issue.path));
       return;
     case 'invalid_value':
       findings.add(formCodes.invalidValue, path, enumMessage(issue.values, valueAt(value, issue.path)));
@@ -52,14 +52,26 @@ function addUnknown(findings: Findings, path: string, key: string, known: readon
   findings.add(formCodes.unknownField, path, `There is no field ${key} here.${hint}`);
 }
 
+function wantedType(schema: z.ZodType, issue: Extract<SchemaIssue, { code: 'invalid_type' }>): string {
+  const field = schemaAt(schema, issue.path);
+  return field instanceof z.ZodType && field.meta()?.format === 'duration' ? 'duration' : issue.expected;
+}
+
 function addWrongType(findings: Findings, path: string, expected: string, value: unknown): void {
   if (value === undefined) {
     findings.add(formCodes.missingField, path, `This field is missing; it needs ${typeNames[expected] ?? expected}.`);
     return;
   }
-  const quoted = expected === 'string' && typeof value !== 'object' ? ` Put it in quotes: "${String(value)}".` : '';
-  const message = `This has to be ${typeNames[expected] ?? expected}, not ${describe(value)}.${quoted}`;
+  const message = `This has to be ${typeNames[expected] ?? expected}, not ${describe(value)}.${remedy(expected, value)}`;
   findings.add(formCodes.wrongType, path, message);
+}
+
+function remedy(expected: string, value: unknown): string {
+  if (expected === 'duration') {
+    const isAmount = typeof value === 'number' && value >= 0 && /^[0-9.]+$/.test(String(value));
+    return isAmount ? ` For seconds write ${value}s.` : ' Write a number and a unit, such as 1.5s, 100ms or 1h30m.';
+  }
+  return expected === 'string' && typeof value !== 'object' ? ` Put it in quotes: "${String(value)}".` : '';
 }
 
 function addUnion(
@@ -91,6 +103,7 @@ const typeNames: Readonly<Record<string, string>> = {
   number: 'a number',
   int: 'a whole number',
   boolean: 'true or false',
+  duration: 'a duration',
 };
 
 function describe(value: unknown): string {
@@ -151,14 +164,19 @@ export function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
 }
 
 function fieldNames(schema: z.ZodType, path: readonly PropertyKey[]): readonly string[] {
+  const at = schemaAt(schema, path);
+  return at instanceof z.ZodObject ? Object.keys(at.shape) : [];
+}
+
+function schemaAt(schema: z.ZodType, path: readonly PropertyKey[]): z.core.$ZodType | null {
   let at: z.core.$ZodType = unwrap(schema);
   for (const part of path) {
     if (at instanceof z.ZodObject) at = unwrap(at.shape[String(part)] ?? z.unknown());
     else if (at instanceof z.ZodArray) at = unwrap(at.element);
     else if (at instanceof z.ZodRecord) at = unwrap(at.valueType);
-    else return [];
+    else return null;
   }
-  return at instanceof z.ZodObject ? Object.keys(at.shape) : [];
+  return at;
 }
 
 function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
