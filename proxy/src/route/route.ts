@@ -159,6 +159,11 @@ export class Route {
     this.responseMutations?.apply(headers, stream);
   }
 
+  /** For what the proxy answers in place of an endpoint. As in Envoy, a route that answers by itself changes its own answer only. */
+  mutateLocalReply(headers: Headers, stream: StreamView): void {
+    if (this.redirection === null && this.directResponse === null) this.responseMutations?.apply(headers, stream);
+  }
+
   /** The compiled settings of that filter for this route, or null. The most specific level counts. */
   filterOverride(filterName: string): unknown {
     return this.overrides === null ? null : (this.overrides.get(filterName) ?? null);

@@ -458,7 +458,8 @@ export class Exchange implements Stream {
     }
     this.decisionId = this.config.decisions.newId();
     const text = body || reason.message;
-    this.answer(status || reason.status, localReplyHead(this, reason, text), text);
+    this.status = status || reason.status;
+    this.answer(this.status, localReplyHead(this, reason, text), text);
   }
 
   reply(status: number, headers: Headers, body: string, details: string): void {

@@ -8,37 +8,44 @@ import type { Exchange } from './exchange.ts';
 /** The header with which a client can ask `weft explain` why. */
 export const decisionHeader = 'x-weft-decision';
 
-/** Headers of the reply: gRPC callers get a trailers-only response (gRPC over HTTP/2, "Responses"), others plain text. */
+/**
+ * Headers of the reply: gRPC callers get a trailers-only response (gRPC over HTTP/2, "Responses"), others plain text. What the route
+ * adds comes first, so that it may say another type but not take away what frames or explains the reply.
+ */
 export function localReplyHead(exchange: Exchange, reason: Fault, body: string): Headers {
-  const headers = wantsGrpc(exchange, reason.status)
-    ? grpcHead(reason.grpcStatus, body)
-    : Headers.of('content-type', 'text/plain', 'content-length', String(Buffer.byteLength(body)));
+  const { route } = exchange;
+  const headers = Headers.of();
+  if (route !== null) route.mutateLocalReply(headers, exchange);
+  if (wantsGrpc(exchange, reason.status)) setGrpcHead(headers, reason.grpcStatus, body);
+  else {
+    if (!headers.has('content-type')) headers.add('content-type', 'text/plain');
+    headers.add('content-length', String(Buffer.byteLength(body)));
+  }
+  if (route?.virtualHost.includesAttemptCountInResponse && exchange.attempts > 0) {
+    headers.set('x-envoy-attempt-count', String(exchange.attempts));
+  }
   showDecision(exchange, headers);
   if (reason.status === 407) headers.add('proxy-authenticate', 'Basic realm="weft"');
-  if (reason.flag === 'UO') headers.add('x-envoy-overloaded', 'true');
+  if (reason.flag === 'UO') headers.set('x-envoy-overloaded', 'true');
   return headers;
 }
 
 /** Lets those who may ask know by which id. */
 export function showDecision(exchange: Exchange, headers: Headers): void {
-  if (exchange.config.showsDecision(exchange)) headers.add(decisionHeader, exchange.decisionId);
+  if (exchange.config.showsDecision(exchange)) headers.set(decisionHeader, exchange.decisionId);
 }
 
-function grpcHead(status: number, message: string): Headers {
-  return Headers.of(
-    'content-type',
-    'application/grpc',
-    'grpc-status',
-    String(status),
-    'grpc-message',
-    encodeGrpcMessage(message),
-  );
+function setGrpcHead(headers: Headers, status: number, message: string): void {
+  headers.set('content-type', 'application/grpc');
+  headers.set('grpc-status', String(status));
+  headers.set('grpc-message', encodeGrpcMessage(message));
 }
 
 /** An answer of the configuration (redirect, direct response) as a gRPC caller understands it; unchanged for others. */
 export function replyHead(exchange: Exchange, status: number, headers: Headers, body: string): Headers {
   if (headers.has('grpc-status') || !wantsGrpc(exchange, status)) return headers;
-  const head = grpcHead(grpcStatusFromHttp(status), body);
+  const head = Headers.of();
+  setGrpcHead(head, grpcStatusFromHttp(status), body);
   for (const [name, value] of headers.entries()) {
     if (name !== 'content-length' && name !== 'content-type') head.add(name, value);
   }

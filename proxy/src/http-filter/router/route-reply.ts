@@ -12,6 +12,7 @@ export function answerByRoute(route: Route, exchange: Exchange): boolean {
   if (redirect !== null) {
     const headers = Headers.of('location', redirect.location, 'content-length', '0');
     exchange.status = redirect.status;
+    exchange.details = 'direct_response';
     route.mutateResponseHeaders(headers, exchange);
     exchange.reply(redirect.status, headers, '', 'direct_response');
     return true;
@@ -23,6 +24,7 @@ export function answerByRoute(route: Route, exchange: Exchange): boolean {
     return true;
   }
   exchange.status = direct.status;
+  exchange.details = 'direct_response';
   const headers = Headers.of('content-type', 'text/plain');
   route.mutateResponseHeaders(headers, exchange);
   if (direct.body === '') headers.remove('content-type');
