@@ -10,6 +10,7 @@ import type { AdminServer } from './admin/server.ts';
 import type { AdminState } from './admin/state.ts';
 import { readConnectionMaxima } from './bootstrap/connection-maxima.ts';
 import { readRuntime } from './bootstrap/runtime.ts';
+import { readSecretFile } from './bootstrap/secret-file.ts';
 import { readWorkerWatchdog } from './bootstrap/watchdog.ts';
 import type { SharedCounts } from './cluster/breaker/breakers.ts';
 import { ClusterSet } from './cluster/cluster-set.ts';
@@ -98,6 +99,7 @@ export class RunningProxy {
     const { thread = {} } = options;
     this.sinks = new AccessLogSinks(clock, thread.openTarget);
     this.secrets = new SecretSet(clock, log.child('security'), thread.ticketSecret ?? null);
+    this.secrets.readSecretFile = readSecretFile;
     this.clusters = new ClusterSet({
       clock,
       random,

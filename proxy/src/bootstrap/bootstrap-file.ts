@@ -18,12 +18,12 @@ export interface BootstrapFile {
 const sizeLimitBytes = 64 * 1024 * 1024;
 
 /** Reads and parses; never throws. */
-export function readBootstrapFile(path: string): BootstrapFile {
+export function readBootstrapFile(path: string, form = bootstrapForm): BootstrapFile {
   try {
     const text = readFileSync(path, 'utf8');
     if (text.length > sizeLimitBytes)
       return unreadable(path, 'is larger than 64 MiB; split it, or fetch resources by xDS');
-    return parseBootstrapText(text, path);
+    return parseBootstrapText(text, path, form);
   } catch (thrown) {
     return unreadable(path, `cannot be read: ${reasonOf(thrown)}; check the path and its permissions`);
   }
@@ -48,8 +48,10 @@ function unreadable(path: string, message: string): BootstrapFile {
   return { value: null, issues: [issue], locate: (other) => other };
 }
 
-/** Parses text; `path` only names it. */
-export function parseBootstrapText(text: string, path: string): BootstrapFile {
+const bootstrapForm = 'an Envoy v3 bootstrap, with node, admin and static_resources';
+
+/** Parses text; `path` only names it, `form` says what should stand there. */
+export function parseBootstrapText(text: string, path: string, form = bootstrapForm): BootstrapFile {
   const lines = new LineCounter();
   const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, stringKeys: true });
   const found: Issue[] = [];
@@ -59,7 +61,7 @@ export function parseBootstrapText(text: string, path: string): BootstrapFile {
   };
   const [document] = Array.isArray(documents) ? documents : [];
   if (document === undefined || document.contents === null) {
-    report('is empty; write an Envoy v3 bootstrap, with node, admin and static_resources', undefined);
+    report(`is empty; write ${form}`, undefined);
     return { value: null, issues: found, locate: (issue) => issue };
   }
   if (documents.length > 1)

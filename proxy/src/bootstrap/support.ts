@@ -48,7 +48,7 @@ export const supportTable: SupportTable = {
 /** Everything in the message that is not carried out, or has no effect, with full paths in original names under `path`. */
 export function checkSupport(typeName: MessageName, message: unknown, path = ''): Issue[] {
   const issues: Issue[] = [];
-  new SupportWalker(issues).walk(layoutOf(typeName), message, path, 0);
+  new SupportWalker(issues).walk(layoutOf(typeName), message, { path, depth: 0 });
   return issues;
 }
 
@@ -67,6 +67,14 @@ export function isIgnoredExtension(place: string, any: google.protobuf.Any, isOp
 interface CompiledSupport {
   readonly entry: MessageSupport;
   readonly carried: ReadonlySet<string>;
+}
+
+/** One message on the way through the configuration. */
+interface Visit {
+  readonly path: string;
+  readonly depth: number;
+  /** A field that is carried out in this place only. */
+  readonly also?: string | undefined;
 }
 
 const compiled = new Map<string, CompiledSupport>();
@@ -92,7 +100,7 @@ class SupportWalker {
     this.issues.push({ code, level, message, path });
   }
 
-  walk(layout: MessageLayout, message: unknown, path: string, depth: number): void {
+  walk(layout: MessageLayout, message: unknown, { path, depth, also }: Visit): void {
     if (layout.form !== 'fields' || !isMessageObject(message)) return;
     if (depth > depthLimit) {
       this.report(
@@ -116,7 +124,8 @@ class SupportWalker {
       const value = message[field.name];
       if (value === undefined || this.isLeftOut(layout, message, field, path)) continue;
       const at = fieldPath(path, field.originalName);
-      if (support.carried.has(field.originalName)) this.walkField(layout, field, value, at, depth);
+      if (support.carried.has(field.originalName) || also === field.originalName)
+        this.walkField(layout, field, value, at, depth);
       else if (!isDefault(support.entry, field, value)) this.reportNotCarried(support.entry, field, at);
     }
     if (this.issues.length > before) tagIssues(this.issues, before, originIn(layout, message));
@@ -201,7 +210,8 @@ class SupportWalker {
     const extension = extensionSupport[`${layout.name}.${field.originalName}`];
     if (extension === undefined) {
       if (inner.form === 'any') this.reportExtension('extension', element, path, []);
-      this.walk(inner, element, path, depth + 1);
+      const also = supportTable[layout.name]?.inside?.[field.originalName];
+      this.walk(inner, element, { path, depth: depth + 1, also });
       return;
     }
     // Some places hold the Any itself, others a named TypedExtensionConfig around it.
@@ -235,7 +245,7 @@ class SupportWalker {
 
   private walkDecoded(inner: MessageLayout, bytes: Uint8Array, path: string, depth: number): void {
     try {
-      this.walk(inner, decodeLayout(inner, bytes), path, depth + 1);
+      this.walk(inner, decodeLayout(inner, bytes), { path, depth: depth + 1 });
     } catch (thrown) {
       if (!(thrown instanceof ProtobufError)) throw thrown;
       this.report(thrown.code, 'error', path, `${thrown.message}; the sender and Weft disagree on this message`);

@@ -20,6 +20,7 @@ import { makeTicketSecret } from './session-tickets.ts';
 
 type SecretMessage = envoy.extensions.transport_sockets.tls.v3.Secret;
 type SdsSecretConfig = envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig;
+type PathConfigSource = envoy.config.core.v3.PathConfigSource;
 type TlsCertificateMessage = envoy.extensions.transport_sockets.tls.v3.TlsCertificate;
 type TicketKeysMessage = envoy.extensions.transport_sockets.tls.v3.TlsSessionTicketKeys;
 type ValidationContextMessage = envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext;
@@ -45,10 +46,21 @@ export interface PreparedSecrets {
 
 type Recompile = (sink: IssueSink) => Secret | null;
 
+/** Reads a file in which secrets stand as SDS would send them; null after reporting what is wrong with it. */
+export type SecretFileReader = (path: string, sink: IssueSink) => SecretFile | null;
+
+/** What stands in such a file. */
+export interface SecretFile {
+  readonly version: string;
+  readonly secrets: ReadonlyMap<string, SecretMessage>;
+}
+
 /** Secrets by name. Never throws for what a configuration or a file says. */
 export class SecretSet {
   readonly clock: Clock;
   readonly log: SecurityLog;
+  /** How files of secrets are read. */
+  readSecretFile: SecretFileReader = refuseFile;
   /** Called with the names that SDS should bring whenever they may have become more or fewer. */
   onWanted: ((names: readonly string[]) => void) | null = null;
   /** Called when a secret made in the process came, changed or went (null). */
@@ -156,9 +168,8 @@ export class SecretSet {
     const name = config.name ?? '';
     if (name === '') return reportError(sinkAt(sink, 'name'), 'WEFT0710', 'the secret reference has no name');
     const source = config.sdsConfig;
-    if (source?.pathConfigSource !== undefined || source?.path !== undefined) {
-      const problem = 'secrets from a file-based SDS source are not supported; name the PEM files in tls_certificates';
-      return reportError(sinkAt(sink, 'sds_config'), 'WEFT0711', problem);
+    if (source?.pathConfigSource !== undefined) {
+      return this.fileCell(name, source.pathConfigSource, sinkAt(sink, 'sds_config.path_config_source'));
     }
     if (source === undefined && !this.secrets.has(name) && !this.localNames.has(name)) {
       const problem = `there is no static secret "${name}"; add it to static_resources.secrets or give an sds_config`;
@@ -166,6 +177,24 @@ export class SecretSet {
     }
     if (source !== undefined) this.remoteNames.add(name);
     return this.cell(name);
+  }
+
+  /** A cell for a secret of a file; the file, and those that it names, are watched while the cell is in use. */
+  private fileCell(name: string, source: PathConfigSource, sink: IssueSink): SecretCell | null {
+    const { path = '', watchedDirectory } = source;
+    const watched = [path, ...(watchedDirectory?.path === undefined ? [] : [`${watchedDirectory.path}/.`])];
+    const compile: Recompile = (at) => {
+      const file = this.readSecretFile(path, at);
+      if (file === null) return null;
+      const message = file.secrets.get(name);
+      if (message === undefined) {
+        const problem = `${path} has no secret "${name}", it has ${[...file.secrets.keys()].join(', ') || 'none'}; add it`;
+        return reportError(at, 'WEFT0711', problem);
+      }
+      const secret = compileSecret(message, this.context(name, file.version), at);
+      return secret === null ? null : { ...secret, files: [...watched, ...secret.files] };
+    };
+    return this.ownCell(compile, sink);
   }
 
   /** A cell for a certificate carried in the context itself; its files are watched while the cell is in use. */
@@ -286,6 +315,10 @@ export class SecretSet {
     this.watches.get(name)?.stop();
     this.watches.delete(name);
   }
+}
+
+function refuseFile(path: string, sink: IssueSink): null {
+  return reportError(sink, 'WEFT0711', `${path} cannot be read: files of secrets are read by a whole proxy only`);
 }
 
 const noBytes = Buffer.alloc(0);

@@ -79,6 +79,15 @@ export const coreSupport: SupportTable = {
     values: { resource_api_version: 'AUTO V3' },
     instead: { path: onlyAds, path_config_source: onlyAds, self: onlyAds },
   },
+  'envoy.service.discovery.v3.DiscoveryResponse': {
+    carried: 'resources version_info',
+    harmless: {
+      type_url: 'each resource says its own type',
+      nonce: 'a file is not acknowledged',
+      control_plane: 'it only tells who wrote the file',
+    },
+  },
+  [`${core}.PathConfigSource`]: { carried: 'path watched_directory' },
   [`${core}.AggregatedConfigSource`]: { carried: '' },
   [`${core}.ApiConfigSource`]: {
     carried: 'api_type grpc_services transport_api_version set_node_on_first_message_only',

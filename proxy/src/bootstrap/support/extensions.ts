@@ -122,6 +122,10 @@ export const extensionSupport: ExtensionTable = {
     ],
   },
   'envoy.config.overload.v3.ResourceMonitor.typed_config': { role: 'resource monitor', carried: [monitorType] },
+  'envoy.service.discovery.v3.DiscoveryResponse.resources': {
+    role: 'secret in a file',
+    carried: ['envoy.extensions.transport_sockets.tls.v3.Secret'],
+  },
   'envoy.config.bootstrap.v3.Bootstrap.default_regex_engine': {
     role: 'regular expression engine',
     carried: ['envoy.extensions.regex_engines.v3.GoogleRE2'],

@@ -12,6 +12,8 @@ export interface MessageSupport {
   readonly values?: Readonly<Record<string, string>>;
   /** What a field that is not carried out may be set to all the same, because unset means it. */
   readonly defaults?: Readonly<Record<string, string | number | boolean>>;
+  /** By field of this message: the field of the message in there that is carried out in this place only. */
+  readonly inside?: Readonly<Record<string, string>>;
   /** Fields newer than the .proto files here, by number: known to change nothing that matters, with the reason. */
   readonly newer?: Readonly<Record<number, string>>;
 }

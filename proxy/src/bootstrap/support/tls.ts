@@ -49,7 +49,10 @@ export const tlsSupport: SupportTable = {
     harmless: { signed_certificate_timestamp: 'it is not sent' },
     instead: { private_key_provider: 'give private_key', ocsp_staple: 'OCSP stapling is not carried out' },
   },
-  [`${tls}.SdsSecretConfig`]: { carried: 'name sds_config' },
+  [`${tls}.SdsSecretConfig`]: {
+    carried: 'name sds_config',
+    inside: { sds_config: 'path_config_source' },
+  },
   [`${tls}.CertificateValidationContext`]: {
     carried:
       'trusted_ca verify_certificate_hash verify_certificate_spki match_typed_subject_alt_names match_subject_alt_names crl allow_expired_certificate trust_chain_verification watched_directory system_root_certs',
