@@ -12,6 +12,8 @@ export interface Origin {
   readonly file?: string;
   /** 1-based line in `file`. */
   readonly line?: number;
+  /** 1-based column in that line. */
+  readonly column?: number;
 }
 
 /** One finding. The message says what happened, why, and what to do. */
@@ -25,7 +27,7 @@ export interface Issue {
   readonly origin?: Origin;
 }
 
-/** `file:line: level CODE Kind/namespace/name path: message`, leaving out what is not known. */
+/** `file:line:column: level CODE Kind/namespace/name path: message`, leaving out what is not known. */
 export function formatIssue(issue: Issue): string {
   return formatAs(issue, `${issue.level} `);
 }
@@ -39,12 +41,16 @@ function formatAs(issue: Issue, level: string): string {
   const { origin, code, message } = issue;
   const path = issue.path === undefined ? '' : ` ${issue.path}`;
   if (origin === undefined) return `${level}${code}${path}: ${message}`;
-  const place =
-    origin.file === undefined ? '' : `${origin.file}${origin.line === undefined ? '' : `:${origin.line}`}: `;
+  const place = origin.file === undefined ? '' : `${[origin.file, ...positionOf(origin)].join(':')}: `;
   // A finding about a file as a whole: its name stands in front already.
   const isFile = origin.name === origin.file;
   const resource = isFile ? '' : ` ${origin.kind}/${origin.namespace ? `${origin.namespace}/` : ''}${origin.name}`;
   return `${place}${level}${code}${resource}${path}: ${message}`;
+}
+
+function positionOf({ line, column }: Origin): number[] {
+  if (line === undefined) return [];
+  return column === undefined ? [line] : [line, column];
 }
 
 /** Whether any of the issues is an error. */

@@ -10,6 +10,8 @@ import { readFlawlessJson } from './bootstrap/plain-json.ts';
 import { type ProxyOptions, parseProxyOptions, usage } from './options.ts';
 import { type RunningProxy, startProxy } from './proxy.ts';
 
+/** Stands in for the file in findings. */
+const inlineName = '--config-yaml';
 const EXIT_REFUSED = 1;
 const EXIT_USAGE = 2;
 
@@ -59,7 +61,12 @@ async function readBootstrap({ configPath, configYaml }: ProxyOptions): Promise<
   const flawless = configYaml === '' ? readFlawlessJson(configPath) : null;
   if (flawless !== null) return { bootstrap: flawless, issues: [] };
   const { loadBootstrap, parseBootstrap } = await import('./bootstrap/load-bootstrap.ts');
-  return configYaml === '' ? loadBootstrap(configPath) : parseBootstrap(configYaml, '--config-yaml');
+  return configYaml === '' ? loadBootstrap(configPath) : parseBootstrap(configYaml, inlineName);
+}
+
+async function locate({ configPath, configYaml }: ProxyOptions, issues: readonly Issue[]): Promise<readonly Issue[]> {
+  const { locateIssues } = await import('./bootstrap/load-bootstrap.ts');
+  return locateIssues({ path: configYaml === '' ? configPath : inlineName, text: configYaml }, issues);
 }
 
 async function main(): Promise<void> {
@@ -84,15 +91,17 @@ async function main(): Promise<void> {
       clock: systemClock,
       onlyValidates: options.onlyValidates,
       concurrency: options.concurrency,
+      locate: (issues) => locate(options, issues),
     });
     if (options.onlyValidates) {
-      process.stdout.write(`configuration '${configPath || '--config-yaml'}' OK\n`);
+      process.stdout.write(`configuration '${configPath || inlineName}' OK\n`);
       return;
     }
     handleSignals(proxy, options);
   } catch (error) {
     if (!(error instanceof WeftError)) throw error;
-    process.stderr.write(`weft proxy: ${error.message}\n`);
+    // Findings are told as those of the file are, one a line.
+    process.stderr.write(error.code === 'config' ? `${error.message}\n` : `weft proxy: ${error.message}\n`);
     await writer.close();
     process.exit(EXIT_REFUSED);
   }

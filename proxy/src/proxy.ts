@@ -35,6 +35,8 @@ export interface StartOptions {
   readonly configPath: string;
   readonly log: Log;
   readonly clock: Clock;
+  /** Puts the place in the configuration file to findings; without it they have their path alone. */
+  readonly locate?: (issues: readonly Issue[]) => Promise<readonly Issue[]>;
   /** Check everything and start nothing. */
   readonly onlyValidates?: boolean;
   /** How many workers carry traffic; 1 is this thread itself. */
@@ -53,6 +55,8 @@ export interface ThreadParts {
   readonly openTarget?: OpenTarget;
   readonly shared?: SharedCounts;
   readonly ticketSecret?: Buffer;
+  /** Another thread has judged every change, by clusters that may be gone by now. */
+  readonly isFollower?: boolean;
 }
 
 /** How often a stopping proxy looks whether it is done. */
@@ -108,7 +112,12 @@ export class RunningProxy {
       resolver: resolverFor(options),
       shared: thread.shared ?? null,
     });
-    this.routes = new RouteTableSet({ clock, clusters: this.clusters, compileOverride: this.compileOverride(random) });
+    this.routes = new RouteTableSet({
+      clock,
+      clusters: this.clusters,
+      hasCluster: thread.isFollower === true ? () => true : this.clusterCheck(),
+      compileOverride: this.compileOverride(random),
+    });
     this.listeners = new ListenerSet(clock, this.metrics.scope({ prefix: 'listener_manager' }), thread.sockets);
     const limits = new ConnectionLimits(readConnectionMaxima(options.bootstrap), thread.shared ?? null);
     this.listeners.use({
@@ -131,6 +140,12 @@ export class RunningProxy {
       // The stream to the control plane may have waited for just this certificate.
       this.dynamic?.retryNow();
     };
+  }
+
+  // Those of the bootstrap count as there even when they are faulty: that is told already.
+  private clusterCheck(): (name: string) => boolean {
+    const known = new Set((this.bootstrap.staticResources?.clusters ?? []).map((cluster) => cluster.name));
+    return (name) => known.has(name) || this.clusters.has(name);
   }
 
   private compileOverride(random: () => number): CompileOverride {
@@ -203,7 +218,10 @@ export async function startProxy(options: StartOptions): Promise<RunningProxy> {
   const proxy = new RunningProxy(workers === null ? options : { ...options, thread: workers.parts });
   workers?.attach(proxy);
   proxy.workers = workers;
-  for (const issue of applyBootstrap(proxy, options.onlyValidates === true)) log.warn(formatIssue(issue));
+  const found = applyBootstrap(proxy, options.onlyValidates === true);
+  const issues = found.length === 0 || options.locate === undefined ? found : await options.locate(found);
+  refuseErrors(issues);
+  for (const issue of issues) log.warn(formatIssue(issue));
   if (options.onlyValidates === true) return proxy;
   await startAdmin(proxy, bootstrap);
   if (workers !== null) await Promise.all([workers.start(), boundStaticListeners(proxy)]);
@@ -234,20 +252,17 @@ async function makeWorkers(options: StartOptions): Promise<Workers | null> {
   return new Workers({ count, log, random, resolver });
 }
 
-/** Carries the bootstrap's own resources out and returns what is worth a warning; throws a WeftError with every issue where it cannot. */
+/** Carries the bootstrap's own resources out, as far as nothing is wrong with them, and returns every finding. */
 export function applyBootstrap(proxy: RunningProxy, onlyValidates = false): Issue[] {
   const issues: Issue[] = [];
   applyStatic(proxy, proxy.bootstrap, onlyValidates, issues);
-  if (hasErrors(issues)) {
-    throw new WeftError(
-      'config',
-      issues
-        .filter((issue) => issue.level === 'error')
-        .map(formatIssue)
-        .join('\n'),
-    );
-  }
   return issues;
+}
+
+/** Throws a WeftError that holds every error; does nothing when there is none. */
+export function refuseErrors(issues: readonly Issue[]): void {
+  const errors = issues.filter((issue) => issue.level === 'error');
+  if (errors.length > 0) throw new WeftError('config', errors.map(formatIssue).join('\n'));
 }
 
 function resolverFor(options: StartOptions): DnsResolver {
@@ -255,17 +270,29 @@ function resolverFor(options: StartOptions): DnsResolver {
   return options.thread?.resolver ?? options.resolver ?? new SystemResolver();
 }
 
-function byName<T extends { readonly name?: string | undefined }>(list: readonly T[]): Map<string, T> {
-  return new Map(list.map((one, i) => [one.name || `static_${i}`, { ...one, name: one.name || `static_${i}` }]));
+type Named = { readonly name?: string | undefined };
+
+function nameAt(one: Named, index: number): string {
+  return one.name || `static_${index}`;
+}
+
+function byName<T extends Named>(list: readonly T[] = []): Map<string, T> {
+  return new Map(list.map((one, i) => [nameAt(one, i), { ...one, name: nameAt(one, i) }]));
+}
+
+/** Where they stand in the bootstrap. */
+function pathsOf(field: string, list: readonly Named[] = []): (name: string) => string {
+  const indices = new Map(list.map((one, i) => [nameAt(one, i), i]));
+  return (name) => `static_resources.${field}[${indices.get(name)}]`;
 }
 
 // Secrets before what refers to them, clusters before routes, listeners last.
 function applyStatic(proxy: RunningProxy, bootstrap: Bootstrap, onlyValidates: boolean, issues: Issue[]): void {
-  const resources = bootstrap.staticResources ?? {};
+  const { secrets, clusters, listeners } = bootstrap.staticResources ?? {};
   const steps = [
-    () => proxy.secrets.prepare(byName(resources.secrets ?? []), [], 'static'),
-    () => proxy.clusters.prepare(byName(resources.clusters ?? []), [], 'static'),
-    () => proxy.listeners.prepare(byName(resources.listeners ?? []), [], 'static'),
+    () => proxy.secrets.prepare(byName(secrets), [], 'static', pathsOf('secrets', secrets)),
+    () => proxy.clusters.prepare(byName(clusters), [], 'static', pathsOf('clusters', clusters)),
+    () => proxy.listeners.prepare(byName(listeners), [], 'static', pathsOf('listeners', listeners)),
   ];
   if ((bootstrap.bootstrapExtensions ?? []).length > 0) proxy.secrets.provideLocally(['default', 'ROOTCA']);
   for (const step of steps) {

@@ -3,7 +3,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { assert } from '@weft/lib/assert';
 import { systemClock } from '@weft/lib/clock';
-import { applyBootstrap, boundStaticListeners, RunningProxy } from './proxy.ts';
+import { applyBootstrap, boundStaticListeners, RunningProxy, refuseErrors } from './proxy.ts';
 import type { WorkerStart } from './worker/messages.ts';
 import { WorkerThread } from './worker/worker-thread.ts';
 
@@ -17,7 +17,7 @@ const thread = new WorkerThread({
   makeProxy: (options) => new RunningProxy(options),
 });
 if (start.stopped !== null) thread.proxy.listeners.stopAccepting(start.stopped);
-applyBootstrap(thread.proxy);
+refuseErrors(applyBootstrap(thread.proxy));
 thread.catchUp(start);
 if (start.stopped === null) await boundStaticListeners(thread.proxy);
 thread.started();

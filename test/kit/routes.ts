@@ -16,6 +16,7 @@ import type { StreamView } from '@weft/proxy/stream/stream';
 export const sampleContext: RouteCompileContext = {
   compileOverride: (name, config) => `${name} ${typeNameOf(config).split('.').at(-1)} ${config.value.length}`,
   hasCluster: (name) => name === 'known',
+  validatesClusters: false,
 };
 
 /** The message of a JSON route configuration. */

@@ -10,9 +10,11 @@ import { isMap, isNode, isPair, isScalar, isSeq, LineCounter, type Node, parseAl
 export interface BootstrapFile {
   readonly value: unknown;
   readonly issues: readonly Issue[];
-  /** The same issue with file and, where its path leads to a node, line. */
+  /** The same issue with file and, where its path leads to a node, line and column. */
   locate(issue: Issue): Issue;
 }
+
+type Position = ReturnType<LineCounter['linePos']>;
 
 // A file that is larger than this is no bootstrap; reading it would only exhaust memory.
 const sizeLimitBytes = 64 * 1024 * 1024;
@@ -38,13 +40,13 @@ function reasonOf(thrown: unknown): string {
   return reasons[codeOf(thrown)] ?? messageOf(thrown);
 }
 
-function originOf(path: string, line?: number): Origin {
+function originOf(path: string, position: Position | null): Origin {
   const origin = { kind: 'Bootstrap', namespace: '', name: basename(path), file: path };
-  return line === undefined ? origin : { ...origin, line };
+  return position === null ? origin : { ...origin, line: position.line, column: position.col };
 }
 
 function unreadable(path: string, message: string): BootstrapFile {
-  const issue: Issue = { code: 'WEFT0130', level: 'error', message, origin: originOf(path) };
+  const issue: Issue = { code: 'WEFT0130', level: 'error', message, origin: originOf(path, null) };
   return { value: null, issues: [issue], locate: (other) => other };
 }
 
@@ -56,8 +58,8 @@ export function parseBootstrapText(text: string, path: string, form = bootstrapF
   const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, stringKeys: true });
   const found: Issue[] = [];
   const report = (message: string, offset: number | undefined) => {
-    const line = offset === undefined ? undefined : lines.linePos(offset).line;
-    found.push({ code: 'WEFT0131', level: 'error', message, origin: originOf(path, line) });
+    const position = offset === undefined ? null : lines.linePos(offset);
+    found.push({ code: 'WEFT0131', level: 'error', message, origin: originOf(path, position) });
   };
   const [document] = Array.isArray(documents) ? documents : [];
   if (document === undefined || document.contents === null) {
@@ -70,7 +72,7 @@ export function parseBootstrapText(text: string, path: string, form = bootstrapF
   const contents = isNode(document.contents) ? document.contents : null;
   const locate = (issue: Issue): Issue => ({
     ...issue,
-    origin: originOf(path, lineOf(contents, issue.path ?? '', lines)),
+    origin: originOf(path, positionOf(contents, issue.path ?? '', lines)),
   });
   if (found.length > 0) return { value: null, issues: found, locate };
   try {
@@ -82,8 +84,8 @@ export function parseBootstrapText(text: string, path: string, form = bootstrapF
   }
 }
 
-/** The line of the deepest node on the way of a path; either spelling of a field name leads on. */
-function lineOf(contents: Node | null, path: string, lines: LineCounter): number | undefined {
+/** Where the deepest node on the way of a path begins; either spelling of a field name leads on. */
+function positionOf(contents: Node | null, path: string, lines: LineCounter): Position | null {
   let node: unknown = contents;
   let offset = contents?.range?.[0];
   for (const step of splitPath(path)) {
@@ -92,7 +94,7 @@ function lineOf(contents: Node | null, path: string, lines: LineCounter): number
     node = next.value;
     offset = next.offset ?? offset;
   }
-  return offset === undefined ? undefined : lines.linePos(offset).line;
+  return offset === undefined ? null : lines.linePos(offset);
 }
 
 function childOf(node: unknown, step: string | number): { value: unknown; offset: number | undefined } | null {

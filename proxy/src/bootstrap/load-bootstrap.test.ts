@@ -94,7 +94,7 @@ test('gives no bootstrap when there is an error, and one when there are warnings
   assert.notEqual(warned.bootstrap, null);
   assert.match(
     formatIssue(warned.issues[0] ?? assert.fail()),
-    /^b\.yaml:1: warning WEFT0121 stats_config: has no effect/,
+    /^b\.yaml:1:1: warning WEFT0121 stats_config: has no effect/,
   );
 });
 

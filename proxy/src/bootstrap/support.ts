@@ -165,10 +165,17 @@ class SupportWalker {
   private walkField(layout: MessageLayout, field: FieldLayout, value: unknown, path: string, depth: number): void {
     if (field.isDeprecated)
       this.report('WEFT0122', 'warning', path, 'is deprecated, though still carried out; move to its successor');
+    const range = supportTable[layout.name]?.ranges?.[field.originalName];
     for (const [element, at] of elementsOf(field, value, path)) {
+      if (range !== undefined) this.checkRange(range, element, at);
       if (field.type === T_ENUM) this.checkEnum(supportTable[layout.name], field, element, at);
       else if (field.type === T_MESSAGE) this.walkElement(layout, field, element, at, depth);
     }
+  }
+
+  private checkRange([least, most]: readonly [number, number], value: unknown, path: string): void {
+    if (typeof value !== 'number' || (value >= least && value <= most)) return;
+    this.report('WEFT0103', 'error', path, `${value} is out of range; use a whole number from ${least} to ${most}`);
   }
 
   private reportNotCarried(entry: MessageSupport, field: FieldLayout, path: string): void {

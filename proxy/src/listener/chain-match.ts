@@ -107,9 +107,15 @@ function isLocalSource(input: MatchInput): boolean {
   return remoteAddress === input.destinationAddress || remoteAddress.startsWith('127.') || remoteAddress === '::1';
 }
 
+// Others are reported when the whole listener is checked.
+function isRange({ addressPrefix = '', prefixLen = 0 }: CidrRange): boolean {
+  const kind = isIP(addressPrefix);
+  return kind !== 0 && prefixLen <= (kind === 6 ? 128 : 32);
+}
+
 function cidrs(ranges: readonly CidrRange[] | undefined, read: (input: MatchInput) => string): Criterion | null {
   if (ranges === undefined || ranges.length === 0) return null;
-  const lists = ranges.map((range) => {
+  const lists = ranges.filter(isRange).map((range) => {
     const address = range.addressPrefix ?? '';
     const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
     const length = range.prefixLen ?? 0;

@@ -11,6 +11,7 @@ import { compileNetworkChain } from '../network-filter/filters.ts';
 import type { CompilePlace, NetworkContext } from '../network-filter/network-context.ts';
 import { timeMs } from '../network-filter/time-limit.ts';
 import { compileDownstreamTls, type DownstreamTls } from '../security/downstream-tls.ts';
+import { checkChainMatches } from './chain-conflict.ts';
 import { type ChainMatcher, compileChainMatch } from './chain-match.ts';
 import type { ListenerLimit } from './connection-limits.ts';
 import { FilterChain } from './filter-chain.ts';
@@ -95,6 +96,7 @@ export function compileListener(
       ? null
       : compiler.compile(config.defaultFilterChain, { issues, path: `${place.path}.default_filter_chain` });
   if (fallback !== null) entrances.set(`default\0${entranceOf(config.defaultFilterChain ?? {})}`, fallback);
+  checkChainMatches(config.filterChains ?? [], place);
   const inspection = readInspection(config, context, place);
   const redirection = compileRedirection(config, place);
   if (chains.length === 0 && fallback === null && errors(issues) === before) {

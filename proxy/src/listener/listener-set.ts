@@ -5,9 +5,11 @@ import type { Clock } from '@weft/lib/clock';
 import { messageOf } from '@weft/lib/error';
 import type { Issue } from '@weft/lib/issue';
 import type { Counter, Gauge, Scope } from '@weft/lib/metrics';
+import type { PathOf } from '../cluster/cluster-set.ts';
 import type { Connection } from '../io/connection.ts';
 import type { ConnectionInfo, Endpoint } from '../io/connection-info.ts';
 import type { InternalListeners, NetworkContext } from '../network-filter/network-context.ts';
+import { checkAddresses } from './address-conflict.ts';
 import { type CompiledListener, compileListener, isListenerReady } from './compile-listener.ts';
 import type { FilterChain } from './filter-chain.ts';
 import { type ListenSockets, ownSockets } from './listen-sockets.ts';
@@ -101,23 +103,36 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
 
   // ---- configuration
 
-  prepare(set: ReadonlyMap<string, Config>, remove: readonly string[], version: string): PreparedListeners {
+  prepare(
+    set: ReadonlyMap<string, Config>,
+    remove: readonly string[],
+    version: string,
+    pathOf: PathOf = (name) => `listener[${name}]`,
+  ): PreparedListeners {
     const issues: Issue[] = [];
     const compiled: CompiledListener[] = [];
     const { context } = this;
     if (context === null) return { issues, commit: () => {} };
     for (const [name, config] of set) {
       const previous = this.warming.get(name) ?? this.active.get(name)?.current ?? null;
-      const place = { issues, path: `listener[${name}]` };
+      const place = { issues, path: pathOf(name) };
       const one = compileListener(config, version, previous, context, place);
       if (one !== null) compiled.push(one);
     }
+    issues.push(...checkAddresses(compiled, this.staying(set, remove), pathOf));
     const commit = (): void => {
       for (const name of remove) this.remove(name);
       for (const one of compiled) this.put(one);
       this.onDependencyChange();
     };
     return { issues, commit };
+  }
+
+  /** The newest version of those that a change leaves alone. */
+  private staying(set: ReadonlyMap<string, Config>, remove: readonly string[]): CompiledListener[] {
+    const newest = new Map([...this.active.values()].map(({ current }) => [current.name, current]));
+    for (const [name, compiled] of this.warming) newest.set(name, compiled);
+    return [...newest.values()].filter(({ name }) => !set.has(name) && !remove.includes(name));
   }
 
   private put(compiled: CompiledListener): void {

@@ -9,16 +9,30 @@ import type { VirtualHost } from './virtual-host.ts';
 /** From the process. */
 export interface RouteCompileContext {
   readonly compileOverride: CompileOverride;
-  /** Whether a cluster of that name exists now; asked only with `validate_clusters`. */
+  /** Whether a cluster of that name exists now; asked only where clusters are to be checked. */
   readonly hasCluster: (name: string) => boolean;
+  /** What holds where `validate_clusters` says nothing. As in Envoy, a table inside its listener is checked, one by RDS is not. */
+  readonly validatesClusters: boolean;
+}
+
+/** Where a cluster was named first, and whether requests can go there. */
+export interface ClusterUse {
+  readonly sink: IssueSink;
+  readonly isUsed: boolean;
 }
 
 /** From the table. */
 export interface TableContext extends RouteCompileContext {
   readonly mostSpecificWins: boolean;
   readonly maxBodyBytes: number;
-  /** Collects the names of clusters, and where each was named first. */
-  readonly clusters: Map<string, IssueSink>;
+  /** Collects the names of clusters. */
+  readonly clusters: Map<string, ClusterUse>;
+}
+
+/** Notes that a route names a cluster. */
+export function nameCluster(clusters: Map<string, ClusterUse>, name: string, isUsed: boolean, sink: IssueSink): void {
+  const known = clusters.get(name);
+  if (known === undefined || (isUsed && !known.isUsed)) clusters.set(name, { sink: known?.sink ?? sink, isUsed });
 }
 
 /** From the virtual host: its own level and those above it, most specific first. */

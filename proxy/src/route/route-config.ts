@@ -11,7 +11,7 @@ import { compileRedirect } from './action/redirect.ts';
 import { compileRouteRewrite } from './action/rewrite.ts';
 import { compileUpgrades } from './action/upgrade.ts';
 import { compileWeighted, type TargetFields } from './action/weighted-clusters.ts';
-import type { HostContext } from './compile-context.ts';
+import { type HostContext, nameCluster } from './compile-context.ts';
 import { compileOverrides, type Overrides } from './filter-override.ts';
 import { compileRetryPolicy } from './retry-policy.ts';
 import { Route, type RouteFields } from './route.ts';
@@ -131,7 +131,7 @@ function compileForwarding(
       'WEFT0336',
       'the route names no cluster; give cluster, weighted_clusters or cluster_header',
     );
-  if (!context.clusters.has(cluster)) context.clusters.set(cluster, sinkAt(sink, 'cluster'));
+  nameCluster(context.clusters, cluster, true, sinkAt(sink, 'cluster'));
   return single(new Route({ ...shared, cluster }));
 }
 

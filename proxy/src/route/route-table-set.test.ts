@@ -31,7 +31,8 @@ class FakeClusters {
 function setUp() {
   const clock = new PausedClock();
   const clusters = new FakeClusters();
-  const set = new RouteTableSet({ clock, clusters, compileOverride: () => null });
+  const hasCluster = (name: string): boolean => name !== 'unknown';
+  const set = new RouteTableSet({ clock, clusters, hasCluster, compileOverride: () => null });
   const put = (...targets: string[]): void => {
     const change = set.prepare(
       new Map([['main', parseTable(routesOnly(targets.map((name) => to(name, { prefix: '/' }))))]]),
@@ -147,4 +148,18 @@ test('a table inside a listener is compiled with it', () => {
     issues.map((issue) => issue.path),
     ['route_config.virtual_hosts[0].routes[0]'],
   );
+});
+
+test('the clusters of a table inside its listener must exist, unless it says otherwise', () => {
+  const { set } = setUp();
+  const table = routesOnly([to('unknown', { prefix: '/' })]);
+  const findingsOf = (config: object): string[] => {
+    const issues: Issue[] = [];
+    set.inline(parseTable(config), issues, 'route_config');
+    return issues.map((issue) => `${issue.code} ${issue.path}`);
+  };
+  assert.deepEqual(findingsOf(table), ['WEFT0342 route_config.virtual_hosts[0].routes[0].route.cluster']);
+  assert.deepEqual(findingsOf({ ...table, validate_clusters: false }), []);
+  const byName = set.prepare(new Map([['main', parseTable(table)]]), [], 'v');
+  assert.deepEqual(byName.issues, []);
 });

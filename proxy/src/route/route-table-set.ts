@@ -5,13 +5,13 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Clock, Timer } from '@weft/lib/clock';
 import type { Issue } from '@weft/lib/issue';
 import type { PathOf, PreparedChange } from '../cluster/cluster-set.ts';
+import type { IssueSink } from '../security/data-source.ts';
 import type { CompileOverride } from './filter-override.ts';
 import type { RouteTable } from './route-table.ts';
 import { compileRouteTable, type RouteConfiguration } from './table-config.ts';
 
 /** What the set asks of the clusters. */
 export interface ClusterWarmth {
-  has(name: string): boolean;
   isServing(name: string): boolean;
   onWarm(callback: (name: string) => void): () => void;
 }
@@ -19,6 +19,8 @@ export interface ClusterWarmth {
 export interface RouteTableSetOptions {
   readonly clock: Clock;
   readonly clusters: ClusterWarmth;
+  /** Whether a route may name that cluster. */
+  readonly hasCluster: (name: string) => boolean;
   readonly compileOverride: CompileOverride;
 }
 
@@ -104,7 +106,7 @@ export class RouteTableSet {
   /** Compiles a table that lives in its listener; null after reporting. */
   inline(config: RouteConfiguration, issues: Issue[], path: string): RouteReference | null {
     const before = issues.length;
-    const table = this.compile(config, { issues, path });
+    const table = this.compile(config, true, { issues, path });
     return hasErrors(issues, before) ? null : new InlineReference(table);
   }
 
@@ -130,7 +132,7 @@ export class RouteTableSet {
     const changed: [string, RouteConfiguration, RouteTable][] = [];
     for (const [name, message] of set) {
       if (isDeepStrictEqual(this.newestMessage(name), message)) continue;
-      changed.push([name, message, this.compile(message, { issues, path: pathOf(name) })]);
+      changed.push([name, message, this.compile(message, false, { issues, path: pathOf(name) })]);
     }
     const commit = (): void => {
       for (const [name, message, table] of changed) this.put(name, message, table, version);
@@ -144,9 +146,9 @@ export class RouteTableSet {
     return entry?.waiting?.message ?? entry?.message ?? null;
   }
 
-  private compile(message: RouteConfiguration, sink: { issues: Issue[]; path: string }): RouteTable {
-    const { clusters, compileOverride } = this.options;
-    return compileRouteTable(message, { compileOverride, hasCluster: (name) => clusters.has(name) }, sink);
+  private compile(message: RouteConfiguration, validatesClusters: boolean, sink: IssueSink): RouteTable {
+    const { hasCluster, compileOverride } = this.options;
+    return compileRouteTable(message, { compileOverride, hasCluster, validatesClusters }, sink);
   }
 
   private obtain(name: string): Entry {

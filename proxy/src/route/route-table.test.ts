@@ -94,6 +94,19 @@ test('names unknown clusters only where they are to be validated', () => {
   assert.deepEqual([...makeTable(config).clusters], ['known', 'missing']);
 });
 
+test('checks clusters without weight too, but waits for none of them', () => {
+  const clusters = [
+    { name: 'known', weight: 1 },
+    { name: 'missing', weight: 0 },
+  ];
+  const routes = [{ match: { prefix: '/' }, route: { weighted_clusters: { clusters } } }];
+  const config = { name: 'test', virtual_hosts: [{ name: 'a', domains: ['*'], routes }] };
+  assert.deepEqual(findIssues({ ...config, validate_clusters: true }), [
+    'WEFT0342 virtual_hosts[0].routes[0].route.weighted_clusters.clusters[1].name',
+  ]);
+  assert.deepEqual([...makeTable(config).clusters], ['known']);
+});
+
 test('sends plain requests to https where TLS is required', () => {
   const table = makeTable({
     name: 'test',

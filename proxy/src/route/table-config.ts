@@ -38,13 +38,13 @@ export function compileRouteTable(
     domains.add(message.domains ?? [], virtualHost, sinkAt(below, 'domains'));
     return virtualHost;
   });
-  if (config.validateClusters === true) checkClusters(table);
+  if (config.validateClusters ?? context.validatesClusters) checkClusters(table);
   return new RouteTable({
     name: config.name ?? '',
     ...domains.finish(),
     ignoresPort: config.ignorePortInHostMatching === true,
     ignoresParameters: config.ignorePathParametersInPathMatching === true,
-    clusters: new Set(table.clusters.keys()),
+    clusters: new Set([...table.clusters].flatMap(([name, { isUsed }]) => (isUsed ? name : []))),
     virtualHosts,
     internalOnlyHeaders: (config.internalOnlyHeaders ?? []).map((name) => name.toLowerCase()),
   });
@@ -58,7 +58,7 @@ function checkName(name: string, names: Set<string>, sink: IssueSink): void {
 }
 
 function checkClusters(table: TableContext): void {
-  for (const [name, sink] of table.clusters) {
+  for (const [name, { sink }] of table.clusters) {
     if (table.hasCluster(name)) continue;
     reportError(
       sink,

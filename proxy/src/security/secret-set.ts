@@ -96,11 +96,16 @@ export class SecretSet {
   }
 
   /** Checks a whole SDS response (or the bootstrap's secrets) and holds it ready. */
-  prepare(set: ReadonlyMap<string, SecretMessage>, remove: readonly string[], version: string): PreparedSecrets {
+  prepare(
+    set: ReadonlyMap<string, SecretMessage>,
+    remove: readonly string[],
+    version: string,
+    pathOf: (name: string) => string = (name) => `secret[${name}]`,
+  ): PreparedSecrets {
     const issues: Issue[] = [];
     const compiled: [Secret, SecretMessage][] = [];
     for (const [name, message] of set) {
-      const secret = compileSecret(message, this.context(name, version), { issues, path: `secret[${name}]` });
+      const secret = compileSecret(message, this.context(name, version), { issues, path: pathOf(name) });
       if (secret !== null) compiled.push([secret, message]);
     }
     const commit = (): void => {

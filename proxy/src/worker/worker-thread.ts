@@ -55,6 +55,7 @@ export class WorkerThread {
         openTarget: (path) => this.linesTo(path),
         shared: this.cells,
         ticketSecret: Buffer.from(start.ticketSecret),
+        isFollower: true,
       },
     });
   }

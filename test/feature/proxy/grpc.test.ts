@@ -149,7 +149,7 @@ describe('gRPC deadlines', () => {
 
 describe('gRPC callers', () => {
   const fates: readonly [what: string, route: Json, status: string, text: RegExp][] = [
-    ['no cluster', { match: { prefix: '/' }, route: { cluster: 'none' } }, '14', /does not exist/],
+    ['no cluster', { match: { prefix: '/' }, route: { cluster_header: 'x-cluster' } }, '14', /does not exist/],
     ['no route', { match: { path: '/other' }, route: { cluster: 'a' } }, '12', /no route/],
     ['a server that is away', { match: { prefix: '/' }, route: { cluster: 'a' } }, '14', /connection .* failed/],
     [

@@ -88,8 +88,29 @@ describe('a bad configuration', () => {
     );
     const result = run('-c', path);
     assert.equal(result.status, 1);
-    assert.match(result.stderr, /bad\.yaml:5: error WEFT\d{4} .*static_resources\.clusters\[0\]\.lb_policy/);
-    assert.match(result.stderr, /bad\.yaml:8: error WEFT\d{4} .*static_resources\.listeners\[0\]\.addres/);
+    assert.match(result.stderr, /bad\.yaml:5:5: error WEFT\d{4} .*static_resources\.clusters\[0\]\.lb_policy/);
+    assert.match(result.stderr, /bad\.yaml:8:5: error WEFT\d{4} .*static_resources\.listeners\[0\]\.addres/);
+  });
+
+  it('has its place also where the parts do not fit together', (context) => {
+    const path = join(temporaryFolder(context), 'bad.json');
+    const main = { name: 'main', address: { socket_address: { address: '127.0.0.1', port_value: 70_000 } } };
+    writeFileSync(path, JSON.stringify({ static_resources: { listeners: [main] } }, null, 2));
+    assert.match(
+      run('-c', path).stderr,
+      /bad\.json:9:13: error WEFT0103 .*listeners\[0\]\.address\.socket_address\.port_value/,
+    );
+    const listeners = [listener('main', httpManager([routeTo('a'), routeTo('b')]))];
+    writeFileSync(path, JSON.stringify({ static_resources: { listeners, clusters: [cluster('a', [1])] } }, null, 2));
+    const result = run('-c', path);
+    assert.equal(result.status, 1);
+    const place =
+      'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.route_config.virtual_hosts[0]';
+    assert.equal(
+      result.stderr,
+      `${path}:42:31: error WEFT0342 Bootstrap/bad.json ${place}.routes[1].route.cluster: there is no cluster "b"; ` +
+        'add it, correct the name, or turn validate_clusters off\n',
+    );
   });
 
   it('is told by name when it is not there or no YAML, status 1', (context) => {

@@ -54,6 +54,7 @@ export const clusterSupport: SupportTable = {
   [`${cluster}.Cluster.OriginalDstLbConfig`]: {
     carried: 'use_http_header http_header_name upstream_port_override',
     instead: { metadata_key: 'use use_http_header' },
+    ranges: { upstream_port_override: [0, 65_535] },
   },
   [`${cluster}.Cluster.TransportSocketMatch`]: { carried: 'name match transport_socket' },
   [`${cluster}.Cluster.CommonLbConfig`]: {

@@ -11,6 +11,8 @@ export const coreSupport: SupportTable = {
   [`${core}.SocketAddress`]: {
     carried: 'protocol address port_value ipv4_compat',
     values: { protocol: 'TCP' },
+    // 0 lets the system choose.
+    ranges: { port_value: [0, 65_535] },
     instead: {
       named_port: 'write the port as a number in port_value',
       resolver_name: 'use a STRICT_DNS cluster to resolve names',
@@ -32,7 +34,7 @@ export const coreSupport: SupportTable = {
   },
   [`${core}.Pipe`]: { carried: 'path mode' },
   [`${core}.EnvoyInternalAddress`]: { carried: 'server_listener_name endpoint_id' },
-  [`${core}.CidrRange`]: { carried: 'address_prefix prefix_len' },
+  [`${core}.CidrRange`]: { carried: 'address_prefix prefix_len', ranges: { prefix_len: [0, 128] } },
   [`${core}.Locality`]: { carried: 'region zone sub_zone' },
   [`${core}.Metadata`]: {
     carried: 'filter_metadata',

@@ -1,5 +1,5 @@
 // Listeners, filter chains, listener filters and network filters but the connection manager.
-import type { SupportTable } from './support-table.ts';
+import { portRange, type SupportTable } from './support-table.ts';
 
 const listener = 'envoy.config.listener.v3';
 const listenerFilter = 'envoy.extensions.filters.listener';
@@ -47,6 +47,7 @@ export const listenerSupport: SupportTable = {
     carried:
       'prefix_ranges source_prefix_ranges direct_source_prefix_ranges source_ports destination_port transport_protocol application_protocols server_names source_type',
     instead: { address_suffix: 'use prefix_ranges', suffix_len: 'use prefix_ranges' },
+    ranges: { destination_port: portRange, source_ports: portRange },
   },
   [`${listener}.Filter`]: {
     carried: 'name typed_config',

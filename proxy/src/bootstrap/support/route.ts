@@ -12,8 +12,7 @@ const notYetLimits = 'rate limits are not carried out yet';
 /** `envoy.config.route.v3`. */
 export const routeSupport: SupportTable = {
   [`${route}.RouteConfiguration`]: {
-    carried: `name virtual_hosts ${headerMutations} most_specific_header_mutations_wins ignore_port_in_host_matching ignore_path_parameters_in_path_matching max_direct_response_body_size_bytes typed_per_filter_config metadata internal_only_headers`,
-    harmless: { validate_clusters: 'a route to an unknown cluster answers 503 and says so' },
+    carried: `name virtual_hosts ${headerMutations} most_specific_header_mutations_wins ignore_port_in_host_matching ignore_path_parameters_in_path_matching max_direct_response_body_size_bytes typed_per_filter_config metadata internal_only_headers validate_clusters`,
     instead: {
       vhds: 'send the virtual hosts with the route configuration',
       cluster_specifier_plugins: 'use cluster, weighted_clusters or cluster_header',
@@ -118,6 +117,7 @@ export const routeSupport: SupportTable = {
   [`${route}.RedirectAction`]: {
     carried:
       'host_redirect path_redirect prefix_rewrite regex_rewrite response_code https_redirect scheme_redirect port_redirect strip_query',
+    ranges: { port_redirect: [0, 65_535] },
   },
   [`${route}.DirectResponseAction`]: { carried: 'status body' },
 };

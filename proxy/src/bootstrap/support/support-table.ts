@@ -10,6 +10,8 @@ export interface MessageSupport {
   readonly instead?: Readonly<Record<string, string>>;
   /** Enum fields of which only some values are carried out. */
   readonly values?: Readonly<Record<string, string>>;
+  /** Numbers that are narrower than their type: the least and the greatest that mean something. */
+  readonly ranges?: Readonly<Record<string, readonly [number, number]>>;
   /** What a field that is not carried out may be set to all the same, because unset means it. */
   readonly defaults?: Readonly<Record<string, string | number | boolean>>;
   /** By field of this message: the field of the message in there that is carried out in this place only. */
@@ -17,6 +19,8 @@ export interface MessageSupport {
   /** Fields newer than the .proto files here, by number: known to change nothing that matters, with the reason. */
   readonly newer?: Readonly<Record<number, string>>;
 }
+
+export const portRange: readonly [number, number] = [1, 65_535];
 
 export type SupportTable = Readonly<Record<string, MessageSupport>>;
 

@@ -2,7 +2,7 @@
 
 import type { envoy } from '@weft/api/xds/types';
 import { type IssueSink, reportError, sinkAt } from '../../security/data-source.ts';
-import type { HostContext } from '../compile-context.ts';
+import { type HostContext, nameCluster } from '../compile-context.ts';
 import { compileOverrides, type Overrides } from '../filter-override.ts';
 import type { Route } from '../route.ts';
 import type { RouteMatcher } from '../route-matcher.ts';
@@ -78,7 +78,7 @@ function compileTarget(config: ClusterWeight, around: WeightedContext, sink: Iss
   }
   const shared = { mutations, overrides, hostRewriteLiteral };
   if (name === '') return { ...shared, cluster: null, clusterHeader: clusterHeader.toLowerCase() };
-  // A cluster without weight is never used and need not be there.
-  if ((config.weight ?? 0) > 0 && !context.clusters.has(name)) context.clusters.set(name, sinkAt(sink, 'name'));
+  // Nothing waits for a cluster without weight: no request goes there.
+  nameCluster(context.clusters, name, (config.weight ?? 0) > 0, sinkAt(sink, 'name'));
   return { ...shared, cluster: name, clusterHeader: null };
 }
