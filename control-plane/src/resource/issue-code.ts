@@ -33,7 +33,7 @@ export const formCodes = {
     '0403',
     'error',
     'Document grows too large',
-    'Anchors and aliases blow the document up, or it is nested more than 64 levels deep. Write the values out.',
+    'Anchors and aliases blow the document up, it is nested more than 64 levels deep, or the file has more than 10,000 documents. Write the values out, or split the file.',
   ),
   notAResource: code('0404', 'error', 'Document is no resource', 'Every document needs apiVersion and kind.'),
   unknownKind: code(

@@ -2,22 +2,11 @@
 
 import { messageOf } from '@weft/lib/error';
 import type { Issue } from '@weft/lib/issue';
-import {
-  type Document,
-  isAlias,
-  isCollection,
-  isMap,
-  isNode,
-  isScalar,
-  isSeq,
-  LineCounter,
-  type Node,
-  parseAllDocuments,
-} from 'yaml';
-import { joinPath } from '../../resource/field-path.ts';
+import { Composer, type Document, isScalar, LineCounter, Parser } from 'yaml';
 import { Findings } from '../../resource/findings.ts';
 import { formCodes } from '../../resource/issue-code.ts';
-import type { Positions } from '../../store/world.ts';
+import type { FieldLines, Positions } from '../../store/world.ts';
+import { NodeProblem, type PlacedValue, readNode } from './yaml-node.ts';
 
 /** One resource as a plain value, not yet checked. */
 export interface ResourceDocument {
@@ -31,31 +20,36 @@ export interface FileContent {
   readonly issues: readonly Issue[];
 }
 
-/** Nodes that one document may have once aliases are followed: a small text can otherwise become gigabytes. */
-const maxNodes = 200_000;
-const maxDepth = 64;
 const maxProblems = 3;
+/** Findings about the text of one file, and documents in it, after which the rest is left unread. */
+const maxFileProblems = 50;
+const maxDocuments = 10_000;
+
+/** Keys are compared when a mapping is read: the parser compares each with every other. */
+const parseOptions = { prettyErrors: false, uniqueKeys: false, logLevel: 'silent' } as const;
 
 /** Parses YAML or JSON, many documents in a file; a `List` gives its items. */
 export function readDocuments(text: string, file: string): FileContent {
   const lines = new LineCounter();
   const reader = new DocumentReader(file, lines);
-  let documents: readonly Document.Parsed[];
+  const tokens = new Parser(lines.addNewLine).parse(text);
+  let count = 0;
   try {
-    const parsed = parseAllDocuments(text, {
-      lineCounter: lines,
-      prettyErrors: false,
-      uniqueKeys: true,
-      logLevel: 'silent',
-    });
-    documents = Array.isArray(parsed) ? parsed : [];
+    // Parsed as they are read, so that a file with too much in it costs no more than what is read of it.
+    for (const document of new Composer(parseOptions).compose(tokens)) {
+      if (++count > maxDocuments) {
+        reader.problem(lines.lineStarts.length, tooMany, formCodes.tooManyNodes);
+        break;
+      }
+      if (!reader.read(document)) break;
+    }
   } catch (thrown) {
-    reader.problem(1, `The file cannot be parsed: ${messageOf(thrown)}.`);
-    return reader.content();
+    reader.problem(Math.max(1, lines.lineStarts.length), `The file cannot be parsed: ${messageOf(thrown)}.`);
   }
-  for (const document of documents) reader.read(document);
   return reader.content();
 }
+
+const tooMany = `The file has more than ${maxDocuments} documents; split it.`;
 
 class DocumentReader {
   private readonly documents: ResourceDocument[] = [];
@@ -79,60 +73,34 @@ class DocumentReader {
     this.issues.push(...findings.issues);
   }
 
-  read(document: Document.Parsed): void {
+  /** False when the file has so much wrong with it that the rest need not be read. */
+  read(document: Document.Parsed): boolean {
     // Later complaints about broken text mostly follow from the first ones.
     for (const error of document.errors.slice(0, maxProblems)) {
       this.problem(this.lineAt(error.pos[0]), explain(error.message));
     }
     const root = document.contents;
-    if (document.errors.length > 0 || root === null || (isScalar(root) && root.value === null)) return;
-    const size = measure(root, document, 0, { nodes: 0 });
-    if (size !== null) {
-      this.problem(this.lineOf(root), size, formCodes.tooManyNodes);
-      return;
+    if (document.errors.length > 0 || root === null || (isScalar(root) && root.value === null))
+      return this.issues.length < maxFileProblems;
+    try {
+      this.addResource(readNode(root, (offset) => this.lineAt(offset)));
+    } catch (thrown) {
+      if (!(thrown instanceof NodeProblem)) throw thrown;
+      this.problem(this.lineAt(thrown.offset), thrown.message, thrown.code);
     }
-    // The measure above has bounded what aliases can make of it.
-    const value: unknown = document.toJS({ maxAliasCount: -1 });
-    this.addResource(value, root, document);
+    return this.issues.length < maxFileProblems;
   }
 
-  private addResource(value: unknown, node: Node, document: Document): void {
+  private addResource({ value, line, fields }: PlacedValue): void {
     const items = listItems(value);
-    const sequence = isMap(node) ? node.get('items', true) : null;
-    if (items === null || !isSeq(sequence)) {
-      const fields: Record<string, number> = {};
-      this.collectLines(node, '', document, fields);
-      this.documents.push({ value, positions: { file: this.file, line: this.lineOf(node), fields } });
+    if (items === null) {
+      this.documents.push({ value, positions: { file: this.file, line, fields } });
       return;
     }
+    const ofItems = itemFields(fields);
     for (const [index, item] of items.entries()) {
-      const child = sequence.items[index];
-      if (isNode(child)) this.addResource(item, child, document);
+      this.addResource({ value: item, line: fields[`items[${index}]`] ?? line, fields: ofItems[index] ?? {} });
     }
-  }
-
-  private collectLines(node: Node, path: string, document: Document, fields: Record<string, number>): void {
-    const target = isAlias(node) ? node.resolve(document) : node;
-    if (isMap(target)) {
-      for (const pair of target.items) {
-        const key = isScalar(pair.key) ? String(pair.key.value) : null;
-        if (key === null || !isNode(pair.key)) continue;
-        const at = joinPath(path, key);
-        fields[at] = this.lineOf(pair.key);
-        if (isNode(pair.value)) this.collectLines(pair.value, at, document, fields);
-      }
-    }
-    if (!isSeq(target)) return;
-    for (const [index, item] of target.items.entries()) {
-      if (!isNode(item)) continue;
-      const at = joinPath(path, index);
-      fields[at] = this.lineOf(item);
-      this.collectLines(item, at, document, fields);
-    }
-  }
-
-  private lineOf(node: Node): number {
-    return this.lineAt(node.range?.[0] ?? 0);
   }
 
   private lineAt(offset: number): number {
@@ -140,20 +108,14 @@ class DocumentReader {
   }
 }
 
-/** Why the document is too large once its aliases are followed, or null. */
-function measure(node: unknown, document: Document, depth: number, count: { nodes: number }): string | null {
-  count.nodes++;
-  if (count.nodes > maxNodes)
-    return `With its aliases followed the document has more than ${maxNodes} values; write less in one document.`;
-  if (depth > maxDepth) return `The document is nested more than ${maxDepth} levels deep.`;
-  const target = isAlias(node) ? node.resolve(document) : node;
-  if (!isCollection(target)) return null;
-  for (const item of target.items) {
-    const child = isNode(item) ? item : (item as { value?: unknown }).value;
-    const problem = measure(child, document, depth + 1, count);
-    if (problem !== null) return problem;
+/** The fields of each item of a list, by paths that begin in the item. */
+function itemFields(fields: FieldLines): Record<string, number>[] {
+  const items: Record<string, number>[] = [];
+  for (const [path, line] of Object.entries(fields)) {
+    const match = /^items\[(\d+)\]\.?(.+)$/s.exec(path);
+    if (match?.[2] !== undefined) (items[Number(match[1])] ??= {})[match[2]] = line;
   }
-  return null;
+  return items;
 }
 
 function listItems(value: unknown): readonly unknown[] | null {
