@@ -1,7 +1,8 @@
 // A worker whose event loop hangs: it is counted and said, the others go on, and it is replaced where the bootstrap says so.
 
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
+import { closeSync, constants, openSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { openClient, type RawClient } from '../../../kit/client.ts';
@@ -65,6 +66,21 @@ function lineOf(proxy: ProxyProcess, words: string): Record<string, unknown> | n
 async function stat(proxy: ProxyProcess, name: string): Promise<number> {
   const line = (await proxy.admin('/stats')).split('\n').find((one) => one.startsWith(`${name}: `));
   return Number(line?.split(': ')[1] ?? 0);
+}
+
+/** A pipe as somebody who reads it sees its other end, or null when nobody reads. */
+function writeEnd(pipe: string): number | null {
+  try {
+    return openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch {
+    return null;
+  }
+}
+
+/** `R` for each thread that runs or could, `S` for one that waits. */
+function threadStates(pid: number): string[] {
+  const tasks = `/proc/${pid}/task`;
+  return readdirSync(tasks).map((task) => readFileSync(`${tasks}/${task}/stat`, 'utf8').split(') ')[1]?.[0] ?? '');
 }
 
 /** Connections by worker. */
@@ -150,22 +166,25 @@ describe('a worker that hangs', { skip }, () => {
   it('does not keep the process after SIGTERM even where it is stuck in the operating system', async (context) => {
     const pipe = join(temporaryFolder(context), 'pipe');
     execFileSync('mkfifo', [pipe]);
-    // Every thread reads the pipe when it starts, and waits until somebody writes.
-    const feeder = spawn('sh', ['-c', `while :; do echo body > ${pipe}; done`], { stdio: 'ignore' });
-    context.after(() => feeder.kill('SIGKILL'));
     const answer = { match: { prefix: '/' }, direct_response: { status: 200, body: { filename: pipe } } };
     const resources = { listeners: [listener('main', httpManager([...dearRoutes(30), answer]))] };
-    const proxy = await startProxyProcess(context, resources, {
+    const starting = startProxyProcess(context, resources, {
       flags: ['--concurrency', '2', '--drain-time-s', '0'],
       more: { watchdogs: { worker_watchdog: { kill_timeout: '0.2s' } } },
     });
-    feeder.kill('SIGKILL');
+    // Every thread reads the pipe when it starts, and waits until somebody has written.
+    const feed = setInterval(() => {
+      const end = writeEnd(pipe);
+      if (end !== null) closeSync(end);
+    }, 5);
+    const proxy = await starting.finally(() => clearInterval(feed));
     const client = await openClient(context, await proxy.port('main'));
     client.request('GET', '/', { x: endless });
     await client.closed();
-    await until('its successor starts', () => lineOf(proxy, 'a worker died') !== null);
-    const startedMs = performance.now() + 1500;
-    await until('it has come to the pipe', () => performance.now() > startedMs);
+    let end: number | null = null;
+    await until('its successor reads', () => (end = writeEnd(pipe)) !== null, 20_000);
+    context.after(() => closeSync(end ?? -1));
+    await until('every thread waits', () => threadStates(proxy.child.pid ?? 0).every((state) => state === 'S'));
     proxy.child.kill('SIGTERM');
     assert.equal(await proxy.ended(), null);
     assert.equal(proxy.child.signalCode, 'SIGKILL');
