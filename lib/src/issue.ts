@@ -41,16 +41,17 @@ function formatAs(issue: Issue, level: string): string {
   const { origin, code, message } = issue;
   const path = issue.path === undefined ? '' : ` ${issue.path}`;
   if (origin === undefined) return `${level}${code}${path}: ${message}`;
-  const place = origin.file === undefined ? '' : `${[origin.file, ...positionOf(origin)].join(':')}: `;
+  const place = formatPlace(origin);
   // A finding about a file as a whole: its name stands in front already.
   const isFile = origin.name === origin.file;
   const resource = isFile ? '' : ` ${origin.kind}/${origin.namespace ? `${origin.namespace}/` : ''}${origin.name}`;
-  return `${place}${level}${code}${resource}${path}: ${message}`;
+  return `${place === '' ? '' : `${place}: `}${level}${code}${resource}${path}: ${message}`;
 }
 
-function positionOf({ line, column }: Origin): number[] {
-  if (line === undefined) return [];
-  return column === undefined ? [line] : [line, column];
+/** `file:line:column`, as far as known. */
+export function formatPlace({ file, line, column }: Origin): string {
+  if (file === undefined) return '';
+  return [file, line, line === undefined ? undefined : column].filter((part) => part !== undefined).join(':');
 }
 
 /** Whether any of the issues is an error. */

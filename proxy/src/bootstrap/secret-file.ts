@@ -2,7 +2,7 @@
 
 import { createRequire } from 'node:module';
 import type { envoy } from '@weft/api/xds/types';
-import { hasErrors, type Issue } from '@weft/lib/issue';
+import { formatPlace, hasErrors, type Issue } from '@weft/lib/issue';
 import { decodeMessage, messageFromJson } from '@weft/lib/protobuf/codec';
 import type { IssueSink } from '../security/data-source.ts';
 import type { SecretFile } from '../security/secret-set.ts';
@@ -25,8 +25,8 @@ export function readSecretFile(path: string, sink: IssueSink): SecretFile | null
   const issues: Issue[] = [...file.issues];
   const response = hasErrors(issues) ? null : readResponse(file.value, issues);
   for (const issue of issues) {
-    const line = file.locate(issue).origin?.line;
-    const place = line === undefined ? path : `${path}:${line}`;
+    const { origin } = file.locate(issue);
+    const place = origin === undefined ? path : formatPlace(origin);
     const field = issue.path === undefined ? '' : ` ${issue.path}`;
     sink.issues.push({ ...issue, path: sink.path, message: `${place}${field}: ${issue.message}` });
   }

@@ -144,7 +144,7 @@ describe('secrets in a file', () => {
     );
     assert.match(
       await findings(at(`resources:\n${typed}\n  name: web\n  tls_certificat: {}\n`)),
-      /sds\.yaml:4 resources\[0\]\.tls_certificat/,
+      /sds\.yaml:4:3 resources\[0\]\.tls_certificat/,
     );
     assert.match(
       await findings(at("resources:\n- '@type': type.googleapis.com/envoy.config.cluster.v3.Cluster\n")),
