@@ -246,9 +246,54 @@ spec:
       assert.match(await tunnel(capturePort, `127.0.0.1:${echoPort}`, 'away\n', /away\n$/), /away\n$/);
     });
 
+    const onlyAddresses = program === programs[1] ? 'Envoy goes to addresses only' : false;
+    test('passes on what only the resolver knows', { skip: onlyAddresses }, async () => {
+      const authority = `localhost:${appPort}`;
+      assert.deepEqual(await fetchText(capturePort, `http://${authority}/out`, { host: authority }), {
+        status: 200,
+        body: `app ${authority} /out`,
+      });
+      assert.match(await tunnel(capturePort, `localhost:${echoPort}`, 'away\n', /away\n$/), /200[\s\S]*away\n$/);
+      assert.equal((await fetchText(capturePort, 'http://no-such-host.invalid/')).status, 503);
+    });
+
     test('takes requests for the workload itself', async () => {
       const { status, body } = await fetchText(ownPort, '/own', { host: 'web' });
       assert.deepEqual([status, body], [200, 'app web /own']);
+    });
+  });
+}
+
+function describeClosed(program: ProxyProgram): void {
+  describe(`${program.name} as a local sidecar of a mesh that lets out only what it knows`, {
+    skip: program.skip,
+  }, () => {
+    const mesh = new AdsUnderTest({ mutualTls: 'DISABLE', outboundPolicy: 'REGISTRY_ONLY' });
+    const app = createServer((_request, response) => response.end('app'));
+
+    after(() => {
+      mesh.stop();
+      app.close();
+    });
+
+    test('refuses everything else, and says why', async (context) => {
+      await mesh.start();
+      const appPort = await listening(app);
+      const [capturePort = 0] = await freePorts(1);
+      mesh.apply(entry('web-v1', 'web', 'v1', appPort));
+      const metadata = { WEFT_LOCAL: { capture: { port: capturePort } } };
+      const proxy = await ProxyProcess.start(program, mesh.address, { id, metadata }, 'GRPC');
+      context.after(() => proxy.stop());
+      for (const host of [`127.0.0.1:${appPort}`, `localhost:${appPort}`]) {
+        const answer = await until(async () => {
+          const found = await fetchText(capturePort, `http://${host}/`);
+          return found.status === 0 ? null : found;
+        }, 'the capture listener serves');
+        assert.equal(answer.status, 502);
+        assert.match(answer.body, /^WEFT0612: .*REGISTRY_ONLY.*ServiceEntry/);
+        const refusal = await tunnel(capturePort, host, '', /ServiceEntry/);
+        assert.match(refusal, /^HTTP\/1\.1 502 [\s\S]*\r\n\r\nWEFT0612: /);
+      }
     });
   });
 }
@@ -257,4 +302,5 @@ for (const program of programs) {
   describeSidecar(program, 'GRPC');
   describeSidecar(program, 'DELTA_GRPC');
   describeCapture(program);
+  describeClosed(program);
 }

@@ -12,7 +12,7 @@ import { compileBalancer } from './balancer-config.ts';
 import { type BreakerConfig, compileBreakers } from './breaker/breaker-config.ts';
 import type { DnsFamily } from './dns/resolver.ts';
 import { type AssignmentSpec, compileAssignment, emptyAssignment } from './endpoint-spec.ts';
-import { originOf } from './origin.ts';
+import { originOf, weftMetadata } from './origin.ts';
 import { compileOutlier, type OutlierConfig } from './outlier/outlier-config.ts';
 import { compileProtocolOptions, type ProtocolOptions } from './protocol-options.ts';
 import { compileSourceAddresses, type SourceAddress } from './source-address.ts';
@@ -44,6 +44,8 @@ export interface EdsConfig {
 export interface OriginalDstConfig {
   /** Lower-case name of the request header that overrides the destination, or null. */
   readonly header: string | null;
+  /** The header may hold a name, and leave the port out. */
+  readonly takesNames: boolean;
   /** 0: the port of the destination. */
   readonly portOverride: number;
   readonly cleanupMs: number;
@@ -243,6 +245,7 @@ function compileOriginalDst(message: ClusterMessage, sink: IssueSink): OriginalD
   const header = config?.useHttpHeader === true ? config.httpHeaderName || 'x-envoy-original-dst-host' : null;
   return {
     header: header === null ? null : header.toLowerCase(),
+    takesNames: weftMetadata(message.metadata)?.takesNames === true,
     portOverride: config?.upstreamPortOverride ?? 0,
     cleanupMs: positive(message.cleanupInterval, 5000, sinkAt(sink, 'cleanup_interval')),
   };

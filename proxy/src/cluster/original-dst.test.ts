@@ -47,6 +47,17 @@ test('follows the header only where that is enabled, and only to addresses', () 
   assert.equal(byHeader.stat('pass', 'original_dst_host_invalid'), 1);
 });
 
+test('takes names from the header where the control plane says so, with port 80 unless they say another', () => {
+  const cluster = setUp({
+    original_dst_lb_config: { use_http_header: true },
+    metadata: { filter_metadata: { 'weft.dev': { takesNames: true } } },
+  }).get('pass');
+  assert.deepEqual(
+    ['api.test:90', 'api.test', '127.0.0.1', '[::1]', '[::1]:90', ''].map((text) => pick(cluster, null, text)?.key),
+    ['api.test:90', 'api.test:80', '127.0.0.1:80', '[::1]:80', '[::1]:90', undefined],
+  );
+});
+
 test('replaces the port where told to', () => {
   const cluster = setUp({ original_dst_lb_config: { upstream_port_override: 15_008 } }).get('pass');
   assert.equal(pick(cluster, '127.0.0.1:80')?.key, '127.0.0.1:15008');

@@ -53,12 +53,14 @@ export class OriginalDstHosts {
   }
 
   private destinationOf(original: string | null, headers: Headers | null): Destination | null {
-    const { header, portOverride } = this.config;
+    const { header, portOverride, takesNames } = this.config;
     const override = header === null ? undefined : headers?.get(header);
-    const destination = override === undefined ? parseDestination(original) : parseDestination(override);
+    const destination = parseDestination(
+      override === undefined ? original : takesNames ? withPort(override) : override,
+    );
     if (destination === null) return null;
-    // A header is the client's word; as in Envoy it names addresses only.
-    if (override !== undefined && isIP(destination.address) === 0) {
+    // A header is the client's word; as in Envoy it names addresses only, unless the control plane sees to what it holds.
+    if (override !== undefined && !takesNames && isIP(destination.address) === 0) {
       this.cluster.stats.scope.counter('original_dst_host_invalid').inc();
       return null;
     }
@@ -106,6 +108,11 @@ export class OriginalDstHosts {
     this.timer = null;
     for (const [key, host] of [...this.hosts]) this.forget(key, host);
   }
+}
+
+// The authority of `http://name/` says no port.
+function withPort(authority: string): string {
+  return /^(?:[^:]+|\[.*\])$/.test(authority) ? `${authority}:80` : authority;
 }
 
 /** `1.2.3.4:80`, `[::1]:80` or `name:443`. */

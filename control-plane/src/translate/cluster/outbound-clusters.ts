@@ -7,7 +7,7 @@ import { isHttp } from '../../model/protocol.ts';
 import type { MeshPort, MeshService } from '../../model/service.ts';
 import { blackHoleCluster, outboundCluster, passthroughCluster } from '../cluster-name.ts';
 import { adsSource } from '../message.ts';
-import { originMetadata } from '../origin-metadata.ts';
+import { originMetadata, weftMetadataKey } from '../origin-metadata.ts';
 import type { ProxyNode } from '../proxy-node.ts';
 import type { Reach, Target } from '../reach.ts';
 import { effectivePolicy } from '../route/traffic-policy.ts';
@@ -32,6 +32,10 @@ function makeClusters(reach: Reach, roots: SystemRoots): Cluster[] {
   return clusters;
 }
 
+/** Weft's proxy then goes to names as well, where Envoy wants addresses: what explicit capture is asked for is a name. */
+const takesNames = { takesNames: true };
+const namedDestination = { filterMetadata: { [weftMetadataKey]: takesNames } };
+
 /** `PassthroughCluster` and `BlackHoleCluster`. `byName` where requests say where they go, not the connection. */
 export function catchAllClusters(byName: boolean): Cluster[] {
   return [
@@ -40,7 +44,7 @@ export function catchAllClusters(byName: boolean): Cluster[] {
       type: 'ORIGINAL_DST',
       connectTimeout: { seconds: 10 },
       lbPolicy: 'CLUSTER_PROVIDED',
-      ...(byName ? { originalDstLbConfig: { useHttpHeader: true } } : {}),
+      ...(byName ? { originalDstLbConfig: { useHttpHeader: true }, metadata: namedDestination } : {}),
     },
     { name: blackHoleCluster, type: 'STATIC', connectTimeout: { seconds: 10 } },
   ];
@@ -90,6 +94,7 @@ function clusterMetadata({ service, subset }: Target, origin: Origin): envoy.con
     filterMetadata: {
       'weft.dev': {
         ...metadata['weft.dev'],
+        ...(service.resolution === 'none' ? takesNames : {}),
         service: { host: service.host, namespace: service.namespace, ...(subset === '' ? {} : { subset }) },
       },
     },

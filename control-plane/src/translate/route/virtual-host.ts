@@ -87,7 +87,7 @@ export function extraVirtualHost(item: VirtualServiceItem, host: string, port: n
  */
 export function fallbackVirtualHost(reach: Reach, first: readonly Route[], byName: boolean): VirtualHost {
   if (reach.mesh.settings.outboundPolicy === 'REGISTRY_ONLY') {
-    const routes = [...first, { name: 'block_all', match: matchAll, directResponse: { status: 502 } }];
+    const routes = [...first, notInMesh('block_all', matchAll)];
     return { name: 'block_all', domains: ['*'], routes };
   }
   const route: Route = {
@@ -97,6 +97,14 @@ export function fallbackVirtualHost(reach: Reach, first: readonly Route[], byNam
   };
   const routes = [...first, route];
   return { name: 'allow_any', domains: ['*'], routes, ...(byName ? toOwnDestination : {}) };
+}
+
+/** Where the mesh lets nothing out that it does not know. */
+export function notInMesh(name: string, match: Route['match']): Route {
+  const inlineString =
+    'WEFT0612: this host is no service of the mesh, and the outbound traffic policy REGISTRY_ONLY lets nothing else out; ' +
+    'add a ServiceEntry for it, or allow any host\n';
+  return { name, match, directResponse: { status: 502, body: { inlineString } } };
 }
 
 /** Drops domains that an earlier virtual host has, and virtual hosts left without any. */

@@ -27,6 +27,7 @@ import {
   extraHosts,
   extraVirtualHost,
   fallbackVirtualHost,
+  notInMesh,
   type Route,
   serviceDomains,
   serviceRoutes,
@@ -194,5 +195,5 @@ function connectRoute(action: RouteAction): Route {
 
 function fallbackConnectRoute(reach: Reach): Route {
   if (reach.mesh.settings.outboundPolicy === 'ALLOW_ANY') return connectRoute({ cluster: passthroughCluster });
-  return { name: 'connect', match: { connectMatcher: {} }, directResponse: { status: 502 } };
+  return notInMesh('connect', { connectMatcher: {} });
 }
