@@ -220,6 +220,58 @@ function fileSecret(directory: string): Secret {
   };
 }
 
+const secretKey = web.keyPem.split('\n')[1]?.slice(8, 24) ?? '';
+const encrypted = (): string =>
+  String(web.key.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'open' }));
+const badFiles: [what: string, chain: string | null, key: string | null, message: RegExp][] = [
+  ['that is missing', null, web.keyPem, /^cannot read \S+\/cert: there is no such file; check the path/],
+  ['that is empty', '\n', web.keyPem, /^the certificates in \S+\/cert cannot be read: there is nothing; give PEM/],
+  ['that is no PEM', 'nonsense', web.keyPem, /^the certificates in \S+\/cert cannot be read: .*no CERTIFICATE block/],
+  ['with a key in place of a certificate', web.keyPem, web.keyPem, /^the certificates in \S+\/cert .*no CERTIFICATE/],
+  ['that is damaged', web.pem.replace('-----END', '--'), web.keyPem, /^the certificates in \S+\/cert .*not closed/],
+  ['of a key that is empty', web.pem, '', /^the private key in \S+\/key cannot be read: it is empty/],
+  ['of a key that is no PEM', web.pem, '0\x82', /^the private key in \S+\/key cannot be read: it is not PEM/],
+  ['of a key that holds none', web.pem, web.pem, /^the private key in \S+\/key .*holds a certificate and no key/],
+  ['of a key that is damaged', web.pem, web.keyPem.replace('\nM', '\nN'), /^the private key in \S+\/key .*damaged/],
+  ['of an encrypted key', web.pem, encrypted(), /^the private key in \S+\/key .*encrypted; give its password/],
+  [
+    'of the key of another',
+    other.pem,
+    web.keyPem,
+    /^the private key in \S+\/key does not belong to the certificate of "other.example" in \S+\/cert; replace both/,
+  ],
+  [
+    'of a certificate that is over',
+    expired.pem,
+    expired.keyPem,
+    /^the certificate of "late.example" in \S+\/cert expired/,
+  ],
+];
+for (const [what, chain, key, expected] of badFiles) {
+  test(`names the file ${what}, and nothing of a key`, (context) => {
+    const { directory, replace } = writeFiles(context);
+    if (chain !== null) replace('cert', chain);
+    if (key !== null) replace('key', key);
+    const { issues } = new SecretSet(new PausedClock()).prepare(new Map([['s', fileSecret(directory)]]), [], '1');
+    const messages = issues.map(({ message }) => message);
+    assert.equal(messages.length, 1);
+    assert.match(messages[0] ?? '', expected);
+    assert.ok(secretKey !== '' && !messages.join().includes(secretKey));
+  });
+}
+
+test('reports a revocation list that is none', (context) => {
+  const { directory, replace } = writeFiles(context);
+  replace('crl', 'x');
+  const message = { trustedCa: { inlineString: root.pem }, crl: { filename: join(directory, 'crl') } };
+  const { issues } = new SecretSet(new PausedClock()).prepare(new Map([['s', rules(message)]]), [], '1');
+  assert.deepEqual(
+    issues.map(({ code, path }) => [code, path]),
+    [['WEFT0704', 'secret[s].validation_context.crl']],
+  );
+  assert.match(issues[0]?.message ?? '', /^the revocation list in \S+\/crl cannot be read/);
+});
+
 test('reloads files that changed and keeps what it has while they do not fit', (context) => {
   const { directory, replace } = writeFiles(context);
   const write = (certificate: SampleCertificate, key: SampleCertificate): void => {
@@ -228,7 +280,8 @@ test('reloads files that changed and keeps what it has while they do not fit', (
   };
   write(web, web);
   const warnings: string[] = [];
-  const secrets = new SecretSet(new PausedClock(), { ...silentLog, warn: (message) => warnings.push(message) });
+  const warn = (message: string, fields?: object): void => void warnings.push(`${message} ${JSON.stringify(fields)}`);
+  const secrets = new SecretSet(new PausedClock(), { ...silentLog, warn });
   context.after(() => secrets.close());
   secrets.prepare(new Map([['named', fileSecret(directory)]]), [], '1').commit();
   const issues: Issue[] = [];
@@ -239,6 +292,10 @@ test('reloads files that changed and keeps what it has while they do not fit', (
   secrets.reloadFiles();
   assert.deepEqual(serials(), [web.der, web.der]);
   assert.equal(warnings.length, 2);
+  const problem = `the private key in ${join(directory, 'key')} does not belong to the certificate`;
+  assert.match(warnings[0] ?? '', /secret\[named\]\.private_key|secret\[named\]\.tls_certificate\.private_key/);
+  assert.match(warnings[1] ?? '', / p\.private_key: /);
+  assert.ok(warnings.every((line) => line.includes(problem)));
   write(other, other);
   secrets.reloadFiles();
   assert.deepEqual(serials(), [other.der, other.der]);

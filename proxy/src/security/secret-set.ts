@@ -259,9 +259,10 @@ export class SecretSet {
     this.ownCells.add(reference);
     this.gone.register(made, () => this.ownCells.delete(reference));
     if (secret.files.length === 0) return made;
+    const { path } = sink;
     const watch = this.watcher.watch(secret.files, () => {
       const cell = reference.deref();
-      if (cell !== undefined) cell.current = this.recompile(compile, cell.current) ?? cell.current;
+      if (cell !== undefined) cell.current = this.recompile(compile, cell.current, path) ?? cell.current;
     });
     this.gone.register(made, () => watch.stop());
     return made;
@@ -273,16 +274,16 @@ export class SecretSet {
     if (secret.files.length === 0) return;
     const compile: Recompile = (sink) => compileSecret(message, this.context(secret.name, secret.version), sink);
     const watch = this.watcher.watch(secret.files, () => {
-      const fresh = this.recompile(compile, this.get(secret.name));
+      const fresh = this.recompile(compile, this.get(secret.name), `secret[${secret.name}]`);
       if (fresh !== null) this.store(fresh);
     });
     this.watches.set(secret.name, watch);
   }
 
   /** What the files hold now, or null when that is the same, or no use: then the old version stays and the log says so. */
-  private recompile(compile: Recompile, current: Secret | null): Secret | null {
+  private recompile(compile: Recompile, current: Secret | null, path: string): Secret | null {
     const issues: Issue[] = [];
-    const fresh = compile({ issues, path: current?.name ?? '' });
+    const fresh = compile({ issues, path });
     if (fresh === null || hasErrors(issues)) {
       this.log.warn('changed certificate files are not usable, the old ones stay', { issues: issues.map(formatIssue) });
       return null;

@@ -4,12 +4,14 @@ import type { KeyObject } from 'node:crypto';
 import type { envoy } from '@weft/api/xds/types';
 import type { Clock } from '@weft/lib/clock';
 import { messageOf } from '@weft/lib/error';
-import { nodeCrypto } from '@weft/lib/lazy-node';
+import { nodeCrypto, nodeTls } from '@weft/lib/lazy-node';
 import { type CertificateFacts, parseCertificate } from '@weft/lib/x509/certificate';
+import { describeKeyProblem } from '@weft/lib/x509/key-problem';
 import { parseCertificatePem } from '@weft/lib/x509/pem';
 import {
   filesOf,
   type IssueSink,
+  placeOf,
   readDataBytes,
   readDataSource,
   refuseFields,
@@ -115,7 +117,7 @@ function readTicketKey(source: envoy.config.core.v3.DataSource, sink: IssueSink)
   return reportError(
     sink,
     'WEFT0843',
-    `a key has ${ticketKeyBytes} bytes, this one ${key.length}; make them at random`,
+    `a key has ${ticketKeyBytes} bytes, this one${placeOf(source)} ${key.length}; make them at random`,
   );
 }
 
@@ -195,7 +197,14 @@ function compileCertificate(message: TlsCertificateMessage, clock: Clock, sink: 
   const keyPem = readDataSource(privateKey, sinkAt(sink, 'private_key'));
   const passphrase = password === undefined ? undefined : readDataSource(password, sinkAt(sink, 'password'));
   if (chainPem === null || keyPem === null || passphrase === null) return null;
-  return pairCertificate({ chainPem, keyPem, passphrase: passphrase?.trimEnd() }, clock, sink);
+  const pem = { chainPem, keyPem, passphrase: passphrase?.trimEnd() };
+  return pairCertificate(pem, clock, sink, { chain: placeOf(certificateChain), key: placeOf(privateKey) });
+}
+
+/** Where the parts were found, for messages. */
+interface Places {
+  readonly chain: string;
+  readonly key: string;
 }
 
 /** Checks that the parts are readable, fit each other and are in date. */
@@ -203,46 +212,63 @@ export function pairCertificate(
   pem: { chainPem: string; keyPem: string; passphrase?: string | undefined },
   clock: Clock,
   sink: IssueSink,
+  places: Places = { chain: '', key: '' },
 ): CertificateMaterial | null {
-  const chain = parseChain(pem.chainPem, sinkAt(sink, 'certificate_chain'));
-  const key = parseKey(pem.keyPem, pem.passphrase, sinkAt(sink, 'private_key'));
+  const chain = parseChain(pem.chainPem, places.chain, sinkAt(sink, 'certificate_chain'));
+  const key = parseKey(pem, places.key, sinkAt(sink, 'private_key'));
   const leaf = chain?.[0];
   if (chain === null || leaf === undefined || key === null) return null;
   if (!new (nodeCrypto().X509Certificate)(leaf.der).checkPrivateKey(key)) {
-    const problem = `the private key does not belong to the certificate of "${describeLeaf(leaf)}"; replace both together`;
+    const problem = `the private key${places.key} does not belong to the certificate of "${describeLeaf(leaf)}"${places.chain}; replace both together`;
     return reportError(sinkAt(sink, 'private_key'), 'WEFT0705', problem);
   }
-  if (!checkDates(leaf, clock, sinkAt(sink, 'certificate_chain'))) return null;
+  if (!checkDates(leaf, places.chain, clock, sinkAt(sink, 'certificate_chain'))) return null;
   const { chainPem, keyPem, passphrase } = pem;
   return { chainPem, keyPem, passphrase, leaf, chain, keyType: key.asymmetricKeyType ?? 'unknown' };
 }
 
-function parseChain(pem: string, sink: IssueSink): CertificateFacts[] | null {
+function parseChain(pem: string, place: string, sink: IssueSink): CertificateFacts[] | null {
   try {
     return parseCertificatePem(pem).map(parseCertificate);
   } catch (error) {
-    return reportError(sink, 'WEFT0704', `the certificates cannot be read: ${messageOf(error)}; give PEM, leaf first`);
+    const problem = pem.trim() === '' ? 'there is nothing' : messageOf(error);
+    return reportError(sink, 'WEFT0704', `the certificates${place} cannot be read: ${problem}; give PEM, leaf first`);
   }
 }
 
-function parseKey(pem: string, passphrase: string | undefined, sink: IssueSink): KeyObject | null {
+function parseKey(
+  { keyPem: key, passphrase }: { keyPem: string; passphrase?: string | undefined },
+  place: string,
+  sink: IssueSink,
+): KeyObject | null {
   try {
-    return nodeCrypto().createPrivateKey(passphrase === undefined ? { key: pem } : { key: pem, passphrase });
+    return nodeCrypto().createPrivateKey(passphrase === undefined ? { key } : { key, passphrase });
   } catch {
-    // OpenSSL's words would not help, and a message about a key should hold nothing of it.
-    return reportError(
-      sink,
-      'WEFT0704',
-      'the private key cannot be read; give an unencrypted PEM key, or its password',
-    );
+    const problem = describeKeyProblem(key, passphrase !== undefined);
+    return reportError(sink, 'WEFT0704', `the private key${place} cannot be read: ${problem}`);
   }
 }
 
-function checkDates(leaf: CertificateFacts, clock: Clock, sink: IssueSink): boolean {
+function readCrl(source: envoy.config.core.v3.DataSource, sink: IssueSink): string | null {
+  const crl = readDataSource(source, sink);
+  if (crl === null) return null;
+  try {
+    nodeTls().createSecureContext({ crl });
+    return crl;
+  } catch {
+    return reportError(sink, 'WEFT0704', `the revocation list${placeOf(source)} cannot be read; give it in PEM`);
+  }
+}
+
+function checkDates(leaf: CertificateFacts, place: string, clock: Clock, sink: IssueSink): boolean {
   const now = clock.wallMs();
   if (now >= leaf.notAfterMs) {
     const since = new Date(leaf.notAfterMs).toISOString();
-    reportError(sink, 'WEFT0706', `the certificate of "${describeLeaf(leaf)}" expired at ${since}; issue a new one`);
+    reportError(
+      sink,
+      'WEFT0706',
+      `the certificate of "${describeLeaf(leaf)}"${place} expired at ${since}; issue a new one`,
+    );
     return false;
   }
   if (now < leaf.notBeforeMs) {
@@ -250,7 +276,7 @@ function checkDates(leaf: CertificateFacts, clock: Clock, sink: IssueSink): bool
     reportWarning(
       sink,
       'WEFT0707',
-      `the certificate of "${describeLeaf(leaf)}" is not valid before ${from}; check the clocks`,
+      `the certificate of "${describeLeaf(leaf)}"${place} is not valid before ${from}; check the clocks`,
     );
   }
   return true;
@@ -265,12 +291,12 @@ function compileTrust(message: ValidationContextMessage, clock: Clock, sink: Iss
   refuseFields(message, unsupportedTrustFields, sink);
   const rootsSink = sinkAt(sink, 'trusted_ca');
   const rootsPem = message.trustedCa === undefined ? null : readDataSource(message.trustedCa, rootsSink);
-  const roots = rootsPem === null ? [] : (parseChain(rootsPem, rootsSink) ?? []);
+  const roots = rootsPem === null ? [] : (parseChain(rootsPem, placeOf(message.trustedCa), rootsSink) ?? []);
   if (roots.length > 0 && roots.every((root) => root.notAfterMs <= clock.wallMs())) {
     reportWarning(
       rootsSink,
       'WEFT0708',
-      'every trusted certificate has expired; no peer will be accepted until they are replaced',
+      `every trusted certificate${placeOf(message.trustedCa)} has expired; no peer will be accepted until they are replaced`,
     );
   }
   const sanMatchers = compileSanMatchers(message, sink);
@@ -278,7 +304,7 @@ function compileTrust(message: ValidationContextMessage, clock: Clock, sink: Iss
     rootsPem,
     roots,
     useSystemRoots: message.systemRootCerts !== undefined,
-    crlPem: message.crl === undefined ? null : readDataSource(message.crl, sinkAt(sink, 'crl')),
+    crlPem: message.crl === undefined ? null : readCrl(message.crl, sinkAt(sink, 'crl')),
     sanMatchers,
     pins: compilePins(message, sink),
     acceptUntrusted: message.trustChainVerification === 'ACCEPT_UNTRUSTED',
