@@ -13,6 +13,7 @@ import { buildMesh, type MeshModel } from './model/mesh.ts';
 import { defaultSettings, type MeshSettings } from './model/settings.ts';
 import { checkWorld } from './resource/check-world.ts';
 import type { CheckContext } from './resource/mesh-index.ts';
+import { overlayIssues } from './resource/overlay-finding.ts';
 import { MeshSecurity } from './security.ts';
 import { type FileSnapshot, FileSource } from './source/file/file-source.ts';
 import { memoryPersistence } from './store/persistence.ts';
@@ -113,7 +114,11 @@ export class ControlPlane {
 
   /** Findings about files, and about how the resources fit together. */
   issues(): readonly Issue[] {
-    return [...this.fileIssues, ...checkWorld(this.store.world, this.checkContext())];
+    return [...this.sourceIssues(), ...checkWorld(this.store.world, this.checkContext())];
+  }
+
+  private sourceIssues(): readonly Issue[] {
+    return [...this.fileIssues, ...this.store.overlays().flatMap(overlayIssues)];
   }
 
   /** Closes ports and files; what was acknowledged is on disk. */
@@ -221,7 +226,7 @@ export class ControlPlane {
       access: { token },
       version,
       checkContext: () => this.checkContext(),
-      fileIssues: () => this.fileIssues,
+      fileIssues: () => this.sourceIssues(),
       routes: meshRoutes(parts),
       certificate,
       onError: (error, request) => this.log.error({ err: error, request }, 'a request to the mesh API failed'),

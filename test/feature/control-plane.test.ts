@@ -8,8 +8,10 @@ import { after, before, describe, test } from 'node:test';
 import { type ChannelCredentials, Client, credentials, Metadata } from '@grpc/grpc-js';
 import { type ControlPlane, startControlPlane } from '@weft/control-plane/control-plane';
 import { WeftError } from '@weft/lib/error';
+import { formatIssue, type Issue } from '@weft/lib/issue';
 import { decodeMessage, encodeMessage, unpackAny } from '@weft/lib/protobuf/codec';
 import { buildCsr, formatPrivateKeyPem, generateWorkloadKey } from '@weft/lib/x509/csr';
+import { until } from '../kit/until.ts';
 import { DeltaClient, namesOf, SotwClient, sidecarNode, typeUrl } from './ads-client.ts';
 
 const token = 'a-token-that-is-long-enough';
@@ -159,6 +161,33 @@ describe('the control plane', () => {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     assert.deepEqual(codes.sort(), ['WEFT0401', 'WEFT0482']);
+  });
+
+  test('says that a write hides a change of a file, until the file says the same', async () => {
+    const file = join(configDirectory, 'route.yaml');
+    const written = (subset: string) =>
+      writeFileSync(file, JSON.stringify({ ...route(subset), metadata: { name: 'overlaid' } }));
+    const over = { ...route('v2'), metadata: { name: 'overlaid', namespace: 'default' } };
+    const told = async () => {
+      const { issues } = (await call(plane, '/weft/v1/issues')) as { issues: Issue[] };
+      return issues.filter(({ code }) => code === 'WEFT0504').map(formatIssue);
+    };
+    const effective = () => plane.store.get('VirtualService', 'default', 'overlaid');
+    written('v1');
+    await until('the file is read', () => effective() !== null);
+    await plane.store.put({ kind: 'VirtualService', object: over as never, positions: null });
+    const place = `${file}:1: warning WEFT0504 VirtualService/default/overlaid: `;
+    const end = 'weft delete virtualservice overlaid -n default';
+    assert.equal((await told()).length, 1);
+    assert.ok((await told())[0]?.startsWith(`${place}This declaration has no effect`));
+    assert.ok((await told())[0]?.endsWith(end));
+    written('v3');
+    await until('the change is told', async () => (await told())[0]?.startsWith(`${place}A change of this`) ?? false);
+    written('v2');
+    await until('both say the same', async () => (await told()).length === 0);
+    assert.equal(effective()?.layer, 'file');
+    rmSync(file);
+    await until('the file is gone', () => effective() === null);
   });
 
   test('keeps revisions, roots and what clients have over a restart', async () => {

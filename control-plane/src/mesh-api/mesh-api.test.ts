@@ -264,6 +264,30 @@ describe('Mesh API: resources', () => {
       assert.deepEqual((await call(`${services}/a`)).json.metadata.labels, {});
     }));
 
+  it('warns of a write over a file and says how to end it, and not of a status', () =>
+    withApi(async ({ call, store }) => {
+      const { parseResource } = await import('../resource/parse-resource.ts');
+      const positions = { file: 'mesh.yaml', line: 4, fields: {} };
+      const { resource } = parseResource(service('a'), { positions, defaultNamespace: 'default' });
+      assert.ok(resource !== null);
+      store.replaceFiles([resource]);
+      const patch = (path: string, body: unknown) =>
+        call(`${services}/a${path}`, { method: 'PATCH', type: 'application/merge-patch+json', body });
+      assert.equal((await patch('/status', { status: { loadBalancer: {} } })).json.status.loadBalancer.x, undefined);
+      assert.equal(store.get('Service', 'default', 'a')?.layer, 'file');
+      const same = await call(`${services}/a`, { method: 'PUT', body: service('a') });
+      assert.doesNotMatch(same.headers.get('warning') ?? '', /WEFT0504/);
+      assert.deepEqual(same.json.status.loadBalancer, {});
+      for (const query of ['?dryRun=All', '']) {
+        const over = await patch(query, { metadata: { labels: { over: 'it' } } });
+        assert.match(
+          over.headers.get('warning') ?? '',
+          /mesh\.yaml:4: WEFT0504 Service\/default\/a: .*: weft delete service a -n default/,
+        );
+      }
+      assert.equal(store.get('Service', 'default', 'a')?.layer, 'api');
+    }));
+
   it('shows tables to kubectl', () =>
     withApi(async ({ call, clock }) => {
       await call(virtualServices, { method: 'POST', body: virtualService('a') });

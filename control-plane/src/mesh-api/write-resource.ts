@@ -1,12 +1,14 @@
 // Writing resources: create, replace and delete. Everything is checked before anything is kept, and all findings come at once.
 
 import { randomBytes } from 'node:crypto';
-import type { AnyResource } from '@weft/api/resource/kind';
+import type { AnyResource, KindName } from '@weft/api/resource/kind';
 import type { Issue } from '@weft/lib/issue';
 import { checkOne } from '../resource/check-world.ts';
+import { overlayIssues } from '../resource/overlay-finding.ts';
 import { type ParsedResource, parseResource } from '../resource/parse-resource.ts';
 import { overlayWorld } from '../store/overlay-world.ts';
 import type { PutRequest } from '../store/resource-store.ts';
+import { isSameWish } from '../store/stamp.ts';
 import type { Positions, StoredResource } from '../store/world.ts';
 import type { ApiRequest } from './api-request.ts';
 import { impliedNamespaces } from './implied-namespaces.ts';
@@ -81,10 +83,18 @@ export async function keepResource(
   if (result.type === 'conflict') return conflictReply(target, resource.name, draft, result.resource);
   const found = [
     ...issues,
+    ...overlayFound(context, info.id, result.resource),
     ...checkOne(info.id, resource.namespace, resource.name, context.store.world, context.checkContext()),
   ];
   const served = servedObject(context, info, target.version, result.resource);
   return jsonReply(result.type === 'created' ? 201 : 200, served, warningHeaders(found));
+}
+
+function overlayFound(context: ResourceContext, kind: KindName, api: StoredResource): readonly Issue[] {
+  const { name, namespace = '' } = api.object.metadata;
+  const file = context.store.fileBelow(kind, namespace, name);
+  const isOver = api.layer === 'api' && file !== null && !isSameWish(api.object, file.object);
+  return isOver ? overlayIssues({ kind, file, api }) : [];
 }
 
 /** What keeping it would answer, without keeping it. */
@@ -104,10 +114,16 @@ function rehearse(
     Object.entries({ uid, creationTimestamp, generation, resourceVersion }).filter(([, value]) => value !== undefined),
   );
   const object = { ...resource.object, metadata: { ...resource.object.metadata, ...server } } as AnyResource;
-  const origin = { kind: info.kind, namespace, name };
-  const candidate: StoredResource = { object, origin, layer: 'api', positions: draft.positions };
+  const { positions } = draft;
+  const place = positions === null ? {} : { file: positions.file, line: positions.line };
+  const origin = { kind: info.kind, namespace, name, ...place };
+  const candidate: StoredResource = { object, origin, layer: 'api', positions };
   const world = overlayWorld(context.store.world, [{ kind: info.id, resource: candidate }]);
-  const found = [...issues, ...checkOne(info.id, namespace, name, world, context.checkContext())];
+  const found = [
+    ...issues,
+    ...overlayFound(context, info.id, candidate),
+    ...checkOne(info.id, namespace, name, world, context.checkContext()),
+  ];
   return jsonReply(
     current === null ? 201 : 200,
     servedObject(context, info, target.version, candidate),

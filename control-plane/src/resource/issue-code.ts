@@ -433,6 +433,12 @@ export const referenceCodes = {
     'Several servers share one certificate',
     'Browsers reuse HTTP/2 connections between hosts of one certificate, which can surprise when the hosts are routed by different gateways.',
   ),
+  overlaidFile: code(
+    '0504',
+    'warning',
+    'A write lies over a file',
+    'The resource stands in a file of the watched directory, and something else was written to the mesh API (weft apply, kubectl). The write is in effect; edits of the file are not, until weft delete removes the write or the two say the same.',
+  ),
 } as const satisfies Record<string, IssueCode>;
 
 /** The whole table, by name. */

@@ -135,6 +135,58 @@ describe('ResourceStore', () => {
     assert.equal(events[1]?.resource.object.metadata.resourceVersion, String(events[1]?.revision));
   });
 
+  it('keeps a status beside the file, which goes on deciding the rest', async () => {
+    const { store } = openStore();
+    store.replaceFiles([fileService('a', 80)]);
+    const uid = store.get('Service', 'default', 'a')?.object.metadata.uid;
+    const withStatus = { ...service('a', 80), status: { loadBalancer: {} } } as AnyResource;
+    assert.equal((await put(store, withStatus)).type, 'updated');
+    assert.deepEqual(store.overlays(), []);
+    assert.equal((await put(store, withStatus)).type, 'unchanged');
+    store.replaceFiles([fileService('a', 81)]);
+    const { object, layer } = store.get('Service', 'default', 'a') ?? assert.fail();
+    assert.deepEqual([portOf({ object }), layer, object.status], [81, 'file', { loadBalancer: {} }]);
+    assert.deepEqual([object.metadata.uid, object.metadata.generation], [uid, 2]);
+  });
+
+  it('makes no overlay of what the file says, and ends one by it', async () => {
+    const { store } = openStore();
+    store.replaceFiles([fileService('a', 80)]);
+    const applied = { 'kubectl.kubernetes.io/last-applied-configuration': '{}' };
+    assert.equal((await put(store, service('a', 80, { labels: {}, annotations: applied }))).type, 'unchanged');
+    await put(store, service('a', 90));
+    const events: StoreEvent[] = [];
+    store.watch(undefined, (event) => events.push(event));
+    assert.equal((await put(store, service('a', 80))).type, 'updated');
+    assert.deepEqual(store.overlays(), []);
+    store.replaceFiles([fileService('a', 81)]);
+    assert.equal(portOf(store.get('Service', 'default', 'a')), 81);
+    assert.deepEqual(
+      events.map(({ type, resource, revision }) => [
+        type,
+        portOf(resource),
+        resource.object.metadata.resourceVersion,
+        revision,
+      ]),
+      [
+        ['MODIFIED', 80, '4', 4],
+        ['MODIFIED', 81, '5', 5],
+      ],
+    );
+  });
+
+  it('ends an overlay when the file says the same by now', async () => {
+    const { store } = openStore();
+    store.replaceFiles([fileService('a', 80)]);
+    await put(store, service('a', 90));
+    const { uid } = store.get('Service', 'default', 'a')?.object.metadata ?? {};
+    store.replaceFiles([fileService('a', 90)]);
+    assert.deepEqual(store.overlays(), []);
+    assert.equal(store.get('Service', 'default', 'a')?.object.metadata.uid, uid);
+    store.replaceFiles([fileService('a', 91)]);
+    assert.equal(portOf(store.get('Service', 'default', 'a')), 91);
+  });
+
   it('does not delete what only a file declares', async () => {
     const { store } = openStore();
     store.replaceFiles([fileService('a', 80)]);

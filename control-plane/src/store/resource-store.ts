@@ -7,7 +7,7 @@ import type { Clock } from '@weft/lib/clock';
 import type { ParsedResource } from '../resource/parse-resource.ts';
 import { History, type StoreEvent } from './history.ts';
 import type { Layer, Persistence, RecordChange } from './persistence.ts';
-import { isSameObject, stampObject, withVersion } from './stamp.ts';
+import { isSameObject, isSameWish, stampObject, withStatusOf, withVersion } from './stamp.ts';
 import { createWorld, type Positions, type StoredResource, type World, type WorldContent } from './world.ts';
 import { type PublishDelay, type WorldListener, WorldPublisher } from './world-publisher.ts';
 
@@ -146,12 +146,29 @@ export class ResourceStore {
     if (typeof expect === 'object' && current?.object.metadata.resourceVersion !== expect.version) {
       return { type: 'conflict', resource: current };
     }
+    const below = this.fileBelow(kind, namespace, name);
+    if (current !== null && below !== null && isSameWish(object, below.object))
+      return this.putIntoFile(request, current, below);
     const isSame = current !== null && current.layer === 'api' && isSameObject(object, current.object);
     if (isSame && isDeepStrictEqual(request.positions, current.positions))
       return { type: 'unchanged', resource: current };
     const resource = this.stamp(object, current, 'api', request.positions, this.lastRevision + 1);
     this.commit(kind, [{ layer: 'api', resource, key: keyOf(namespace, name) }]);
     return { type: current === null ? 'created' : 'updated', resource };
+  }
+
+  /** A write that wants what the file says: it makes no overlay and ends one; a status is kept beside the file's text. */
+  private putIntoFile({ kind, object }: PutRequest, current: StoredResource, below: StoredResource): PutResult {
+    const { name, namespace = '' } = object.metadata;
+    const key = keyOf(namespace, name);
+    const wanted = withStatusOf(below.object, object);
+    const isOverlaid = current.layer === 'api';
+    if (!isOverlaid && isSameObject(wanted, current.object)) return { type: 'unchanged', resource: current };
+    const revision = this.lastRevision + (isOverlaid ? 2 : 1);
+    const resource = this.stamp(wanted, current, 'file', below.positions, revision);
+    const change: Change = { layer: 'file', key, resource };
+    this.commit(kind, isOverlaid ? [change, { layer: 'api', key, resource: null }] : [change]);
+    return { type: 'updated', resource };
   }
 
   /** Deletes from the API's layer; a file's resource of the same name shows again. */
@@ -219,20 +236,31 @@ export class ResourceStore {
     const records = this.layers.file.get(kind) ?? new Map<string, StoredResource>();
     const changes: Change[] = [];
     for (const key of records.keys()) if (!wanted.has(key)) changes.push({ layer: 'file', key, resource: null });
-    for (const [key, parsed] of wanted) {
-      const known = records.get(key) ?? null;
-      const positions = parsed.positions;
-      if (known !== null && isSameObject(known.object, parsed.object) && isDeepStrictEqual(known.positions, positions))
-        continue;
-      // An API write that the file now comes below lends its identity, so that the object stays one and the same.
-      const previous = known ?? this.layers.api.get(kind)?.get(key) ?? null;
-      changes.push({
-        layer: 'file',
-        key,
-        resource: this.stamp(parsed.object, previous, 'file', positions, this.lastRevision + 1 + changes.length),
-      });
-    }
+    for (const [key, parsed] of wanted) changes.push(...this.fileChanges(kind, key, parsed, changes.length));
     if (changes.length > 0) this.commit(kind, changes);
+  }
+
+  private fileChanges(kind: KindName, key: string, parsed: ParsedResource, before: number): readonly Change[] {
+    const { positions } = parsed;
+    const known = this.layers.file.get(kind)?.get(key) ?? null;
+    const api = this.layers.api.get(kind)?.get(key) ?? null;
+    // The file says by now what the API was told: nothing is left for an overlay to say.
+    const endsOverlay = api !== null && isSameWish(parsed.object, api.object);
+    const revision = this.lastRevision + 1 + before;
+    if (endsOverlay) {
+      const resource = this.stamp(withStatusOf(parsed.object, api.object), api, 'file', positions, revision + 1);
+      return [
+        { layer: 'file', key, resource },
+        { layer: 'api', key, resource: null },
+      ];
+    }
+    // A status that a client wrote is no part of the file, and stays when the file changes.
+    const wanted =
+      parsed.object.status === undefined ? withStatusOf(parsed.object, known?.object ?? null) : parsed.object;
+    if (known !== null && isSameObject(known.object, wanted) && isDeepStrictEqual(known.positions, positions))
+      return [];
+    // An API write that the file now comes below lends its identity, so that the object stays one and the same.
+    return [{ layer: 'file', key, resource: this.stamp(wanted, known ?? api, 'file', positions, revision) }];
   }
 
   private stamp(

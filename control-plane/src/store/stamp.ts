@@ -42,6 +42,26 @@ export function isSameObject(a: AnyResource, b: AnyResource): boolean {
   return isDeepStrictEqual(clientPart(a), clientPart(b));
 }
 
+/** What clients write for themselves when they apply a text; it is no part of what a person wants. */
+const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
+
+/** Whether both say the same: metadata that clients and server add, and the status, aside. */
+export function isSameWish(a: AnyResource, b: AnyResource): boolean {
+  return isDeepStrictEqual(wish(a), wish(b));
+}
+
+function wish({ status: _, ...object }: AnyResource): object {
+  const { labels = {}, annotations = {}, ...rest } = object.metadata;
+  const { [lastApplied]: __, ...notes } = annotations;
+  const own = Object.entries(rest).filter(([key]) => !serverFields.includes(key));
+  return { ...object, metadata: { ...Object.fromEntries(own), labels, annotations: notes } };
+}
+
+/** The object with the status that another one has, or its own where that has none. */
+export function withStatusOf(object: AnyResource, other: AnyResource | null): AnyResource {
+  return other?.status === undefined ? object : ({ ...object, status: other.status } as AnyResource);
+}
+
 function clientPart(object: AnyResource): object {
   const metadata = Object.fromEntries(Object.entries(object.metadata).filter(([key]) => !serverFields.includes(key)));
   return { ...object, metadata };

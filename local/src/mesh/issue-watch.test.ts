@@ -9,7 +9,9 @@ const issue = (message: string): Issue => ({ code: 'WEFT0499', level: 'error', m
 
 it('tells a finding that stays once, a passing one never, and when it is mended', async (context) => {
   // What the mesh API answers, look by look; the last for ever.
-  const looks = [[issue('stays'), issue('passes')], [issue('stays')], [issue('stays')], []];
+  const passes: Issue = { ...issue('passes'), code: 'WEFT0498' };
+  const said = [issue('stays'), issue('stays in other words')] as const;
+  const looks = [[said[0], passes], [said[0]], [said[0]], [said[1]], [said[1]], []];
   const api = new FakeMeshApi();
   api.replies.set('GET /weft/v1/issues', () => ({
     status: 200,
@@ -33,5 +35,9 @@ it('tells a finding that stays once, a passing one never, and when it is mended'
   });
   watch.start();
   await done.promise;
-  assert.deepEqual(notes, ['error WEFT0499: stays', 'mended: error WEFT0499: stays']);
+  assert.deepEqual(notes, [
+    'error WEFT0499: stays',
+    'error WEFT0499: stays in other words',
+    'mended: error WEFT0499: stays in other words',
+  ]);
 });

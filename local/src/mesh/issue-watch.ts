@@ -10,8 +10,9 @@ export class IssueWatch {
   private readonly onNote: (text: string) => void;
   private readonly pollMs: number;
   private timer: NodeJS.Timeout | null = null;
-  private told: ReadonlySet<string> = new Set();
-  private last: ReadonlySet<string> = new Set();
+  /** By text, with what the finding is about. */
+  private told: ReadonlyMap<string, string> = new Map();
+  private last: ReadonlyMap<string, string> = new Map();
   private isStopped = false;
 
   constructor(client: MeshApiClient, onNote: (text: string) => void, pollMs = defaultPollMs) {
@@ -32,7 +33,7 @@ export class IssueWatch {
   private async look(): Promise<void> {
     try {
       const answer = (await this.client.request('/weft/v1/issues')) as { issues: readonly Issue[] };
-      if (!this.isStopped) this.compare(new Set(answer.issues.map(formatIssue)));
+      if (!this.isStopped) this.compare(new Map(answer.issues.map((issue) => [formatIssue(issue), subjectOf(issue)])));
     } catch {
       // The control plane is away, which is told elsewhere.
     }
@@ -40,11 +41,17 @@ export class IssueWatch {
   }
 
   /** Only what was there the last time too: while processes start or are replaced, findings come and go. */
-  private compare(found: ReadonlySet<string>): void {
-    const lasting = [...found].filter((text) => this.last.has(text));
-    for (const text of lasting) if (!this.told.has(text)) this.onNote(text);
-    for (const text of this.told) if (!found.has(text)) this.onNote(`mended: ${text}`);
-    this.told = new Set([...lasting, ...[...this.told].filter((text) => found.has(text))]);
+  private compare(found: ReadonlyMap<string, string>): void {
+    const lasting = [...found].filter(([text]) => this.last.has(text));
+    const subjects = new Set(found.values());
+    for (const [text] of lasting) if (!this.told.has(text)) this.onNote(text);
+    // In other words, or in another line by now, it is not mended.
+    for (const [text, subject] of this.told) if (!subjects.has(subject)) this.onNote(`mended: ${text}`);
+    this.told = new Map([...lasting, ...[...this.told].filter(([text]) => found.has(text))]);
     this.last = found;
   }
+}
+
+function subjectOf({ code, path, origin }: Issue): string {
+  return [code, origin?.kind, origin?.namespace, origin?.name, path].join(' ');
 }
