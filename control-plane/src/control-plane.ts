@@ -1,11 +1,12 @@
 // Composes the control plane: files → store → model → translation → discovery, and beside it the mesh API and the certificate authority.
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { type Clock, systemClock } from '@weft/lib/clock';
 import { messageOf, WeftError } from '@weft/lib/error';
 import { formatIssue, type Issue } from '@weft/lib/issue';
+import { makeFolder } from '@weft/lib/make-folder';
 import { formatKubeconfig } from './mesh-api/kubeconfig.ts';
 import { MeshApi } from './mesh-api/mesh-api.ts';
 import { meshRoutes } from './mesh-routes.ts';
@@ -87,7 +88,7 @@ export class ControlPlane {
     this.log = options.log ?? silent;
     this.settings = { ...defaultSettings, ...options.settings };
     const { stateDirectory } = options;
-    if (stateDirectory !== null) mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
+    if (stateDirectory !== null) makeStateDirectory(stateDirectory);
     this.store = new ResourceStore({
       persistence:
         stateDirectory === null ? memoryPersistence : openSqlitePersistence(join(stateDirectory, 'store.db')),
@@ -264,6 +265,15 @@ export class ControlPlane {
     const authority = this.security.authority.trustBundle;
     const text = formatKubeconfig({ server, authority, tokenFile: resolve(tokenFile), namespace: 'default' });
     writeFileSync(path, text, { mode: 0o600 });
+  }
+}
+
+function makeStateDirectory(path: string): void {
+  try {
+    makeFolder(path, 0o700);
+  } catch (cause) {
+    const message = `the state directory ${path} cannot be made (${messageOf(cause)}); make it writable or give another with --state`;
+    throw new WeftError('WEFT0626', message, { cause });
   }
 }
 

@@ -19,6 +19,7 @@ const lastingCodes: ReadonlySet<string> = new Set([
   'WEFT0620',
   'WEFT0623',
   'WEFT0624',
+  'WEFT0626',
   'WEFT0750',
   'WEFT0751',
   'WEFT0752',

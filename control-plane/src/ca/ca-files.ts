@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { messageOf, WeftError } from '@weft/lib/error';
+import { makeFolder } from '@weft/lib/make-folder';
 import { parseCertificate } from '@weft/lib/x509/certificate';
 import { formatPem, parseCertificatePem } from '@weft/lib/x509/pem';
 import { makeRoot } from './root-certificate.ts';
@@ -129,7 +130,7 @@ async function makeDirectory(directory: string, options: { trustDomain: string; 
   const { certificateDer, keyPem } = await makeRoot(options.trustDomain, options.nowMs);
   const pem = formatPem('CERTIFICATE', certificateDer);
   const fresh = `${directory}.${randomBytes(6).toString('hex')}.new`;
-  mkdirSync(dirname(directory), { recursive: true });
+  makeFolder(dirname(directory), 0o777);
   mkdirSync(fresh, { mode: 0o700 });
   writeDurably(join(fresh, names.key), keyPem, 0o600);
   writeDurably(join(fresh, names.root), pem, 0o644);

@@ -8,10 +8,11 @@
 // again is in the wrong hands.
 
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '@weft/lib/clock';
 import { codeOf } from '@weft/lib/error';
+import { makeFolder } from '@weft/lib/make-folder';
 import { parseSpiffeId } from '@weft/lib/x509/spiffe';
 import { writeDurably } from './ca-files.ts';
 import type { CaLog } from './ca-log.ts';
@@ -46,7 +47,7 @@ export class JoinTokens {
     this.directory = directory;
     this.clock = clock;
     this.log = log;
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeFolder(directory, 0o700);
     for (const hash of this.hashes()) this.index(hash);
   }
 

@@ -1,10 +1,10 @@
 // Keeps records in one SQLite file. What was written is on disk when the call returns, whatever happens to the process afterwards.
 
-import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { apiVersionOf, kinds } from '@weft/api/resource/kind';
 import { messageOf, WeftError } from '@weft/lib/error';
+import { makeFolder } from '@weft/lib/make-folder';
 import type { KeptRecord, Persistence, RecordChange, RecordKey } from './persistence.ts';
 import type { Positions, StoredResource } from './world.ts';
 
@@ -26,7 +26,7 @@ const tables = `
 
 /** Opens or makes the file. Throws `WeftError` when another process has it open or when it is no store. */
 export function openSqlitePersistence(file: string): Persistence {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(file), 0o700);
   let database: DatabaseSync | null = null;
   try {
     database = new DatabaseSync(file);

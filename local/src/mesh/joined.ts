@@ -1,8 +1,9 @@
 // Processes that `weft run` joined to the mesh from outside: each has a file in the state folder while it runs. The mesh lists them
 // in run.json and cleans up after one that was killed.
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { kindInfo } from '@weft/api/resource/kind';
+import { makeFolder } from '@weft/lib/make-folder';
 import type { MeshApiClient } from '../mesh-api/client.ts';
 import { startMark } from '../state/process-identity.ts';
 import type { RunningWorkload } from '../state/run-file.ts';
@@ -16,7 +17,7 @@ interface JoinedFile extends RunningWorkload {
 
 /** Announces a joined process of this `weft run`; the returned function takes it back. */
 export function announceJoined(folder: string, workload: RunningWorkload): () => void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder, 0o700);
   const path = join(folder, `${workload.namespace}.${workload.name}.json`);
   const content: JoinedFile = { ...workload, pid: process.pid, started: startMark(process.pid) ?? '' };
   writeFileSync(`${path}.draft`, JSON.stringify(content), { mode: 0o600 });

@@ -10,7 +10,7 @@ import { type Objects, Watch } from '../mesh-api/watch.ts';
 import { claimPort, PortPicker } from '../port/free-port.ts';
 import { retryText } from '../process/backoff.ts';
 import { LogKeeper } from '../process/log-file.ts';
-import { findStateFolder, makeStateFolders, type StatePaths, statePaths } from '../state/folder.ts';
+import { findStateFolder, makeStateFolders, type StatePaths, stateFolderError, statePaths } from '../state/folder.ts';
 import { acquireLock, type Lock } from '../state/lock.ts';
 import { type RunningWorkload, removeRunFile, writeRunFile } from '../state/run-file.ts';
 import { ProxyProcess, type ProxySettings } from '../workload/proxy-process.ts';
@@ -91,7 +91,7 @@ export class Mesh {
     }
     const paths = statePaths(findStateFolder(options.env ?? process.env, options.workingFolder ?? process.cwd()));
     makeStateFolders(paths);
-    const lock = acquireLock(paths.lock);
+    const lock = takeLock(paths);
     const mesh = new Mesh({ ...options, configFolder }, events, paths, lock);
     try {
       removeRunFile(paths.runFile);
@@ -99,7 +99,7 @@ export class Mesh {
       mesh.parts = await mesh.makeParts();
     } catch (error) {
       lock.release();
-      throw error;
+      throw stateFolderError(paths, 'written', error);
     }
     return mesh;
   }
@@ -367,12 +367,25 @@ export class Mesh {
     const text = JSON.stringify(content);
     if (text === this.runFileText) return;
     this.runFileText = text;
-    writeRunFile(this.paths.runFile, content);
+    try {
+      writeRunFile(this.paths.runFile, content);
+    } catch (error) {
+      // The mesh goes on: whoever reads the file finds the last one, and the next change writes it again.
+      this.events.onNote(messageOf(stateFolderError(this.paths, 'written', error)));
+    }
   }
 
   private mustParts(): Parts {
     if (this.parts === null) throw new Error('the mesh is not open');
     return this.parts;
+  }
+}
+
+function takeLock(paths: StatePaths): Lock {
+  try {
+    return acquireLock(paths.lock);
+  } catch (error) {
+    throw stateFolderError(paths, 'written', error);
   }
 }
 

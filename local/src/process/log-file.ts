@@ -1,13 +1,14 @@
 // Logs of child processes: they write to the file themselves, and it is cut when it grows too large, keeping one older part.
-import { closeSync, copyFileSync, mkdirSync, openSync, statSync, truncateSync } from 'node:fs';
+import { closeSync, copyFileSync, openSync, statSync, truncateSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { makeFolder } from '@weft/lib/make-folder';
 
 const limitBytes = 8 * 1024 * 1024;
 const checkEveryMs = 2000;
 
 /** Opens a log for appending; the child's writes then survive a cut, as appending always goes to the end. */
 export function openLog(path: string): number {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(path), 0o700);
   return openSync(path, 'a', 0o600);
 }
 

@@ -46,6 +46,11 @@ describe('the state folder', () => {
       code: 'WEFT0805',
       message: /WEFT_HOME/,
     });
+    assert.throws(() => makeStateFolders(statePaths(join(folder, 'file'))), { code: 'WEFT0805', message: /EEXIST/ });
+  });
+
+  it('is refused where no folder can be made at all', { skip: process.platform !== 'linux' }, () => {
+    assert.throws(() => makeStateFolders(statePaths('/proc/x')), { code: 'WEFT0805', message: /WEFT_HOME/ });
   });
 });
 

@@ -1,7 +1,8 @@
 // Where a local mesh keeps its state: $WEFT_HOME, else the nearest `.weft` folder upwards, else a new one here.
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { messageOf, WeftError } from '@weft/lib/error';
+import { codeOf, messageOf, WeftError } from '@weft/lib/error';
+import { makeFolder } from '@weft/lib/make-folder';
 
 /** The paths below one state folder. */
 export interface StatePaths {
@@ -46,13 +47,19 @@ export function statePaths(root: string): StatePaths {
 export function makeStateFolders(paths: StatePaths): void {
   try {
     for (const folder of [paths.root, paths.controlPlane, paths.workloads, paths.joined, paths.logs]) {
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      makeFolder(folder, 0o700);
     }
   } catch (error) {
-    throw new WeftError(
-      'WEFT0805',
-      `the state folder ${paths.root} cannot be made (${messageOf(error)}); make it writable or set WEFT_HOME to another`,
-      { cause: error },
-    );
+    throw stateFolderError(paths, 'made', error);
   }
+}
+
+/** What stands in the way of a state folder, for a person; errors that speak for themselves stay as they are. */
+export function stateFolderError(paths: StatePaths, what: 'made' | 'written', error: unknown): unknown {
+  if (error instanceof WeftError || codeOf(error) === '') return error;
+  return new WeftError(
+    'WEFT0805',
+    `the state folder ${paths.root} cannot be ${what} (${messageOf(error)}); give it room and make it writable, or set WEFT_HOME to another`,
+    { cause: error },
+  );
 }

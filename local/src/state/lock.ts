@@ -44,8 +44,8 @@ export function lockHolder(path: string): number | null {
 /** The file appears with its content or not at all: a half-written lock would look stale. */
 function placeLock(path: string, content: string): boolean {
   const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, content, { mode: 0o600 });
   try {
+    writeFileSync(draft, content, { mode: 0o600 });
     linkSync(draft, path);
     return true;
   } catch (error) {

@@ -1,9 +1,10 @@
 // One proxy of the local mesh, sidecar or gateway: its files, its process, and whether it is ready. A restarted proxy gets the
 // same ports and a new join token, as its key died with it.
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { join } from 'node:path';
 import { WeftError } from '@weft/lib/error';
+import { makeFolder } from '@weft/lib/make-folder';
 import { proxyNodeFlags } from '@weft/proxy/node-flags';
 import type { MeshApiClient } from '../mesh-api/client.ts';
 import { type Child, startOwnChild } from '../process/child.ts';
@@ -108,7 +109,7 @@ export class ProxyProcess {
     const tokenFile = join(this.folder, 'join-token');
     const bootstrapFile = join(this.folder, 'bootstrap.json');
     const token = await requestJoinToken(client, identity);
-    mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+    makeFolder(this.folder, 0o700);
     writePrivate(tokenFile, token);
     writePrivate(
       bootstrapFile,
