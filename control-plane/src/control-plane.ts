@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { type Clock, systemClock } from '@weft/lib/clock';
+import { type Clock, systemClock, type Timer } from '@weft/lib/clock';
 import { messageOf, WeftError } from '@weft/lib/error';
 import { formatIssue, type Issue } from '@weft/lib/issue';
 import { makeFolder } from '@weft/lib/make-folder';
@@ -51,6 +51,8 @@ export interface ControlPlaneOptions {
 
 const silent: AdsLog = { info: () => {}, warn: () => {}, error: () => {} };
 const shutdownMs = 2000;
+/** After a write of the store failed. */
+const retryMs = 2000;
 
 /** Starts everything; resolves when both ports are open. Throws `WeftError`. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
@@ -80,6 +82,7 @@ export class ControlPlane {
   private api: MeshApi | null = null;
   private mesh: MeshModel | null = null;
   private fileIssues: readonly Issue[] = [];
+  private retry: Timer | null = null;
   private isClosed = false;
 
   constructor(options: ControlPlaneOptions) {
@@ -127,6 +130,7 @@ export class ControlPlane {
     if (this.isClosed) return;
     this.isClosed = true;
     this.source?.close();
+    this.retry?.stop();
     this.ads.close();
     await this.api?.close();
     await this.closeDiscovery();
@@ -179,11 +183,17 @@ export class ControlPlane {
       const { code, level, path, message, origin } = issue;
       this.log.warn({ code, level, path, file: origin?.file, line: origin?.line }, message);
     }
+    this.keepFiles(resources);
+  }
+
+  private keepFiles(resources: FileSnapshot['resources']): void {
+    this.retry?.stop();
     try {
       this.store.replaceFiles(resources);
     } catch (error) {
-      // A full disk, for instance: what was there stays, and the next change tries again.
-      this.log.error({ err: error }, 'the resources of the files could not be kept');
+      // A full disk, for instance: what was there stays until there is room.
+      this.log.error({ err: error, retryMs }, 'the resources of the files could not be kept');
+      this.retry = this.clock.start(retryMs, () => this.keepFiles(resources), null);
     }
   }
 

@@ -7,10 +7,13 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type ChannelCredentials, Client, credentials, Metadata } from '@grpc/grpc-js';
 import { type ControlPlane, startControlPlane } from '@weft/control-plane/control-plane';
+import { ResourceStore } from '@weft/control-plane/store/resource-store';
+import { PausedClock } from '@weft/lib/clock';
 import { WeftError } from '@weft/lib/error';
 import { formatIssue, type Issue } from '@weft/lib/issue';
 import { decodeMessage, encodeMessage, unpackAny } from '@weft/lib/protobuf/codec';
 import { buildCsr, formatPrivateKeyPem, generateWorkloadKey } from '@weft/lib/x509/csr';
+import { temporaryFolder } from '../kit/folder.ts';
 import { until } from '../kit/until.ts';
 import { DeltaClient, namesOf, SotwClient, sidecarNode, typeUrl } from './ads-client.ts';
 
@@ -216,4 +219,23 @@ describe('the control plane', () => {
     const busy = { ...options, stateDirectory: null, plaintext: true, xdsPort: plane.xdsPort };
     await assert.rejects(startControlPlane(busy), (error) => error instanceof WeftError && error.code === 'WEFT0621');
   });
+});
+
+test('files that could not be kept are kept when there is room again', async (context) => {
+  const configDirectory = temporaryFolder(context);
+  writeFileSync(join(configDirectory, 'services.yaml'), services);
+  const clock = new PausedClock();
+  let attempts = 0;
+  const original = ResourceStore.prototype.replaceFiles;
+  context.mock.method(ResourceStore.prototype, 'replaceFiles', function (this: ResourceStore, ...args: [never]) {
+    if (++attempts < 3) throw new Error('disk full');
+    original.apply(this, args);
+  });
+  const ports = { apiPort: 0, xdsPort: 0, plaintext: true };
+  const plane = await startControlPlane({ configDirectory, stateDirectory: null, token, ...ports, clock });
+  context.after(() => plane.close());
+  assert.equal(plane.store.get('Service', 'default', 'reviews'), null);
+  clock.advance(2100);
+  clock.advance(2100);
+  assert.ok(plane.store.get('Service', 'default', 'reviews'));
 });

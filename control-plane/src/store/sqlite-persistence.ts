@@ -45,7 +45,8 @@ function openingError(file: string, cause: unknown): WeftError {
     const why = 'another control plane has it open; stop that one first';
     return new WeftError('WEFT0830', `The store ${file} cannot be opened: ${why}.`, { cause });
   }
-  const why = `${problem}; move the file away to start with what the files of the mesh say`;
+  const isFull = /disk is full/i.test(problem);
+  const why = `${problem}; ${isFull ? 'make room for it' : 'move the file away to start with what the files of the mesh say'}`;
   return new WeftError('WEFT0520', `The store ${file} cannot be opened: ${why}.`, { cause });
 }
 
