@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -28,7 +28,7 @@ function freshClone(context: TestContext): string {
 function run(root: string, ...args: string[]) {
   const { NODE_TEST_CONTEXT: _, ...inherited } = process.env;
   const env = { ...inherited, PATH: `${join(root, 'bin')}:${process.env.PATH}`, WEFT_NODE: process.execPath };
-  return spawnSync('sh', [join(root, 'scripts/run'), ...args], { env, encoding: 'utf8' });
+  return spawnSync('sh', [join(root, 'scripts/run'), ...args], { env, encoding: 'utf8', timeout: 20_000 });
 }
 
 test('installs and then runs the tests, and installs nothing the second time', (context) => {
@@ -42,6 +42,27 @@ test('installs and then runs the tests, and installs nothing the second time', (
   assert.doesNotMatch(second.stderr, /npm/);
   assert.match(second.stdout, /the one test/);
 });
+
+for (const [what, pid] of [
+  ['without a process in it', null],
+  ['with half a number in it', ''],
+  ['of a process that is gone', '99999999'],
+] as const) {
+  test(`takes over a lock ${what}`, { timeout: 30_000 }, (context) => {
+    const root = freshClone(context);
+    mkdirSync(join(root, '.weft-prepare.lock'));
+    if (pid !== null) writeFileSync(join(root, '.weft-prepare.lock/pid'), pid);
+    // Seconds pass at once.
+    writeFileSync(join(root, 'bin/sleep'), '#!/bin/sh\n');
+    chmodSync(join(root, 'bin/sleep'), 0o755);
+    const { status, stderr } = run(root, 'test', 'a.test.mjs');
+    assert.equal(status, 0, stderr);
+    assert.deepEqual(
+      readdirSync(root).filter((name) => name.startsWith('.weft-prepare')),
+      [],
+    );
+  });
+}
 
 test('says which verbs there are', (context) => {
   const { status, stderr } = run(freshClone(context), 'tset');
