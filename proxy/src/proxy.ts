@@ -16,6 +16,7 @@ import type { SharedCounts } from './cluster/breaker/breakers.ts';
 import { ClusterSet } from './cluster/cluster-set.ts';
 import { type DnsResolver, SystemResolver } from './cluster/dns/resolver.ts';
 import { compileFilterOverride } from './http-filter/filters.ts';
+import { DescriptorWatch } from './io/descriptor-watch.ts';
 import { ConnectionLimits } from './listener/connection-limits.ts';
 import type { ListenSockets } from './listener/listen-sockets.ts';
 import { ListenerSet } from './listener/listener-set.ts';
@@ -104,6 +105,8 @@ export class RunningProxy {
     this.sinks = new AccessLogSinks(clock, thread.openTarget);
     this.secrets = new SecretSet(clock, log.child('security'), thread.ticketSecret ?? null);
     this.secrets.readSecretFile = readSecretFile;
+    const scope = this.metrics.scope({ prefix: 'file_descriptors' });
+    const descriptors = new DescriptorWatch({ clock, log: log.child('descriptors'), scope });
     this.clusters = new ClusterSet({
       clock,
       random,
@@ -111,6 +114,7 @@ export class RunningProxy {
       secrets: this.secrets,
       resolver: resolverFor(options),
       shared: thread.shared ?? null,
+      descriptors,
     });
     this.routes = new RouteTableSet({
       clock,
@@ -132,6 +136,7 @@ export class RunningProxy {
       decisions: this.decisions,
       internal: this.listeners,
       runtime: readRuntime(options.bootstrap),
+      descriptors,
       limitOf: (listener, ignoresAll) => limits.of(listener, ignoresAll),
     });
     this.routes.onRoutable(() => this.listeners.onDependencyChange());

@@ -33,6 +33,9 @@ export const metricHelp: Readonly<Record<string, string>> = {
   downstream_cx_proxy_proto_error:
     'Connections closed for the want of a good PROXY protocol header, of all listeners; without a prefix.',
 
+  // file_descriptors
+  exhausted: 'Times no file descriptor was free for a connection, from a client or to an endpoint.',
+
   // workers
   workers_started: '1 once every one of several workers has served.',
   died: 'Workers that died and were replaced.',

@@ -17,6 +17,7 @@ const scopes: readonly (readonly [prefix: string, scope: string])[] = [
   ['proxy/src/cluster/cluster-set.ts', 'cluster_manager'],
   ['proxy/src/http-filter/', 'http.STAT_PREFIX'],
   ['proxy/src/http-filter/grpc-stats/', 'cluster.NAME'],
+  ['proxy/src/io/', 'file_descriptors'],
   ['proxy/src/listener/', 'listener.ADDRESS'],
   ['proxy/src/listener/listener-set.ts', 'listener_manager'],
   ['proxy/src/listener/proxy-protocol/', 'proxy_proto.STAT_PREFIX'],

@@ -1,6 +1,7 @@
 // One name among the clusters: the version that serves and, while it warms, the newer one that will.
 
 import type { Clock, Timer } from '@weft/lib/clock';
+import type { DescriptorWatch } from '../io/descriptor-watch.ts';
 import type { SecretSet } from '../security/secret-set.ts';
 import type { SharedCounts } from './breaker/breakers.ts';
 import { Cluster } from './cluster.ts';
@@ -16,6 +17,7 @@ export interface EntryHooks {
     readonly clock: Clock;
     readonly random: () => number;
     readonly shared: SharedCounts | null;
+    readonly descriptors?: DescriptorWatch | undefined;
     readonly resolver: DnsResolver;
     readonly secrets: Pick<SecretSet, 'onChange'>;
   };

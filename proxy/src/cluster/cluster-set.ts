@@ -6,6 +6,7 @@ import type { envoy } from '@weft/api/xds/types';
 import type { Clock } from '@weft/lib/clock';
 import type { Issue } from '@weft/lib/issue';
 import type { MetricsRegistry, Scope } from '@weft/lib/metrics';
+import type { DescriptorWatch } from '../io/descriptor-watch.ts';
 import type { SecretSet } from '../security/secret-set.ts';
 import type { Random } from './balancer/picker.ts';
 import type { SharedCounts } from './breaker/breakers.ts';
@@ -34,6 +35,7 @@ export interface ClusterSetOptions {
   readonly resolver: DnsResolver;
   /** Where breakers count; null where this thread is the only worker. */
   readonly shared: SharedCounts | null;
+  readonly descriptors?: DescriptorWatch | undefined;
 }
 
 /** The place of a resource in issues: `clusters["web"]`, or `static_resources.clusters[2]` where the caller knows better. */

@@ -5,6 +5,7 @@ import type { Clock } from '@weft/lib/clock';
 import type { Headers } from '@weft/lib/header';
 import type { Origin } from '@weft/lib/issue';
 import type { Counter, Scope } from '@weft/lib/metrics';
+import type { DescriptorWatch } from '../io/descriptor-watch.ts';
 import type { UpstreamNames, UpstreamTls } from '../security/upstream-tls.ts';
 import { Balancer } from './balancer/balancer.ts';
 import type { Random } from './balancer/picker.ts';
@@ -41,6 +42,8 @@ export interface ClusterRuntime {
   readonly random: Random;
   /** Null where this thread is the only worker. */
   readonly shared: SharedCounts | null;
+  /** Told when there is no file descriptor for a connection. */
+  readonly descriptors?: DescriptorWatch | undefined;
 }
 
 /** What is offered where the endpoint is to choose. */
@@ -72,6 +75,7 @@ export class Cluster {
   internalListener: string | null = null;
   private dropChance = 0;
   readonly random: Random;
+  readonly descriptors: DescriptorWatch | null;
   private readonly healthyPanic: Counter;
   private readonly balancer: Balancer;
   private readonly directory: HostDirectory;
@@ -100,6 +104,7 @@ export class Cluster {
     this.breakers = new Breakers(config.breakers.normal, config.scope, 'default', normal);
     this.highBreakers = new Breakers(config.breakers.high, config.scope, 'high', high);
     this.random = runtime.random;
+    this.descriptors = runtime.descriptors ?? null;
     this.healthyPanic = config.scope.counter('lb_healthy_panic');
     this.balancer = new Balancer(config.balancer, runtime.random);
     this.directory = new HostDirectory(this);

@@ -155,6 +155,11 @@ export class Host {
     else this.outlier.onLocalFailure(503);
   }
 
+  /** A connection could not be made for an HTTP request. What is no fault of the host is not held against it. */
+  onConnectFailed(reason: Fault): void {
+    if (reason.source === 'upstream') this.onConnectResult(false);
+  }
+
   /** As `onConnectResult`, for raw connections, where connecting is all there is to judge by. */
   onTcpConnectResult(ok: boolean): void {
     this.onConnectResult(ok);

@@ -28,6 +28,8 @@ export interface ListenEvents {
   onBound(port: number): void;
   onFailed(error: Error): void;
   onSocket(socket: Socket): void;
+  /** A connection could not be accepted, and goes on waiting. */
+  onAcceptFailed?(error: Error): void;
 }
 
 export interface OpenSocket {
@@ -63,8 +65,8 @@ export function listenOn(request: ListenRequest, events: ListenEvents, isShared 
 function onListening(server: Server, events: ListenEvents): void {
   const bound = server.address();
   server.removeAllListeners('error');
-  // Running out of file descriptors must not end the process; the kernel keeps the backlog.
-  server.on('error', () => {});
+  // Running out of file descriptors must not end the process.
+  server.on('error', (error) => events.onAcceptFailed?.(error));
   events.onBound(typeof bound === 'object' && bound !== null ? bound.port : 0);
 }
 

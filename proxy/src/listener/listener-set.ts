@@ -163,7 +163,7 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
     }
     this.counters.added.inc();
     if (existing !== undefined) this.retire(existing, compiled);
-    const listener = new Listener(compiled, this.clock, this, this.sockets);
+    const listener = new Listener(compiled, this.clock, this, this.sockets, this.context?.descriptors ?? null);
     this.active.set(compiled.name, listener);
     this.byDestination = null;
     this.counters.active.set(this.active.size);

@@ -64,7 +64,7 @@ class Scene {
     const socket = { address: { host: '127.0.0.1', port: 0, ipv6Only: false }, backlog: 10, isTransparent: false };
     const scope = new MetricsRegistry().scope({ prefix: 'listener' });
     const whole = { ...compiled, ...socket, redirection, scope } as unknown as CompiledListener;
-    return new Listener(whole, systemClock, this.index, ownSockets);
+    return new Listener(whole, systemClock, this.index, ownSockets, null);
   }
 
   /** One connection to it; who took it. */

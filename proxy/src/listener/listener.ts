@@ -5,6 +5,7 @@ import type { Clock, Timer } from '@weft/lib/clock';
 import type { Counter, Gauge } from '@weft/lib/metrics';
 import type { Connection, ConnectionOwner } from '../io/connection.ts';
 import type { ConnectionInfo, ListenerOrigins, ListenerView } from '../io/connection-info.ts';
+import { type DescriptorWatch, isShortage } from '../io/descriptor-watch.ts';
 import { SocketInfo } from '../io/socket-info.ts';
 import { matchChain } from './chain-match.ts';
 import type { CompiledListener } from './compile-listener.ts';
@@ -21,6 +22,7 @@ export class Listener implements ListenerView {
   private readonly clock: Clock;
   private readonly directory: ListenerDirectory<Listener>;
   private readonly sockets: ListenSockets;
+  private readonly descriptors: DescriptorWatch | null;
   private socket: OpenSocket | null = null;
   private readonly cxTotal: Counter;
   private readonly cxActive: Gauge;
@@ -38,12 +40,14 @@ export class Listener implements ListenerView {
     clock: Clock,
     directory: ListenerDirectory<Listener>,
     sockets: ListenSockets,
+    descriptors: DescriptorWatch | null,
   ) {
     this.name = compiled.name;
     this.current = compiled;
     this.clock = clock;
     this.directory = directory;
     this.sockets = sockets;
+    this.descriptors = descriptors;
     this.cxTotal = compiled.scope.counter('downstream_cx_total');
     this.cxActive = compiled.scope.gauge('downstream_cx_active');
     this.overflow = compiled.scope.counter('downstream_cx_overflow');
@@ -95,6 +99,9 @@ export class Listener implements ListenerView {
           done(error);
         },
         onSocket: (socket) => this.onSocket(socket),
+        onAcceptFailed: (error) => {
+          if (isShortage(error)) this.descriptors?.onShortage();
+        },
       },
     );
   }
@@ -106,6 +113,7 @@ export class Listener implements ListenerView {
   }
 
   private onSocket(socket: Socket): void {
+    this.descriptors?.onAccepted(socket);
     const info = new SocketInfo(socket);
     const { redirection } = this.current;
     if (redirection === null) this.takeSocket(socket, info);

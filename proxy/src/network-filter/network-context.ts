@@ -7,6 +7,7 @@ import type { MetricsRegistry } from '@weft/lib/metrics';
 import type { RuntimeValues } from '../bootstrap/runtime.ts';
 import type { Connection } from '../io/connection.ts';
 import type { ConnectionInfo } from '../io/connection-info.ts';
+import type { DescriptorWatch } from '../io/descriptor-watch.ts';
 import type { ListenerLimit } from '../listener/connection-limits.ts';
 import type { RouteTableSet } from '../route/route-table-set.ts';
 import type { SecretSet } from '../security/secret-set.ts';
@@ -33,6 +34,8 @@ export interface NetworkContext {
   readonly decisions: DecisionLog;
   readonly internal: InternalListeners;
   readonly runtime: RuntimeValues;
+  /** Told of accepted connections: the last file descriptor may be among them. */
+  readonly descriptors?: DescriptorWatch | undefined;
   /** What limits the connections of a listener, if anything does. */
   limitOf(listener: string, ignoresAll: boolean): ListenerLimit | null;
 }

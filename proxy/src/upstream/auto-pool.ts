@@ -71,7 +71,7 @@ export class AutoPool implements UpstreamPool, ConnectEvents {
   onConnectFailed(_connecting: Connecting, reason: Fault, details: string): void {
     this.connecting = null;
     connectionFailed(this.host, reason);
-    this.host.onConnectResult(false);
+    this.host.onConnectFailed(reason);
     this.waiting.rejectAll(reason, details);
   }
 

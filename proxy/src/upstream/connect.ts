@@ -7,6 +7,7 @@ import type { Host } from '../cluster/host.ts';
 import type { SourceAddress } from '../cluster/source-address.ts';
 import { type Fault, fault } from '../fault/fault.ts';
 import { Connection, type ConnectionOwner } from '../io/connection.ts';
+import { isShortage, shortageDetails } from '../io/descriptor-watch.ts';
 import { sharedRead } from '../io/shared-read.ts';
 import { ConnectionRecord } from './connection-record.ts';
 
@@ -119,6 +120,11 @@ export class Connecting implements ConnectionOwner {
   }
 
   onClose(error: Error | null): void {
+    if (isShortage(error)) {
+      this.host.cluster.descriptors?.onShortage();
+      this.fail(fault.overload, shortageDetails);
+      return;
+    }
     const details = error === null ? 'the connection was closed' : messageOf(error);
     this.fail(this.isTls && this.isTcpConnected ? fault.tls_failed : fault.connect_failed, details);
   }

@@ -79,7 +79,7 @@ export class Http1Pool implements AdoptingPool, Http1ClientOwner, ConnectEvents 
   onConnectFailed(connecting: Connecting, reason: Fault, details: string): void {
     this.connecting.delete(connecting);
     connectionFailed(this.host, reason);
-    this.host.onConnectResult(false);
+    this.host.onConnectFailed(reason);
     this.waiting.rejectAll(reason, details);
   }
 

@@ -83,7 +83,7 @@ export class Http2Pool implements AdoptingPool, Http2ClientOwner, ConnectEvents 
   onConnectFailed(_connecting: Connecting, reason: Fault, details: string): void {
     this.connecting = null;
     connectionFailed(this.host, reason);
-    this.host.onConnectResult(false);
+    this.host.onConnectFailed(reason);
     this.waiting.rejectAll(reason, details);
   }
 

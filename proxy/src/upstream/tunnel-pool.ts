@@ -55,7 +55,7 @@ export class TunnelPool implements UpstreamPool, ConnectEvents {
     const events = this.waiting.get(connecting);
     this.waiting.delete(connecting);
     connectionFailed(this.host, reason);
-    this.host.onTcpConnectResult(false);
+    this.host.onConnectFailed(reason);
     events?.onUpstreamFailed(reason, details);
   }
 

@@ -78,6 +78,7 @@ class WorkerSocket implements OpenSocket {
       },
       onFailed: (error) => this.onFailed(error),
       onSocket: (socket) => this.events.onSocket(socket),
+      onAcceptFailed: (error) => this.events.onAcceptFailed?.(error),
     };
     this.server = listenOn(request, events, true);
   }

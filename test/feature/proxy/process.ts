@@ -32,18 +32,23 @@ export interface ProcessFlags {
   readonly nodeFlags?: readonly string[];
   readonly flags?: readonly string[];
   readonly more?: object;
+  /** How many files and sockets it may have open. */
+  readonly openFiles?: number;
 }
 
 /** Starts `weft proxy` with these resources and waits until it serves; it is killed when the test ends. */
 export async function startProxyProcess(
   context: Pick<TestContext, 'after'>,
   resources: object,
-  { nodeFlags = [], flags = [], more = {} }: ProcessFlags = {},
+  { nodeFlags = [], flags = [], more = {}, openFiles }: ProcessFlags = {},
 ): Promise<ProxyProcess> {
   const path = join(temporaryFolder(context), 'bootstrap.json');
   const admin = { address: { socket_address: { address: '127.0.0.1', port_value: 0 } } };
   writeFileSync(path, JSON.stringify({ admin, static_resources: resources, ...more }));
-  const child = spawn(process.execPath, [...nodeFlags, entry, '-c', path, ...flags], {
+  const command = [process.execPath, ...nodeFlags, entry, '-c', path, ...flags];
+  const limited = openFiles === undefined ? [] : ['sh', '-c', `ulimit -n ${openFiles}; exec "$0" "$@"`];
+  const [file = '', ...args] = [...limited, ...command];
+  const child = spawn(file, args, {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
   context.after(() => {

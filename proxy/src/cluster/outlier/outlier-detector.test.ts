@@ -167,6 +167,15 @@ test("resets and time-outs of requests count, failures that are not the host's d
   assert.deepEqual(ejected(clusters), ['10.0.0.1']);
 });
 
+test('a connection for which this process had no file descriptor is no failure of the host', () => {
+  const clusters = setUp();
+  const host = hostOf(clusters.get('web'), '10.0.0.1:80');
+  for (let i = 0; i < 10; i++) host.onConnectFailed(fault.overload);
+  assert.deepEqual(ejected(clusters), []);
+  for (let i = 0; i < 10; i++) host.onConnectFailed(fault.connect_failed);
+  assert.deepEqual(ejected(clusters), ['10.0.0.1']);
+});
+
 test('a raw connection that stands counts as a success', () => {
   const clusters = setUp();
   const host = hostOf(clusters.get('web'), '10.0.0.1:80');

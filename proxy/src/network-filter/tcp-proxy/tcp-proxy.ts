@@ -249,7 +249,7 @@ class TcpSession implements ConnectionOwner, ConnectEvents, TunnelOwner {
     this.holdsConnection = false;
     if (this.host !== null) {
       connectionFailed(this.host, reason);
-      this.host.onTcpConnectResult(false);
+      this.host.onConnectFailed(reason);
     }
     this.retryOrEnd(reason, details);
   }
