@@ -10,6 +10,7 @@ import type { Connection } from '../io/connection.ts';
 import type { ConnectionInfo, Endpoint } from '../io/connection-info.ts';
 import type { InternalListeners, NetworkContext } from '../network-filter/network-context.ts';
 import { checkAddresses } from './address-conflict.ts';
+import { BindTrials } from './bind-trials.ts';
 import { type CompiledListener, compileListener, isListenerReady } from './compile-listener.ts';
 import type { FilterChain } from './filter-chain.ts';
 import { type ListenSockets, ownSockets } from './listen-sockets.ts';
@@ -44,11 +45,14 @@ export interface ListenerState {
 export class ListenerSet implements InternalListeners, ListenerDirectory<Listener> {
   /** Called when a listener went live or could not be bound. */
   onStateChange: (() => void) | null = null;
+  /** Called when a listener got its address. */
+  onBound: (() => void) | null = null;
   private readonly clock: Clock;
   private readonly sockets: ListenSockets;
   private readonly active: Map<string, Listener> = new Map();
   private readonly warming: Map<string, CompiledListener> = new Map();
   private readonly bindErrors: Map<string, string> = new Map();
+  private readonly trials: BindTrials<Listener> = new BindTrials();
   private readonly draining: Set<FilterChain> = new Set();
   /** Made anew after a change, when a redirected connection first asks. */
   private byDestination: DestinationIndex<Listener> | null = null;
@@ -173,11 +177,14 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
   private open(listener: Listener): void {
     if (this.active.get(listener.name) !== listener) return;
     if (this.isStopped(listener)) return;
+    this.trials.begin(listener);
     listener.open((error) => {
       if (error === null) {
         this.bindErrors.delete(listener.name);
         this.byDestination = null;
+        this.trials.end(listener);
         this.onStateChange?.();
+        this.onBound?.();
         return;
       }
       this.counters.failed.inc();
@@ -186,6 +193,7 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
       if (isNews) this.context?.log.error(message, { listener: listener.name });
       this.bindErrors.set(listener.name, message);
       this.clock.start(bindRetryMs, (one: Listener) => this.open(one), listener);
+      this.trials.end(listener);
       this.onStateChange?.();
     });
   }
@@ -203,8 +211,13 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
   }
 
   private retire(listener: Listener, successor: CompiledListener | null): void {
-    listener.close();
+    this.closeSocket(listener);
     this.drainReplaced(listener.current, successor);
+  }
+
+  private closeSocket(listener: Listener): void {
+    listener.close();
+    this.trials.end(listener);
   }
 
   // Chains that the new version kept go on untouched; where only the filters changed, connections move over; others finish what
@@ -251,6 +264,19 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
     return this.stopped !== null && isInScope(listener, this.stopped);
   }
 
+  /** Calls back when every listener that tries to get its address has it or has failed, or after so long. */
+  whenTried(clock: Clock, limitMs: number, done: () => void): void {
+    this.trials.whenOver(clock, limitMs, done);
+  }
+
+  /** Why some of these listeners do not have their addresses; they go on trying. */
+  bindIssues(names: readonly string[]): Issue[] {
+    return names.flatMap((name): Issue[] => {
+      const message = this.bindErrors.get(name);
+      return message === undefined ? [] : [{ code: 'WEFT0150', level: 'error', path: `listener[${name}]`, message }];
+    });
+  }
+
   /** Names of the listeners that should have their address and do not. */
   unboundNames(): string[] {
     const expected = this.all().filter(({ compiled, state }) => {
@@ -283,7 +309,7 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
   /** Accepts nothing more and ends what is idle; what runs goes on. */
   stopAccepting(scope: DrainScope = 'all'): void {
     if (this.stopped !== 'all') this.stopped = scope;
-    for (const listener of this.active.values()) if (isInScope(listener, scope)) listener.close();
+    for (const listener of this.active.values()) if (isInScope(listener, scope)) this.closeSocket(listener);
     for (const chain of this.chains(scope)) chain.chain.terminal.closeIdle();
   }
 

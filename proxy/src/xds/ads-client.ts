@@ -54,6 +54,8 @@ export interface AdsClientOptions {
   readonly pingTimeoutMs?: number;
   /** Calls back when every thread has made what was committed: only then is it acknowledged. Without it that is at once. */
   readonly settle?: (done: () => void) => void;
+  /** What of these resources could not be carried out after all, asked when all is settled: that refuses the update. */
+  readonly verify?: (kind: ResourceKind, names: readonly string[]) => readonly Issue[];
   /** Told when the stream comes up or goes down, and after every answer: what admin pages show may have changed. */
   readonly onStateChange?: () => void;
 }
@@ -71,6 +73,8 @@ interface Arrived {
 
 /** What was looked at and is to be answered. */
 interface Judged extends Arrived {
+  /** Of what was acknowledged before it. */
+  readonly versionBefore: string;
   /** Null for an ACK. */
   readonly refusal: string | null;
 }
@@ -88,6 +92,8 @@ export class AdsClient {
   private retryTimer: Timer | null = null;
   private arrived: Arrived[] = [];
   private unanswered: Judged[] = [];
+  /** Updates that were committed and refused all the same: acknowledged when nothing stands against them any more. */
+  private withheld: Judged[] = [];
   private isTurnScheduled = false;
   private isStarted = false;
   private isConnected = false;
@@ -174,6 +180,7 @@ export class AdsClient {
     this.protocol = null;
     this.arrived = [];
     this.unanswered = [];
+    this.withheld = [];
     for (const channel of this.channels.values()) channel.dispose();
     this.routeInterest.dispose();
     this.setConnected(false);
@@ -230,6 +237,7 @@ export class AdsClient {
     // An answer to what came before could not be sent any more: the next stream brings it again.
     this.arrived = [];
     this.unanswered = [];
+    this.withheld = [];
     this.lastError = formatStatus(status);
     if (manner === 'too-many-pings') this.pingIntervalMs = Math.min(maxPingIntervalMs, this.pingIntervalMs * 2);
     const wasConnected = this.isConnected;
@@ -287,6 +295,8 @@ export class AdsClient {
     const batch = this.arrived.sort((a, b) => order.indexOf(a.channel) - order.indexOf(b.channel));
     this.arrived = [];
     const removals: (() => void)[] = [];
+    // A newer response of a kind is answered in place of what went before it.
+    this.withheld = this.withheld.filter((one) => !batch.some(({ channel }) => channel === one.channel));
     const judged = batch.map((entry) => this.apply(entry, removals));
     for (const removal of removals) removal();
     this.unanswered.push(...judged);
@@ -301,10 +311,45 @@ export class AdsClient {
     for (const one of judged) {
       if (!this.unanswered.includes(one)) continue;
       this.unanswered = this.unanswered.filter((other) => other !== one);
-      const answer = this.protocol?.answer(one.channel, one.response, one.refusal);
-      if (answer !== undefined) this.call?.send(answer);
+      this.send(one, one.refusal ?? this.verify(one));
     }
     if (this.call !== null && this.isStreamOpen()) this.sendRequests();
+  }
+
+  private send({ channel, response }: Judged, refusal: string | null): void {
+    if (refusal === null) channel.confirm(response.update.version);
+    const answer = this.protocol?.answer(channel, response, refusal);
+    if (answer !== undefined) this.call?.send(answer);
+  }
+
+  /** What speaks against an update that was committed, or null. */
+  private verify(one: Judged): string | null {
+    const issues = this.problemsOf(one);
+    if (issues.length === 0) return null;
+    const { channel, response } = one;
+    channel.version = one.versionBefore;
+    this.withheld.push(one);
+    const details = refusalText(issues);
+    channel.noteRefusal(response.update, issues, details);
+    this.log.error('An update could not be carried out whole and is refused; what is missing is tried again', {
+      kind: channel.spec.kind,
+      version: response.update.version,
+      issues: details,
+    });
+    return details;
+  }
+
+  private problemsOf({ channel, response }: Judged): readonly Issue[] {
+    return this.options.verify?.(channel.spec.kind, channel.namesOf(response.update)) ?? [];
+  }
+
+  /** Something that could not be carried out has been meanwhile. */
+  review(): void {
+    const over = this.withheld.filter((one) => this.problemsOf(one).length === 0);
+    if (over.length === 0) return;
+    this.withheld = this.withheld.filter((one) => !over.includes(one));
+    for (const one of over) this.send(one, null);
+    this.options.onStateChange?.();
   }
 
   private isStreamOpen(): boolean {
@@ -348,12 +393,13 @@ export class AdsClient {
 
   private apply(entry: Arrived, removals: (() => void)[]): Judged {
     const { channel, response } = entry;
+    const versionBefore = channel.version;
     const checked = this.check(channel, response);
     if (hasErrors(checked.issues)) {
-      return { ...entry, refusal: this.refuse(entry, checked.issues) };
+      return { ...entry, versionBefore, refusal: this.refuse(entry, checked.issues) };
     }
     this.commit(channel, response, checked, removals);
-    return { ...entry, refusal: null };
+    return { ...entry, versionBefore, refusal: null };
   }
 
   /** A defect of ours that a resource brings to light refuses the update: it must not take down every proxy that is sent it. */

@@ -13,6 +13,9 @@ import type { ResourceKind, ResourceTargets } from './target.ts';
 
 type Bootstrap = envoy.config.bootstrap.v3.Bootstrap;
 
+/** A listener that takes longer holds no acknowledgement up. */
+const bindLimitMs = 5000;
+
 /** The dynamic side of a running proxy. */
 export interface DynamicConfig {
   /** Clusters and listeners have come once, or their time is over. */
@@ -47,7 +50,8 @@ export function startDynamicConfig(bootstrap: Bootstrap, proxy: RunningProxy): D
     pingTimeoutMs: settings.pingTimeoutMs,
     initialFetchTimeoutMs: { cluster: settings.clusterTimeoutMs, listener: settings.listenerTimeoutMs },
     targets: workers?.forward(targets) ?? targets,
-    ...(workers === null ? {} : { settle: (done: () => void) => workers.settle(done) }),
+    settle: (done) => whenSettled(proxy, done),
+    verify: (kind, names) => (kind === 'listener' ? proxy.listeners.bindIssues(names) : []),
     reservedNames: {
       cluster: namesOf(bootstrap.staticResources?.clusters),
       listener: namesOf(bootstrap.staticResources?.listeners),
@@ -55,6 +59,7 @@ export function startDynamicConfig(bootstrap: Bootstrap, proxy: RunningProxy): D
     metrics: proxy.metrics,
     log: proxy.log.child('xds'),
   });
+  proxy.listeners.onBound = () => client.review();
   proxy.clusters.onEndpointNames = (names) => client.setNames('endpoint', names);
   proxy.secrets.onWanted = (names) => client.setNames('secret', names);
   client.setNames('endpoint', proxy.clusters.wantedEndpointNames);
@@ -71,6 +76,13 @@ export function startDynamicConfig(bootstrap: Bootstrap, proxy: RunningProxy): D
     retryNow: () => client.retryNow(),
     stop: () => client.close(),
   };
+}
+
+/** Every worker has made the change, and new listeners have their addresses or will not get them now. */
+function whenSettled({ workers, listeners, clock }: RunningProxy, done: () => void): void {
+  const bound = (): void => listeners.whenTried(clock, bindLimitMs, done);
+  if (workers === null) bound();
+  else workers.settle(bound);
 }
 
 function targetsOf(proxy: RunningProxy, { wantsClusters, wantsListeners }: AdsSettings): ResourceTargets {

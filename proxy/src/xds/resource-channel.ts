@@ -301,9 +301,20 @@ export class ResourceChannel {
     this.version = update.version;
     this.lastAcceptedWallMs = wallMs;
     this.lastRefusal = null;
-    this.scope?.counter('update_success').inc();
     this.onAccepted?.();
     this.initialize();
+  }
+
+  /** The update that was committed is acknowledged. */
+  confirm(version: string): void {
+    this.version = version;
+    this.lastRefusal = null;
+    this.scope?.counter('update_success').inc();
+  }
+
+  /** The resources of an update by name; all there are where it holds all. */
+  namesOf(update: ReceivedUpdate): readonly string[] {
+    return update.isFull ? [...this.accepted.keys()] : update.resources.map(({ name }) => name);
   }
 
   /** The incremental server said that there is no such resource: nobody need wait for it. */

@@ -1,0 +1,67 @@
+// A listener from the control plane whose port is taken: the control plane hears it, the rest is in force, and it comes up when the
+// port is free.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Server } from 'node:net';
+import { describe, it, type TestContext } from 'node:test';
+import { fetchOnce } from '../../kit/client.ts';
+import { answerTo, listenerMessage, push, startDynamic } from './dynamic.ts';
+import { httpManager, listener } from './fixture.ts';
+
+interface Holder {
+  readonly port: number;
+  free(): Promise<void>;
+}
+
+/** Another program that listens. */
+async function holdPort(context: TestContext): Promise<Holder> {
+  const server: Server = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  context.after(() => server.close());
+  const free = async (): Promise<void> => {
+    server.close();
+    await once(server, 'close');
+  };
+  return { port: (server.address() as AddressInfo).port, free };
+}
+
+function at(name: string, port: number, status = 204): object {
+  const answer = { match: { prefix: '/' }, direct_response: { status } };
+  const address = { socket_address: { address: '127.0.0.1', port_value: port } };
+  return listenerMessage({ ...listener(name, httpManager([answer])), address });
+}
+
+for (const workers of process.platform === 'linux' ? [1, 2] : [1]) {
+  describe(`a listener whose port is taken, ${workers} ${workers === 1 ? 'worker' : 'workers'}`, () => {
+    it('refuses the update with the reason, and acknowledges it when the port is free', async (context) => {
+      const { proxy, stream } = await startDynamic(context, workers);
+      assert.equal(await push(stream, 'listener', '1', [at('good', 0)]), null);
+      const taken = await holdPort(context);
+      const nonce = stream.respond('listener', '2', [at('good', 0), at('other', 0), at('bad', taken.port)]);
+      const refused = await answerTo(stream, nonce);
+      assert.match(
+        refused.errorDetail?.message ?? '',
+        new RegExp(
+          `WEFT0150 listener\\[bad\\].* cannot listen on 127\\.0\\.0\\.1:${taken.port}: .*address already in use`,
+        ),
+      );
+      assert.equal(refused.versionInfo, '1');
+      assert.equal((await fetchOnce(context, proxy.port('other'), '/')).status, 204);
+      assert.equal(proxy.stat('listener_manager.lds.update_rejected'), 1);
+
+      await taken.free();
+      const acknowledged = await answerTo(stream, nonce);
+      assert.equal(acknowledged.errorDetail, undefined);
+      assert.equal(acknowledged.versionInfo, '2');
+      assert.equal((await fetchOnce(context, taken.port, '/')).status, 204);
+    });
+
+    it('is done with when the next update leaves it out', async (context) => {
+      const { stream } = await startDynamic(context, workers);
+      const taken = await holdPort(context);
+      assert.match((await push(stream, 'listener', '1', [at('bad', taken.port)])) ?? '', /address already in use/);
+      assert.equal(await push(stream, 'listener', '2', [at('good', 0)]), null);
+    });
+  });
+}
