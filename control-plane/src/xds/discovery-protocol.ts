@@ -12,6 +12,8 @@ export interface DiscoveryMessage {
   readonly nonce: string;
   /** The client's reason for not taking the response of `nonce`. */
   readonly error: string | null;
+  /** The version that the client says it has; null where the protocol does not say it. */
+  readonly version: string | null;
   /** Tells the subscription what is wanted from now on. */
   readonly applyTo: (subscription: Subscription, isFirst: boolean) => void;
 }
@@ -34,6 +36,7 @@ export const stateOfTheWorld: DiscoveryProtocol = {
       node: request.node ?? null,
       nonce: request.responseNonce ?? '',
       error: request.errorDetail === undefined ? null : (request.errorDetail.message ?? 'no reason given'),
+      version: request.versionInfo ?? '',
       applyTo: (subscription) => subscription.setNames(request.resourceNames ?? []),
     };
   },
@@ -57,6 +60,7 @@ export const incremental: DiscoveryProtocol = {
       node: request.node ?? null,
       nonce: request.responseNonce ?? '',
       error: request.errorDetail === undefined ? null : (request.errorDetail.message ?? 'no reason given'),
+      version: null,
       applyTo: (subscription, isFirst) => {
         if (isFirst) subscription.setVersions(request.initialResourceVersions ?? {});
         subscription.unsubscribe(request.resourceNamesUnsubscribe ?? []);

@@ -71,6 +71,7 @@ export class ProxySession {
     const isStale =
       message.nonce !== '' && known !== undefined && known.isWaiting && !known.settle(message.nonce, message.error);
     if (isStale && this.protocol.name === 'sotw') return null;
+    if (message.nonce !== '' && message.error === null) subscription.settleLate(message.nonce, message.version);
     message.applyTo(subscription, known === undefined);
     if (this.nameCount() > maxNames) return `more than ${maxNames} resource names are asked for`;
     this.push();

@@ -64,8 +64,44 @@ test('does not send refused content again, and sends all of it with the next cha
   assert.equal(clusters.plan(set({ a: '2', b: '2' }), 3, true), null);
   assert.equal(clusters.rejection?.message, 'no', 'still refused');
   assert.deepEqual(changedNames(clusters.plan(set({ a: '3', b: '2' }), 4, true)), ['a', 'b']);
-  assert.equal(clusters.plan(set({ a: '1', b: '1' }), 5, true), null, 'back to what it has');
+});
+
+test('sends what it had before again after a refusal, parts of which may have been made', () => {
+  const clusters = new Subscription('cds');
+  clusters.subscribe([], true);
+  settle(clusters, set({ a: '1', b: '1' }), 1);
+  const bad = clusters.plan(set({ a: '2', b: '1', c: '1' }), 2, true);
+  assert.ok(bad !== null);
+  clusters.sent('n', bad, 2);
+  clusters.settle('n', 'no');
+  const back = clusters.plan(set({ a: '1', b: '1' }), 3, true);
+  assert.ok(back !== null);
+  assert.deepEqual([changedNames(back), back.removed], [['a'], ['c']]);
+  clusters.sent('o', back, 3);
+  clusters.settle('o', null);
   assert.equal(clusters.rejection, null);
+  assert.equal(clusters.plan(set({ a: '1', b: '1' }), 4, true), null);
+});
+
+test('takes a refused update for accepted when the client says so later', () => {
+  for (const [version, isTaken] of [
+    ['2', true],
+    ['1', false],
+    [null, true],
+  ] as const) {
+    const listeners = new Subscription('lds');
+    listeners.subscribe([], true);
+    settle(listeners, set({ a: '1' }), 1);
+    const update = listeners.plan(set({ a: '1', b: '1' }), 2, true);
+    assert.ok(update !== null);
+    listeners.sent('n', update, 2);
+    listeners.settle('n', 'the port is taken');
+    listeners.settleLate('m', version);
+    assert.equal(listeners.rejection?.message, 'the port is taken');
+    listeners.settleLate('n', version);
+    assert.equal(listeners.rejection, isTaken ? null : listeners.rejection);
+    assert.equal(listeners.ackedRevision, isTaken ? 2 : 1);
+  }
 });
 
 test('tells removals only when it may', () => {

@@ -25,6 +25,8 @@ export interface Update {
 
 interface Pending {
   readonly nonce: string;
+  /** As it was sent. */
+  readonly version: string;
   revision: number;
   /** Content versions by name once it is accepted. */
   readonly versions: ReadonlyMap<string, string>;
@@ -39,7 +41,8 @@ export class Subscription {
   /** Content versions that the client has accepted, by name. */
   private acked: Map<string, string> = new Map();
   private pending: Pending | null = null;
-  private refused: ReadonlyMap<string, string> | null = null;
+  /** The last update, if it was refused. */
+  private refused: Pending | null = null;
   /** Names that were asked for and do not exist: told once. */
   private readonly unanswered: Set<string> = new Set();
   /** Names to be sent again once the answer awaited is here. */
@@ -120,7 +123,7 @@ export class Subscription {
       return null;
     }
     const target = this.targetOf(all);
-    const changed = [...target.values()].filter(({ name, version }) => this.acked.get(name) !== version);
+    const changed = [...target.values()].filter(({ name, version }) => this.isUnsure(name, version));
     const removed = mayRemove ? this.removedFrom(target) : [];
     if ((changed.length === 0 && removed.length === 0 && !this.mustAnswer) || this.isSilent(target)) {
       this.rejection = null;
@@ -128,8 +131,14 @@ export class Subscription {
       this.ackedRevision = revision;
       return null;
     }
-    if (this.refused !== null && isSame(this.refused, target)) return null;
+    if (this.refused !== null && isSame(this.refused.versions, target)) return null;
     return { changed, removed, target };
+  }
+
+  // A client that refuses an update may have made parts of it, as Envoy does with those it finds no fault in.
+  private isUnsure(name: string, version: string): boolean {
+    const refused = this.refused?.versions.get(name);
+    return this.acked.get(name) !== version || (refused !== undefined && refused !== version);
   }
 
   private targetOf(all: EncodedSet): EncodedSet {
@@ -145,6 +154,8 @@ export class Subscription {
 
   private removedFrom(target: EncodedSet): string[] {
     const removed = [...this.acked.keys()].filter((name) => !target.has(name));
+    for (const name of this.refused?.versions.keys() ?? [])
+      if (!target.has(name) && !this.acked.has(name)) removed.push(name);
     for (const name of this.unanswered) if (!target.has(name) && !this.acked.has(name)) removed.push(name);
     return this.type === 'sds' ? removed.filter((name) => !localSecrets.has(name)) : removed;
   }
@@ -157,7 +168,7 @@ export class Subscription {
   /** The update was sent. */
   sent(nonce: string, { target, removed }: Update, revision: number): void {
     const versions = new Map([...target].map(([name, { version }]) => [name, version]));
-    this.pending = { nonce, revision, versions, removed };
+    this.pending = { nonce, version: String(revision), revision, versions, removed };
     this.mustAnswer = false;
     this.unanswered.clear();
   }
@@ -169,9 +180,21 @@ export class Subscription {
     this.pending = null;
     if (error !== null) {
       this.rejection = { revision: pending.revision, message: error };
-      this.refused = pending.versions;
+      this.refused = pending;
       return true;
     }
+    this.accept(pending);
+    return true;
+  }
+
+  /** What the client refused, because a port was taken for one, it may have made later. */
+  settleLate(nonce: string, version: string | null): void {
+    const { refused } = this;
+    if (this.pending !== null || refused?.nonce !== nonce) return;
+    if (version === null || version === refused.version) this.accept(refused);
+  }
+
+  private accept(pending: Pending): void {
     // What it has and was not told of, it still has: removals may come later.
     this.acked = new Map([...this.acked, ...pending.versions]);
     for (const name of pending.removed) this.acked.delete(name);
@@ -181,7 +204,6 @@ export class Subscription {
     this.ackedRevision = pending.revision;
     this.rejection = null;
     this.refused = null;
-    return true;
   }
 }
 
