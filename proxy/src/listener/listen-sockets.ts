@@ -43,6 +43,16 @@ export interface ListenSockets {
   open(request: ListenRequest, events: ListenEvents): OpenSocket;
 }
 
+const wildcards: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
+
+/** Whether nobody can listen on both. */
+export function overlaps(a: ListenAddress, b: ListenAddress): boolean {
+  if (a === null || b === null) return false;
+  if ('path' in a || 'path' in b) return 'path' in a && 'path' in b && a.path === b.path;
+  if (a.port === 0 || a.port !== b.port) return false;
+  return a.host === b.host || wildcards.has(a.host) || wildcards.has(b.host);
+}
+
 /** The sockets of a process with one worker. */
 export const ownSockets: ListenSockets = {
   reportsFailures: true,

@@ -13,7 +13,7 @@ import { checkAddresses } from './address-conflict.ts';
 import { BindTrials } from './bind-trials.ts';
 import { type CompiledListener, compileListener, isListenerReady } from './compile-listener.ts';
 import type { FilterChain } from './filter-chain.ts';
-import { type ListenSockets, ownSockets } from './listen-sockets.ts';
+import { type ListenSockets, overlaps, ownSockets } from './listen-sockets.ts';
 import { Listener } from './listener.ts';
 import { DestinationIndex, type ListenerDirectory } from './redirection.ts';
 
@@ -51,6 +51,8 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
   private readonly sockets: ListenSockets;
   private readonly active: Map<string, Listener> = new Map();
   private readonly warming: Map<string, CompiledListener> = new Map();
+  /** Versions with another address, which the one before serves for until they have it. */
+  private readonly moving: Map<string, Listener> = new Map();
   private readonly bindErrors: Map<string, string> = new Map();
   private readonly trials: BindTrials<Listener> = new BindTrials();
   private readonly draining: Set<FilterChain> = new Set();
@@ -155,6 +157,7 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
   }
 
   private activate(compiled: CompiledListener): void {
+    this.dropMove(compiled.name);
     const existing = this.active.get(compiled.name);
     if (existing !== undefined && sameAddress(existing.current, compiled)) {
       this.counters.modified.inc();
@@ -166,21 +169,58 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
       return;
     }
     this.counters.added.inc();
-    if (existing !== undefined) this.retire(existing, compiled);
     const listener = new Listener(compiled, this.clock, this, this.sockets, this.context?.descriptors ?? null);
+    if (existing !== undefined && this.canMove(existing, compiled)) {
+      this.moving.set(compiled.name, listener);
+      this.open(listener);
+      return;
+    }
+    if (existing !== undefined) this.retire(existing, compiled);
     this.active.set(compiled.name, listener);
     this.byDestination = null;
     this.counters.active.set(this.active.size);
     this.open(listener);
   }
 
+  /**
+   * Whether the new address can be had while the old one is kept: not where either is also another listener's, which may be giving
+   * it up or waiting for it.
+   */
+  private canMove(existing: Listener, compiled: CompiledListener): boolean {
+    const { address: from } = existing.current;
+    const { address: to } = compiled;
+    if (from === null || to === null || !existing.isBound || overlaps(from, to)) return false;
+    const listeners = [...this.active.values(), ...this.moving.values()].filter((one) => one !== existing);
+    const others = [...listeners.map((one) => one.current), ...this.warming.values()];
+    return others.every(({ address }) => !overlaps(address, from) && !overlaps(address, to));
+  }
+
+  private finishMove(listener: Listener): void {
+    const { name } = listener;
+    if (this.moving.get(name) !== listener) return;
+    this.moving.delete(name);
+    const before = this.active.get(name);
+    this.active.set(name, listener);
+    if (before !== undefined) this.retire(before, listener.current);
+  }
+
+  private dropMove(name: string): void {
+    const listener = this.moving.get(name);
+    if (listener === undefined) return;
+    this.moving.delete(name);
+    this.bindErrors.delete(name);
+    this.closeSocket(listener);
+  }
+
   private open(listener: Listener): void {
-    if (this.active.get(listener.name) !== listener) return;
+    const { name } = listener;
+    if (this.active.get(name) !== listener && this.moving.get(name) !== listener) return;
     if (this.isStopped(listener)) return;
     this.trials.begin(listener);
     listener.open((error) => {
       if (error === null) {
-        this.bindErrors.delete(listener.name);
+        this.bindErrors.delete(name);
+        this.finishMove(listener);
         this.byDestination = null;
         this.trials.end(listener);
         this.onStateChange?.();
@@ -189,9 +229,9 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
       }
       this.counters.failed.inc();
       const message = bindMessage(listener.current, error);
-      const isNews = this.sockets.reportsFailures && this.bindErrors.get(listener.name) !== message;
-      if (isNews) this.context?.log.error(message, { listener: listener.name });
-      this.bindErrors.set(listener.name, message);
+      const isNews = this.sockets.reportsFailures && this.bindErrors.get(name) !== message;
+      if (isNews) this.context?.log.error(message, { listener: name });
+      this.bindErrors.set(name, message);
       this.clock.start(bindRetryMs, (one: Listener) => this.open(one), listener);
       this.trials.end(listener);
       this.onStateChange?.();
@@ -200,6 +240,7 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
 
   private remove(name: string): void {
     this.warming.delete(name);
+    this.dropMove(name);
     this.bindErrors.delete(name);
     const listener = this.active.get(name);
     if (listener === undefined) return;
@@ -283,7 +324,10 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
       const listener = this.active.get(compiled.name);
       return state === 'active' && listener !== undefined && !this.isStopped(listener);
     });
-    return expected.filter((one) => one.bindError !== null || !one.isBound).map((one) => one.compiled.name);
+    const isMoving = ({ compiled }: ListenerState): boolean => this.moving.has(compiled.name);
+    return expected
+      .filter((one) => !one.isBound || (one.bindError !== null && !isMoving(one)))
+      .map((one) => one.compiled.name);
   }
 
   private *chains(scope: DrainScope = 'all'): Iterable<FilterChain> {
@@ -309,6 +353,7 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
   /** Accepts nothing more and ends what is idle; what runs goes on. */
   stopAccepting(scope: DrainScope = 'all'): void {
     if (this.stopped !== 'all') this.stopped = scope;
+    for (const listener of this.moving.values()) if (isInScope(listener, scope)) this.dropMove(listener.name);
     for (const listener of this.active.values()) if (isInScope(listener, scope)) this.closeSocket(listener);
     for (const chain of this.chains(scope)) chain.chain.terminal.closeIdle();
   }

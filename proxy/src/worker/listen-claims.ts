@@ -3,7 +3,13 @@
 
 import { createServer } from 'node:net';
 import type { Clock } from '@weft/lib/clock';
-import type { ListenEvents, ListenRequest, ListenSockets, OpenSocket } from '../listener/listen-sockets.ts';
+import {
+  type ListenEvents,
+  type ListenRequest,
+  type ListenSockets,
+  type OpenSocket,
+  overlaps,
+} from '../listener/listen-sockets.ts';
 import { type ClaimOwner, ListenClaim } from './listen-claim.ts';
 import type { ListenGrant } from './messages.ts';
 import { claimKey } from './worker-sockets.ts';
@@ -28,11 +34,11 @@ export class ListenClaims implements ListenSockets, ClaimOwner {
   open(request: ListenRequest, events: ListenEvents): OpenSocket {
     const key = claimKey(request);
     const claim = new ListenClaim(this, request, events);
-    const taken = this.takenBy(request);
+    // At the end, in the order of the requests.
+    this.claims.delete(key);
     this.claims.set(key, claim);
-    if (taken) setImmediate(() => claim.fail(inUse(request)));
-    else if (this.isHeldByWorkers(request)) claim.clear();
-    else probe(request, (error) => (error === null ? claim.clear() : claim.fail(error)));
+    // Whoever has the address may give it up by the same change.
+    setImmediate(() => this.decide(key, claim));
     for (const { ask } of this.early.get(key) ?? []) ask(claim);
     this.early.delete(key);
     return { close: () => this.close(key, claim) };
@@ -43,13 +49,26 @@ export class ListenClaims implements ListenSockets, ClaimOwner {
     if (this.claims.get(key) === claim) this.claims.delete(key);
   }
 
-  private takenBy(request: ListenRequest): boolean {
-    return [...this.claims.values()].some((claim) => overlaps(claim.request, request));
+  private decide(key: string, claim: ListenClaim): void {
+    const { request } = claim;
+    if (this.claims.get(key) !== claim) return;
+    if (this.isTaken(claim)) claim.fail(inUse(request));
+    else if (this.isHeldByWorkers(request)) claim.clear();
+    else probe(request, (error) => (error === null ? claim.clear() : claim.fail(error)));
+  }
+
+  /** By a listener that came before. */
+  private isTaken(claim: ListenClaim): boolean {
+    for (const other of this.claims.values()) {
+      if (other === claim) return false;
+      if (overlaps(other.request.address, claim.request.address)) return true;
+    }
+    return false;
   }
 
   // Then the address is the process's own, and a probe would only find that.
   private isHeldByWorkers(request: ListenRequest): boolean {
-    return [...this.held.values()].some((one) => overlaps(one.request, request));
+    return [...this.held.values()].some((one) => overlaps(one.request.address, request.address));
   }
 
   // ---- workers
@@ -111,14 +130,6 @@ export class ListenClaims implements ListenSockets, ClaimOwner {
     const key = claimKey(claim.request);
     if (this.claims.get(key) === claim) this.claims.delete(key);
   }
-}
-
-const wildcards: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
-
-function overlaps({ address: a }: ListenRequest, { address: b }: ListenRequest): boolean {
-  if ('path' in a || 'path' in b) return 'path' in a && 'path' in b && a.path === b.path;
-  if (a.port === 0 || a.port !== b.port) return false;
-  return a.host === b.host || wildcards.has(a.host) || wildcards.has(b.host);
 }
 
 function inUse({ address }: ListenRequest): Error {

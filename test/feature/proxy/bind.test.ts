@@ -3,9 +3,11 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { type AddressInfo, createServer, type Server } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
-import { fetchOnce } from '../../kit/client.ts';
+import { fetchOnce, openClient } from '../../kit/client.ts';
+import { freePorts } from '../../kit/ports.ts';
+import { until } from '../../kit/until.ts';
 import { answerTo, listenerMessage, push, startDynamic } from './dynamic.ts';
 import { httpManager, listener } from './fixture.ts';
 
@@ -16,20 +18,27 @@ interface Holder {
 
 /** Another program that listens. */
 async function holdPort(context: TestContext): Promise<Holder> {
-  const server: Server = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
+  const [port = 0] = await freePorts(1);
+  const server: Server = createServer((socket) => socket.destroy()).listen(port, '127.0.0.1');
   await once(server, 'listening');
   context.after(() => server.close());
   const free = async (): Promise<void> => {
     server.close();
     await once(server, 'close');
   };
-  return { port: (server.address() as AddressInfo).port, free };
+  return { port, free };
 }
 
 function at(name: string, port: number, status = 204): object {
   const answer = { match: { prefix: '/' }, direct_response: { status } };
   const address = { socket_address: { address: '127.0.0.1', port_value: port } };
   return listenerMessage({ ...listener(name, httpManager([answer])), address });
+}
+
+async function isRefused(context: TestContext, port: number): Promise<boolean> {
+  const client = await openClient(context, port).catch(() => null);
+  client?.socket.destroy();
+  return client === null;
 }
 
 for (const workers of process.platform === 'linux' ? [1, 2] : [1]) {
@@ -55,6 +64,32 @@ for (const workers of process.platform === 'linux' ? [1, 2] : [1]) {
       assert.equal(acknowledged.errorDetail, undefined);
       assert.equal(acknowledged.versionInfo, '2');
       assert.equal((await fetchOnce(context, taken.port, '/')).status, 204);
+    });
+
+    it('leaves the listener where it was, and moves it when the port is free', async (context) => {
+      const { proxy, stream } = await startDynamic(context, workers);
+      assert.equal(await push(stream, 'cluster', '1', []), null);
+      const [first = 0] = await freePorts(1);
+      assert.equal(await push(stream, 'listener', '1', [at('main', first, 201)]), null);
+      const taken = await holdPort(context);
+      const nonce = stream.respond('listener', '2', [at('main', taken.port, 202)]);
+      assert.match((await answerTo(stream, nonce)).errorDetail?.message ?? '', /address already in use/);
+      assert.equal((await fetchOnce(context, first, '/')).status, 201);
+      assert.equal((await proxy.admin('GET', '/ready')).status, 200);
+
+      await taken.free();
+      assert.equal((await answerTo(stream, nonce)).versionInfo, '2');
+      assert.equal((await fetchOnce(context, taken.port, '/')).status, 202);
+      await until('the old port is given up', () => isRefused(context, first));
+    });
+
+    it('two of them can change places', async (context) => {
+      const { stream } = await startDynamic(context, workers);
+      const [one = 0, two = 0] = await freePorts(2);
+      assert.equal(await push(stream, 'listener', '1', [at('a', one, 201), at('b', two, 202)]), null);
+      assert.equal(await push(stream, 'listener', '2', [at('a', two, 201), at('b', one, 202)]), null);
+      assert.equal((await fetchOnce(context, two, '/')).status, 201);
+      assert.equal((await fetchOnce(context, one, '/')).status, 202);
     });
 
     it('is done with when the next update leaves it out', async (context) => {
