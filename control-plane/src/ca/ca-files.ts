@@ -14,8 +14,8 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { makeFolder } from '@weft/lib/disk/make-folder';
 import { messageOf, WeftError } from '@weft/lib/error';
-import { makeFolder } from '@weft/lib/make-folder';
 import { parseCertificate } from '@weft/lib/x509/certificate';
 import { formatPem, parseCertificatePem } from '@weft/lib/x509/pem';
 import { makeRoot } from './root-certificate.ts';

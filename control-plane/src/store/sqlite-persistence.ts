@@ -3,8 +3,8 @@
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { apiVersionOf, kinds } from '@weft/api/resource/kind';
+import { makeFolder } from '@weft/lib/disk/make-folder';
 import { messageOf, WeftError } from '@weft/lib/error';
-import { makeFolder } from '@weft/lib/make-folder';
 import type { KeptRecord, Persistence, RecordChange, RecordKey } from './persistence.ts';
 import type { Positions, StoredResource } from './world.ts';
 

@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { kindInfo } from '@weft/api/resource/kind';
-import { makeFolder } from '@weft/lib/make-folder';
+import { makeFolder } from '@weft/lib/disk/make-folder';
 import type { MeshApiClient } from '../mesh-api/client.ts';
 import { startMark } from '../state/process-identity.ts';
 import type { RunningWorkload } from '../state/run-file.ts';

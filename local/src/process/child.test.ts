@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
@@ -8,6 +8,8 @@ import { Backoff } from './backoff.ts';
 import { type ChildSpec, describeExit, findProgram, startUserChild } from './child.ts';
 import { Keeper } from './keeper.ts';
 import { LogKeeper } from './log-file.ts';
+
+const isElsewhere = process.platform !== 'linux';
 
 function makeSpec(context: TestContext, ...command: string[]): ChildSpec & { output: string } {
   const workingFolder = mkdtempSync(join(tmpdir(), 'weft-child-'));
@@ -54,6 +56,17 @@ describe("a user's program under the guard", () => {
     const spec = makeSpec(context, 'sh', '-c', 'sleep 600 & exit 3');
     const child = startUserChild(spec);
     assert.equal((await child.ended).code, 3);
+    assert.equal(hasLiveMember(child.pid), false);
+  });
+
+  it('is ended when its watcher is killed, as nothing would end it with us', { skip: isElsewhere }, async (context) => {
+    const spec = makeSpec(context, 'sh', '-c', 'echo started; exec sleep 600');
+    const child = startUserChild(spec);
+    await waitFor(() => existsSync(spec.output) && readFileSync(spec.output, 'utf8') === 'started\n');
+    const [watcher] = membersOf(child.pid).filter(({ pid, name }) => name === 'sh' && pid !== child.pid);
+    process.kill(watcher?.pid ?? assert.fail(), 'SIGKILL');
+    const exit = await child.ended;
+    assert.equal(describeExit(exit), 'lost the process that watches over it and was ended');
     assert.equal(hasLiveMember(child.pid), false);
   });
 
@@ -155,6 +168,21 @@ describe('the keeper of logs', () => {
     assert.equal(readFileSync(`${path}.1`, 'utf8'), 'much too long');
   });
 });
+
+/** The living processes of a group. */
+function membersOf(group: number): { pid: number; name: string }[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        const [, name = '', state, , memberOf] =
+          /^\d+ \((.*)\) (\S) (\d+) (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, 'latin1')) ?? [];
+        return memberOf === String(group) && state !== 'Z' ? [{ pid: Number(pid), name }] : [];
+      } catch {
+        return [];
+      }
+    });
+}
 
 async function waitFor(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));

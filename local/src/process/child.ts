@@ -13,6 +13,7 @@ const guardPath = fileURLToPath(new URL('./guard.sh', import.meta.url));
 const tetherUrl = new URL('./tether.mjs', import.meta.url).href;
 const pollMs = 20;
 const leftoverGraceMs = 1000;
+const watcherGraceMs = 8000;
 
 /** What to start. */
 export interface ChildSpec {
@@ -28,10 +29,13 @@ export interface ChildSpec {
 export interface Exit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
+  /** Whether we ended it because nobody would have ended it with us any more. */
+  readonly isUnwatched?: boolean;
 }
 
 /** "exited with status 1", "was killed by SIGKILL". */
 export function describeExit(exit: Exit): string {
+  if (exit.isUnwatched) return 'lost the process that watches over it and was ended';
   if (exit.signal !== null) return `was killed by ${exit.signal}`;
   // The guard, a shell, reports a signal of its process as 128 + number.
   if (exit.code !== null && exit.code > 128) return `was killed by signal ${exit.code - 128}`;
@@ -47,7 +51,9 @@ export function startOwnChild(spec: ChildSpec): Child {
 /** Starts a user's program under the guard. */
 export function startUserChild(spec: ChildSpec): Child {
   assertRunnable(spec);
-  return start('/bin/sh', [guardPath, ...spec.command], spec);
+  const child = start('/bin/sh', [guardPath, ...spec.command], spec);
+  child.endWithWatcher();
+  return child;
 }
 
 function start(program: string, args: readonly string[], spec: ChildSpec): Child {
@@ -102,11 +108,25 @@ export class Child {
   readonly ended: Promise<Exit>;
   private readonly process: ChildProcess;
   private isOver = false;
+  private isUnwatched = false;
 
   constructor(child: ChildProcess) {
     this.process = child;
     this.pid = child.pid ?? 0;
     this.ended = this.watch();
+  }
+
+  /** Without its watcher it would outlive us: it is ended, and whoever keeps it running starts it anew with another. */
+  endWithWatcher(): void {
+    const tether = this.process.stdio[3];
+    if (tether === null || tether === undefined || !('resume' in tether)) return;
+    tether.once('end', () => {
+      // The guard itself has ended, which its exit tells.
+      if (this.process.exitCode !== null || this.process.signalCode !== null || !hasLiveMember(this.pid)) return;
+      this.isUnwatched = true;
+      void this.stop(watcherGraceMs);
+    });
+    tether.resume();
   }
 
   private async watch(): Promise<Exit> {
@@ -120,7 +140,7 @@ export class Child {
     await this.clearGroup();
     this.isOver = true;
     tether?.destroy();
-    return exit;
+    return this.isUnwatched ? { ...exit, isUnwatched: true } : exit;
   }
 
   /** What the program started may outlive it (a wrapper that was killed): it is asked to end, then made to. */

@@ -1,7 +1,7 @@
 // Logs of child processes: they write to the file themselves, and it is cut when it grows too large, keeping one older part.
 import { closeSync, copyFileSync, openSync, statSync, truncateSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { makeFolder } from '@weft/lib/make-folder';
+import { makeFolder } from '@weft/lib/disk/make-folder';
 
 const limitBytes = 8 * 1024 * 1024;
 const checkEveryMs = 2000;

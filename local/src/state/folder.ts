@@ -1,8 +1,8 @@
 // Where a local mesh keeps its state: $WEFT_HOME, else the nearest `.weft` folder upwards, else a new one here.
 import { existsSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { makeFolder } from '@weft/lib/disk/make-folder';
 import { codeOf, messageOf, WeftError } from '@weft/lib/error';
-import { makeFolder } from '@weft/lib/make-folder';
 
 /** The paths below one state folder. */
 export interface StatePaths {

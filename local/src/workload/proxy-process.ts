@@ -3,8 +3,8 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { join } from 'node:path';
+import { makeFolder } from '@weft/lib/disk/make-folder';
 import { WeftError } from '@weft/lib/error';
-import { makeFolder } from '@weft/lib/make-folder';
 import { proxyNodeFlags } from '@weft/proxy/node-flags';
 import type { MeshApiClient } from '../mesh-api/client.ts';
 import { type Child, startOwnChild } from '../process/child.ts';
