@@ -1,6 +1,6 @@
 // The whole supervisor with real processes: a fake control plane, fake proxies, and small programs.
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -204,15 +204,8 @@ describe('a local mesh', () => {
   });
 
   it('ends all its processes when it is itself killed with -9, and a new one takes the stale lock over', async (context) => {
-    const bench = makeBench(context, [processObject('web', { command: ['node', testdata('app.mjs'), 'MARK'] })]);
-    const marked = JSON.parse(readFileSync(join(bench.folder, 'objects.json'), 'utf8'));
-    marked[0].spec.command[2] = bench.folder;
-    writeFileSync(join(bench.folder, 'objects.json'), JSON.stringify(marked));
-    const supervisor = spawn(process.execPath, [testdata('run-mesh.mjs'), JSON.stringify(bench.options)], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    const gone = new Promise((resolve) => supervisor.once('exit', resolve));
-    await new Promise((resolve) => supervisor.stdout?.once('data', resolve));
+    const bench = makeBench(context, []);
+    const { supervisor, gone } = await superviseMarked(bench);
     assert.ok(processesMentioning(bench.folder).length >= 4, 'control plane, two proxies and the program run');
     supervisor.kill('SIGKILL');
     await gone;
@@ -220,6 +213,28 @@ describe('a local mesh', () => {
     await until('no process left', () => processesMentioning(bench.folder).length === 0);
     const mesh = await startMesh(context, bench);
     assert.ok(mesh.isReady);
+  });
+
+  it('ends a program whose watcher was killed together with the run before', async (context) => {
+    const bench = makeBench(context, []);
+    const { supervisor, gone } = await superviseMarked(bench);
+    const guards = processesOf(bench.folder).filter(({ args }) => args.includes('guard.sh'));
+    const watcher = guards.find(({ parent }) => guards.some(({ pid }) => pid === parent)) ?? assert.fail('no watcher');
+    // Stopped, so that it cannot see what happens to the watcher before it is killed itself.
+    supervisor.kill('SIGSTOP');
+    process.kill(watcher.pid, 'SIGKILL');
+    supervisor.kill('SIGKILL');
+    await gone;
+    const left = () => processesOf(bench.folder).filter(({ args }) => args.includes('app.mjs'));
+    await until('the rest is gone', () => processesOf(bench.folder).length === left().length);
+    const survivors = left().map(({ pid }) => pid);
+    context.after(() => {
+      for (const { pid } of left()) if (survivors.includes(pid)) process.kill(pid, 'SIGKILL');
+    });
+    assert.ok(survivors.length > 0, 'nobody ended the program');
+    const mesh = await startMesh(context, bench);
+    assert.ok(mesh.isReady);
+    assert.ok(left().every(({ pid }) => !survivors.includes(pid)));
   });
 
   it('removes registrations that a killed run left behind', async (context) => {
@@ -268,6 +283,29 @@ describe('a local mesh', () => {
     );
   });
 });
+
+/** A mesh in a process of its own, whose program has the folder in its command line. */
+async function superviseMarked(bench: Bench): Promise<{ supervisor: ChildProcess; gone: Promise<unknown> }> {
+  const marked = processObject('web', { command: ['node', testdata('app.mjs'), bench.folder] });
+  writeFileSync(join(bench.folder, 'objects.json'), JSON.stringify([marked]));
+  const supervisor = spawn(process.execPath, [testdata('run-mesh.mjs'), JSON.stringify(bench.options)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const gone = new Promise((resolve) => supervisor.once('exit', resolve));
+  await new Promise((resolve) => supervisor.stdout?.once('data', resolve));
+  return { supervisor, gone };
+}
+
+/** Running processes that name the folder, the mesh's own aside. */
+function processesOf(folder: string): { pid: number; parent: number; args: string }[] {
+  const lines = execFileSync('ps', ['-A', '-ww', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' }).split('\n');
+  return lines
+    .filter((line) => line.includes(folder) && !line.includes('run-mesh.mjs'))
+    .map((line) => {
+      const [pid = '', parent = '', ...args] = line.trim().split(/\s+/);
+      return { pid: Number(pid), parent: Number(parent), args: args.join(' ') };
+    });
+}
 
 /** Command lines of processes that name the folder: by their arguments or their open working folder. */
 function processesMentioning(folder: string): string[] {

@@ -9,6 +9,7 @@ import { type ApiObject, clientFor, type MeshApiClient } from '../mesh-api/clien
 import { type Objects, Watch } from '../mesh-api/watch.ts';
 import { claimPort, PortPicker } from '../port/free-port.ts';
 import { retryText } from '../process/backoff.ts';
+import { endLeftPrograms } from '../process/left-program.ts';
 import { LogKeeper } from '../process/log-file.ts';
 import { findStateFolder, makeStateFolders, type StatePaths, stateFolderError, statePaths } from '../state/folder.ts';
 import { acquireLock, type Lock } from '../state/lock.ts';
@@ -95,6 +96,7 @@ export class Mesh {
     const mesh = new Mesh({ ...options, configFolder }, events, paths, lock);
     try {
       removeRunFile(paths.runFile);
+      await endLeftPrograms(paths.workloads);
       makeToken(paths.token);
       mesh.parts = await mesh.makeParts();
     } catch (error) {

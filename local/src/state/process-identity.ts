@@ -18,6 +18,11 @@ export function startMark(pid: number): string | null {
   return process.platform === 'linux' ? linuxStartMark(pid) : portableStartMark(pid);
 }
 
+/** The boot of the machine that a mark names; null where it names none. */
+export function bootOf(mark: string): string | null {
+  return process.platform === 'linux' && mark.includes('/') ? mark.slice(0, mark.indexOf('/')) : null;
+}
+
 /**
  * Whether a process group that exists has a member that is more than a zombie: in a container whose first process reaps late, dead
  * members stay visible for seconds. Only Linux tells; elsewhere the answer is yes.

@@ -38,6 +38,11 @@ export function ownEnvironment(inherited: NodeJS.ProcessEnv = process.env): Node
   return env;
 }
 
+/** The folder of one workload's own files. */
+export function workloadFolder(folder: string, workload: Workload): string {
+  return join(folder, `${workload.namespace}.${workload.name}`);
+}
+
 /** Path of a workload's log; its proxy's has `.proxy` in the name. */
 export function logPath(folder: string, workload: Workload, isProxy: boolean): string {
   return join(folder, `${workload.namespace}.${workload.name}${isProxy ? '.proxy' : ''}.log`);
@@ -68,7 +73,7 @@ export class ProxyProcess {
     this.ports = ports;
     this.settings = settings;
     this.events = events;
-    this.folder = join(settings.workloadsFolder, `${workload.namespace}.${workload.name}`);
+    this.folder = workloadFolder(settings.workloadsFolder, workload);
     this.log = logPath(settings.logsFolder, workload, true);
     this.keeper = new Keeper(() => this.startChild(), {
       onStarted: () => void this.awaitReady(++this.run),

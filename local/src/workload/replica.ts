@@ -3,8 +3,9 @@
 import { retryText } from '../process/backoff.ts';
 import { type ChildSpec, startUserChild } from '../process/child.ts';
 import { Keeper } from '../process/keeper.ts';
+import { noteProgram } from '../process/left-program.ts';
 import { Probe, probeTarget } from './probe.ts';
-import { logPath, ProxyProcess, type ProxySettings } from './proxy-process.ts';
+import { logPath, ProxyProcess, type ProxySettings, workloadFolder } from './proxy-process.ts';
 import { Registration } from './registration.ts';
 import type { TcpService, Workload } from './workload.ts';
 
@@ -38,6 +39,7 @@ export class Replica {
   readonly spec: ReplicaSpec;
   readonly log: string;
   private readonly events: ReplicaEvents;
+  private readonly folder: string;
   private readonly registration: Registration;
   private readonly sidecar: ProxyProcess | null;
   private readonly app: Keeper;
@@ -54,6 +56,7 @@ export class Replica {
     this.spec = spec;
     this.events = events;
     this.log = logPath(settings.logsFolder, workload, false);
+    this.folder = workloadFolder(settings.workloadsFolder, workload);
     this.registration = new Registration(settings.client, workload, () => this.settle());
     this.isProxyReady = !workload.hasProxy;
     this.state = workload.hasProxy ? 'waiting for sidecar' : 'starting';
@@ -125,7 +128,10 @@ export class Replica {
     const { command, env, workingFolder } = this.spec;
     const child: ChildSpec = { command, env, workingFolder, output: this.log };
     return new Keeper(async () => startUserChild(child), {
-      onStarted: () => this.probe.start(),
+      onStarted: ({ pid }) => {
+        noteProgram(this.folder, pid);
+        this.probe.start();
+      },
       onDown: (reason, retryMs) => {
         this.probe.stop();
         this.onDown('process', reason, retryMs);
