@@ -20,9 +20,10 @@ function rewritten(
   action: object,
   fields: RequestFields,
   match: object = { prefix: '/' },
+  tells = true,
 ): [path: string, authority: string, headers: [string, string][]] {
   const sent = request(fields);
-  matched(makeTable(routesOnly([to('web', match, {}, action)])), fields).rewrite(sent);
+  matched(makeTable(routesOnly([to('web', match, {}, action)])), fields).rewrite(sent, tells);
   return [sent.path, sent.authority, sent.headers.entries()];
 }
 
@@ -103,7 +104,7 @@ test('splits by weight, each cluster with its own headers and filter settings', 
   const second = matched(table, { random: 0.95 });
   assert.equal(second.changesResponseHeaders, false);
   const sent = request();
-  second.rewrite(sent);
+  second.rewrite(sent, true);
   assert.equal(sent.authority, 'v2.test');
   assert.deepEqual([...table.clusters], ['v1', 'v2']);
 });
@@ -153,9 +154,22 @@ test('rewrites the host by a literal, a header or the path', () => {
   assert.equal(rewritten(byPath, { path: '/other.test/x?a/b' })[1], 'other.test');
 });
 
+test('tells in headers of Envoy what path and host were, in place of what the client says, unless it is not to', () => {
+  const action = { host_rewrite_literal: 'web.test', prefix_rewrite: '/new' };
+  const headers = (): Headers => Headers.of('x-envoy-original-host', 'made.up');
+  assert.deepEqual(rewritten(action, { headers: headers(), path: '/old' }, { prefix: '/old' })[2], [
+    ['x-envoy-original-host', 'web.test'],
+    ['x-envoy-original-path', '/old'],
+  ]);
+  assert.deepEqual(rewritten(action, { headers: headers() }, { prefix: '/' }, false)[2], [
+    ['x-envoy-original-host', 'made.up'],
+  ]);
+});
+
 test('notes the host that was replaced where told to', () => {
   const action = { host_rewrite_literal: 'new.test', append_x_forwarded_host: true };
   assert.deepEqual(rewritten(action, { headers: Headers.of('x-forwarded-host', 'first.test') })[2], [
+    ['x-envoy-original-host', 'web.test'],
     ['x-forwarded-host', 'first.test,web.test'],
   ]);
   assert.deepEqual(rewritten({ append_x_forwarded_host: true }, {})[2], []);
@@ -164,11 +178,15 @@ test('notes the host that was replaced where told to', () => {
 test('takes the name of the picked host where told to', () => {
   const route = only(to('web', { prefix: '/' }, {}, { auto_host_rewrite: true, append_x_forwarded_host: true }));
   const sent = request();
-  route.rewrite(sent);
+  route.rewrite(sent, true);
   assert.equal(sent.authority, 'web.test');
-  route.rewriteHost(sent, 'endpoint.test');
-  assert.deepEqual([sent.authority, sent.headers.get('x-forwarded-host')], ['endpoint.test', 'web.test']);
-  route.rewriteHost(sent, '');
+  route.rewriteHost(sent, '', true);
+  assert.deepEqual([sent.authority, sent.headers.entries()], ['web.test', []]);
+  route.rewriteHost(sent, 'endpoint.test', true);
+  assert.deepEqual(sent.headers.entries(), [
+    ['x-envoy-original-host', 'web.test'],
+    ['x-forwarded-host', 'web.test'],
+  ]);
   assert.equal(sent.authority, 'endpoint.test');
 });
 

@@ -141,14 +141,14 @@ export class Route {
     return this.hashPolicy === null ? null : this.hashPolicy.hash(request);
   }
 
-  /** Path and authority as the upstream is to see them. Once per request, before the first attempt. */
-  rewrite(request: RewritableRequest): void {
-    this.rewriting?.apply(request, this.matcher.path);
+  /** Path and authority as the upstream is to see them. Once per request, before the first attempt. `tells`: what they were, too. */
+  rewrite(request: RewritableRequest, tells: boolean): void {
+    this.rewriting?.apply(request, this.matcher.path, tells);
   }
 
-  /** `auto_host_rewrite`, when a host with a name was picked. */
-  rewriteHost(request: RewritableRequest, hostname: string): void {
-    if (this.isAutoHostRewrite && hostname !== '') this.rewriting?.setAuthority(request, hostname);
+  /** `auto_host_rewrite`, when a host with a name was picked for the first attempt. */
+  rewriteHost(request: RewritableRequest, hostname: string, tells: boolean): void {
+    if (this.isAutoHostRewrite && hostname !== '') this.rewriting?.setAuthority(request, hostname, tells);
   }
 
   mutateRequestHeaders(headers: Headers, stream: StreamView): void {

@@ -139,6 +139,7 @@ describe('routing', () => {
     assert.equal(first.text, 'GET /new/x?q=1');
     assert.equal(first.headers['seen-host'], 'inner.example');
     assert.equal(first.headers['seen-x-envoy-original-path'], '/old/x?q=1');
+    assert.equal(first.headers['seen-x-envoy-original-host'], 'test.example');
     assert.equal((await fetchOnce(context, proxy.port(), '/v3/y')).text, 'GET /api/3/y');
   });
 

@@ -89,7 +89,7 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
     }
     this.host = host;
     exchange.host = host;
-    if (route.isAutoHostRewrite) route.rewriteHost(exchange, host.hostname);
+    if (route.isAutoHostRewrite) this.nameHost(route, host.hostname);
     if (route.virtualHost.includesAttemptCount) {
       exchange.requestHeaders.set('x-envoy-attempt-count', String(exchange.attempts));
     }
@@ -97,6 +97,13 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
     this.state = WAITING;
     this.startTryTimers();
     this.startStream(host, route);
+  }
+
+  // What the client asked for is told by the first attempt; a later one only goes to another name.
+  private nameHost(route: Route, hostname: string): void {
+    const { exchange, config } = this;
+    if (exchange.attempts === 1) route.rewriteHost(exchange, hostname, !config.suppressEnvoyHeaders);
+    else if (hostname !== '') exchange.authority = hostname;
   }
 
   private startTryTimers(): void {

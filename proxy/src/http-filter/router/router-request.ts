@@ -70,7 +70,7 @@ export class RouterRequest extends Attempt {
     this.retryPolicy = retryPolicy;
     this.tellTimeout(route);
     if (route.changesRequestHeaders) route.mutateRequestHeaders(exchange.requestHeaders, exchange);
-    route.rewrite(exchange);
+    route.rewrite(exchange, !this.config.suppressEnvoyHeaders);
     this.hash = route.hash(exchange);
     if (retryPolicy !== null) {
       this.retriesLeft = retryPolicy.numRetries;
@@ -121,8 +121,9 @@ export class RouterRequest extends Attempt {
 
   private markResponse(route: Route, headers: Headers): void {
     const { exchange } = this;
-    if (!this.config.suppressEnvoyHeaders) {
-      const serviceMs = Math.round(exchange.responseStartMs - exchange.upstreamStartMs);
+    // As Envoy: from the end of the request on, retries and all; a response before that has no such time.
+    if (!this.config.suppressEnvoyHeaders && exchange.requestEndMs >= 0) {
+      const serviceMs = Math.round(exchange.responseStartMs - exchange.requestEndMs);
       headers.set('x-envoy-upstream-service-time', String(serviceMs));
     }
     if (route.virtualHost.includesAttemptCountInResponse)

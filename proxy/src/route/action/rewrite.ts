@@ -27,13 +27,14 @@ export class Rewrite {
     this.appendsForwardedHost = fields.appendsForwardedHost;
   }
 
-  apply(request: RewritableRequest, matcher: PathMatcher): void {
-    this.rewriteHost(request);
+  /** `tells`: the endpoint learns in Envoy's headers what the path and the host were. */
+  apply(request: RewritableRequest, matcher: PathMatcher, tells: boolean): void {
+    this.rewriteHost(request, tells);
     if (this.prefix === null && this.pathRegex === null) return;
     const { path } = request;
     const end = pathEnd(path);
     // As Envoy, also where the path comes out as it was.
-    request.headers.set('x-envoy-original-path', path);
+    if (tells) request.headers.set('x-envoy-original-path', path);
     request.path = this.newPath(path, end, matcher);
   }
 
@@ -42,9 +43,9 @@ export class Rewrite {
     return rooted((this.prefix ?? '') + path.slice(matcher.matchedLength(end)));
   }
 
-  private rewriteHost(request: RewritableRequest): void {
+  private rewriteHost(request: RewritableRequest, tells: boolean): void {
     const host = this.newHost(request);
-    if (host !== '') this.setAuthority(request, host);
+    if (host !== '') this.setAuthority(request, host, tells);
   }
 
   private newHost(request: RewritableRequest): string {
@@ -54,7 +55,8 @@ export class Rewrite {
   }
 
   /** Also for `auto_host_rewrite`, once the host is known. */
-  setAuthority(request: RewritableRequest, authority: string): void {
+  setAuthority(request: RewritableRequest, authority: string, tells: boolean): void {
+    if (tells) request.headers.set('x-envoy-original-host', request.authority);
     if (authority === request.authority) return;
     if (this.appendsForwardedHost) appendForwardedHost(request.headers, request.authority);
     request.authority = authority;
