@@ -87,6 +87,39 @@ test('verifies a client over an intermediate that it shows, and knows the chain'
   assert.match((await server.next()).reason, /does not verify/);
 });
 
+/** The type of the last TLS record that a refused client of TLS 1.2 gets, where it is not encrypted; 0x15 is an alert. */
+async function lastRecordType(port: number, options: ConnectionOptions): Promise<number> {
+  const received: Buffer[] = [];
+  const relay = createServer((socket) => {
+    const onward = connectPlain(port, '127.0.0.1');
+    for (const end of [socket, onward]) end.on('error', () => {});
+    onward.on('data', (bytes: Buffer) => received.push(bytes));
+    socket.pipe(onward).pipe(socket);
+  });
+  relay.listen(0, '127.0.0.1');
+  closers.push(() => relay.close());
+  await once(relay, 'listening');
+  const socket = dial((relay.address() as AddressInfo).port, { ...options, maxVersion: 'TLSv1.2' });
+  socket.resume();
+  await new Promise((resolve) => socket.once('close', resolve));
+  const bytes = Buffer.concat(received);
+  let type = 0;
+  for (let at = 0; at + 5 <= bytes.length; at += 5 + bytes.readUInt16BE(at + 3)) type = bytes.readUInt8(at);
+  return type;
+}
+
+test('ends with an alert when it refuses a client', async () => {
+  const trust = { trustedCa: { inlineString: root.pem } };
+  const matcher = { exact: 'spiffe://cluster.local/ns/default/sa/somebody' };
+  const matchTypedSubjectAltNames = [{ sanType: 'URI' as const, matcher }];
+  const strict = mutualTls({ validationContext: { ...trust, matchTypedSubjectAltNames } });
+  const { server, port } = await serve(compile(strict));
+  assert.equal(await lastRecordType(port, showing(client)), 0x15);
+  assert.match((await server.next()).reason, /none of whose names/);
+  assert.equal(await lastRecordType(port, {}), 0x15);
+  assert.match((await server.next()).reason, /no certificate/);
+});
+
 const stranger = makeWorkload(makeSampleRoot('another root'), 'client');
 const expired = makeWorkload(root, 'client', { notBeforeMs: Date.UTC(2020, 0), notAfterMs: Date.UTC(2021, 0) });
 const notYet = makeWorkload(root, 'client', { notBeforeMs: Date.UTC(2110, 0), notAfterMs: Date.UTC(2111, 0) });

@@ -4,6 +4,7 @@
 import type { Duplex } from 'node:stream';
 import type { SecureContext, SecureContextOptions, Server, TLSSocket, TlsOptions } from 'node:tls';
 import { assert } from '@weft/lib/assert';
+import type { Clock } from '@weft/lib/clock';
 import { messageOf } from '@weft/lib/error';
 import { nodeCrypto, nodeTls } from '@weft/lib/lazy-node';
 import { peerCertificate, rememberPeer, type VerifiedPeer } from './peer.ts';
@@ -19,7 +20,7 @@ import type { TlsStats } from './tls-stats.ts';
 export interface HandshakeOwner {
   /** The handshake is done. `peer` is null when the client showed no certificate or none was to be verified. */
   onSecure(socket: TLSSocket, peer: VerifiedPeer | null): void;
-  /** The socket is closed already. */
+  /** The socket is closed already, or takes its leave by itself. */
   onHandshakeFailed(reason: string): void;
 }
 
@@ -41,6 +42,9 @@ export interface HandshakeEnvironment {
 
 /** A peer that stops in the middle of a handshake is cut off then. */
 const handshakeTimeoutMs = 15_000;
+
+/** How long a refused client may take to close its side. */
+const leaveMs = 1000;
 
 /** The server as one connection sees it: Node emits a connection's events on the object that it was injected into. */
 interface PendingServer extends Server {
@@ -114,8 +118,7 @@ export class HandshakeServer {
       return;
     }
     secrets.log.warn('client refused', { reason, remote: socket.remoteAddress });
-    socket.destroy();
-    raw.destroy();
+    dismiss(socket, raw, secrets.clock);
     owner.onHandshakeFailed(reason);
   }
 
@@ -167,6 +170,21 @@ export class HandshakeServer {
     }
     return `TLS handshake: ${handshakeReason(error)}`;
   }
+}
+
+/**
+ * Ends a connection whose handshake is over with the alert that says so (close_notify), so that the client does not take it for cut
+ * off. The alerts that tell a reason are OpenSSL's own to send, during the handshake. What the client sends is dropped.
+ */
+function dismiss(socket: TLSSocket, raw: Duplex, clock: Clock): void {
+  const timer = clock.start(leaveMs, (one: Duplex) => one.destroy(), socket);
+  socket.on('error', () => {});
+  socket.once('close', () => {
+    timer.stop();
+    raw.destroy();
+  });
+  socket.resume();
+  socket.end();
 }
 
 /** OpenSSL's reason without the rest of its line; what people most often get wrong in their own words. */
