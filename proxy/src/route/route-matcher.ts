@@ -1,7 +1,7 @@
 // All conditions of one route: path, headers, query, TLS, gRPC, a share of the traffic. All must hold.
 
 import type { envoy } from '@weft/api/xds/types';
-import { isGrpcType } from '@weft/lib/grpc';
+import { isGrpcType } from '@weft/lib/grpc/header';
 import { fractionOf } from '../cluster/fraction.ts';
 import { type IssueSink, reportError, sinkAt } from '../security/data-source.ts';
 import { compileRequestHeaderMatcher, type HeaderMatcher } from './header-matcher.ts';

@@ -1,7 +1,7 @@
 // One route, all of it compiled: what a request that matched it is to have done. A route with weighted clusters is one such object per
 // cluster, sharing what they have in common, so that a chosen cluster brings its own header changes and filter settings along.
 
-import { isGrpcType } from '@weft/lib/grpc';
+import { isGrpcType } from '@weft/lib/grpc/header';
 import type { Headers } from '@weft/lib/header';
 import type { Origin } from '@weft/lib/issue';
 import type { StreamView } from '../stream/stream.ts';

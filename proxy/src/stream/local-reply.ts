@@ -1,6 +1,6 @@
 // The one place that turns a fault into a reply, and a reply into one that gRPC callers understand.
 
-import { encodeGrpcMessage, grpcStatusFromHttp, isGrpcType } from '@weft/lib/grpc';
+import { encodeGrpcMessage, grpcStatusFromHttp, isGrpcType } from '@weft/lib/grpc/header';
 import { Headers } from '@weft/lib/header';
 import type { Fault } from '../fault/fault.ts';
 import type { Exchange } from './exchange.ts';

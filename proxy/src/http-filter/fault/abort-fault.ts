@@ -1,6 +1,6 @@
 // The fault of an injected abort: the table's row with the status that was asked for, made once per status.
 
-import { grpcStatusFromHttp, httpStatusFromGrpc } from '@weft/lib/grpc';
+import { grpcStatusFromHttp, httpStatusFromGrpc } from '@weft/lib/grpc/header';
 import { type Fault, fault } from '../../fault/fault.ts';
 
 const made: Map<string, Fault> = new Map();

@@ -2,7 +2,7 @@
 // A method that the configuration does not list gets counters of its own only once an endpoint has answered it with something other
 // than UNIMPLEMENTED, so that a client cannot use up the bound with names it made up.
 
-import { isGrpcType, parseGrpcStatus } from '@weft/lib/grpc';
+import { isGrpcType, parseGrpcStatus } from '@weft/lib/grpc/header';
 import type { Headers } from '@weft/lib/header';
 import type { Stream } from '../../stream/stream.ts';
 import { CONTINUE, type FilterStatus, type HttpFilter } from '../filter.ts';

@@ -1,7 +1,7 @@
 // gRPC-Web for browsers (PROTOCOL-WEB of gRPC): the request becomes gRPC, and the trailers of the response its last frame. Bodies stream
 // through; text mode is base64 on the way. An answer that is no gRPC becomes a gRPC status, which is all that such a client can read.
 
-import { encodeGrpcMessage, grpcStatusFromHttp, isGrpcType } from '@weft/lib/grpc';
+import { encodeGrpcMessage, grpcStatusFromHttp, isGrpcType } from '@weft/lib/grpc/header';
 import { Headers } from '@weft/lib/header';
 import { fault } from '../../fault/fault.ts';
 import type { Stream } from '../../stream/stream.ts';

@@ -2,7 +2,7 @@
 // One per exchange. Before it: the exchange and its filters. Below it: the attempt, then cluster and upstream.
 
 import type { Timer } from '@weft/lib/clock';
-import { httpStatusFromGrpc, isGrpcType, parseGrpcStatus } from '@weft/lib/grpc';
+import { httpStatusFromGrpc, isGrpcType, parseGrpcStatus } from '@weft/lib/grpc/header';
 import type { Headers } from '@weft/lib/header';
 import type { Breakers } from '../../cluster/breaker/breakers.ts';
 import { type Fault, fault } from '../../fault/fault.ts';

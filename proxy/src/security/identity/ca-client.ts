@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import type { Clock } from '@weft/lib/clock';
 import { WeftError } from '@weft/lib/error';
-import { callUnary } from '@weft/lib/grpc-unary';
+import { callUnary } from '@weft/lib/grpc/unary';
 import { decodeMessage, encodeMessage } from '@weft/lib/protobuf/codec';
 import type { SecretCell } from '../secret-set.ts';
 import type { UpstreamNames, UpstreamTls } from '../upstream-tls.ts';

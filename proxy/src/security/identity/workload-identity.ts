@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import type { envoy, weft } from '@weft/api/xds/types';
 import type { Clock, Timer } from '@weft/lib/clock';
 import { messageOf, WeftError } from '@weft/lib/error';
-import { GrpcCallError, grpcStatus } from '@weft/lib/grpc-unary';
+import { GrpcCallError, grpcStatus } from '@weft/lib/grpc/unary';
 import { typeNameOf, unpackAny } from '@weft/lib/protobuf/codec';
 import { parseCertificate } from '@weft/lib/x509/certificate';
 import { buildCsr, generateWorkloadKey } from '@weft/lib/x509/csr';

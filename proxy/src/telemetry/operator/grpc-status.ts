@@ -1,6 +1,6 @@
 // The gRPC status of an exchange: from its trailers, its headers, or the HTTP status where the peer said nothing.
 
-import { grpcStatusFromHttp, isGrpcType, parseGrpcStatus } from '@weft/lib/grpc';
+import { grpcStatusFromHttp, isGrpcType, parseGrpcStatus } from '@weft/lib/grpc/header';
 import type { LoggedView } from '../view.ts';
 
 // In order of number (grpc/status.proto); Envoy's spelling.

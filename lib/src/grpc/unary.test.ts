@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { createServer, type OutgoingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import { type AddressInfo, connect, createServer as createPlainServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { PausedClock, systemClock } from './clock.ts';
-import { callUnary, type UnaryCall } from './grpc-unary.ts';
+import { PausedClock, systemClock } from '../clock.ts';
+import { callUnary, type UnaryCall } from './unary.ts';
 
 type Script = (stream: ServerHttp2Stream, headers: Record<string, unknown>, body: Buffer) => void;
 

@@ -8,8 +8,8 @@ import {
   type IncomingHttpHeaders,
 } from 'node:http2';
 import type { Duplex } from 'node:stream';
-import type { Clock, Timer } from './clock.ts';
-import { messageOf } from './error.ts';
+import type { Clock, Timer } from '../clock.ts';
+import { messageOf } from '../error.ts';
 
 /** What to call, and how to get there. */
 export interface UnaryCall {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { encodeGrpcMessage, grpcStatusFromHttp, httpStatusFromGrpc, isGrpcType, parseGrpcStatus } from './grpc.ts';
+import { encodeGrpcMessage, grpcStatusFromHttp, httpStatusFromGrpc, isGrpcType, parseGrpcStatus } from './header.ts';
 
 test('knows the content types of gRPC from its relatives', () => {
   for (const type of ['application/grpc', 'application/grpc+proto', 'application/grpc;charset=utf-8']) {
