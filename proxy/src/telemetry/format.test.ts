@@ -240,6 +240,8 @@ describe('JSON format', () => {
     const template = { a: '%REQ(none)%', b: 'x%REQ(none)%' };
     assert.deepEqual(jsonOf(template), { a: null, b: 'x-' });
     assert.deepEqual(jsonOf(template, {}, true), { b: 'x' });
+    const flags = { short: '%RESPONSE_FLAGS%', long: '%RESPONSE_FLAGS_LONG%' };
+    assert.deepEqual(jsonOf(flags, {}, true), { short: '-', long: '-' }, 'no flag is said, not absent');
   });
 
   it('nests objects and lists, also those of metadata', () => {

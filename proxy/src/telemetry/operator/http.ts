@@ -90,8 +90,9 @@ export const httpOperators: OperatorTable = {
   RESPONSE_CODE: plain((view) => view.status),
   RESPONSE_CODE_DETAILS: fromPeer((view) => textOrNull(view.details)),
   CONNECTION_TERMINATION_DETAILS: fromPeer((view) => (view.protocol === '' ? textOrNull(view.details) : null)),
-  RESPONSE_FLAGS: plain((view) => textOrNull(flagsOf(view))),
-  RESPONSE_FLAGS_LONG: plain((view) => textOrNull(flagNamesOf(view))),
+  // A flag that says there is none: Envoy writes it in headers and JSON too, and does not leave it out as empty.
+  RESPONSE_FLAGS: plain((view) => flagsOf(view) || '-'),
+  RESPONSE_FLAGS_LONG: plain((view) => flagNamesOf(view) || '-'),
   BYTES_RECEIVED: plain((view) => view.bytesReceived),
   BYTES_SENT: plain((view) => view.bytesSent),
   DURATION: plain((view) => elapsed(0, view.endMs)),
