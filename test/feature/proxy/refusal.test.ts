@@ -6,7 +6,7 @@ import { systemClock } from '@weft/lib/clock';
 import { formatIssue, type Issue } from '@weft/lib/issue';
 import { silentLog } from '@weft/lib/log';
 import { messageFromJson } from '@weft/lib/protobuf/codec';
-import { startProxy } from '@weft/proxy/proxy';
+import { applyBootstrap, RunningProxy, startProxy, type ThreadParts } from '@weft/proxy/proxy';
 import { cluster, httpManager, listener, routeTo, startTestProxy, tcpProxy } from './fixture.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -132,6 +132,18 @@ const differentChains: readonly [what: string, one: Json, other: Json][] = [
   ['families', range('0.0.0.0', 0), range('::', 0)],
   ['names of one port', { destination_port: 80, server_names: ['a'] }, { destination_port: 80, server_names: ['b'] }],
 ];
+
+describe('a worker', () => {
+  it('makes what the main thread has judged, though a cluster of a route is gone since', () => {
+    const listeners = [listener('a', httpManager([routeTo('gone')]))];
+    const bootstrap = messageFromJson('envoy.config.bootstrap.v3.Bootstrap', { static_resources: { listeners } }, []);
+    const options = { bootstrap, configPath: 'test', log: silentLog(systemClock), clock: systemClock };
+    const codesIn = (thread: ThreadParts): string[] =>
+      applyBootstrap(new RunningProxy({ ...options, thread }), true).map(({ code }) => code);
+    assert.deepEqual(codesIn({}), ['WEFT0342']);
+    assert.deepEqual(codesIn({ isFollower: true }), []);
+  });
+});
 
 describe('filter chains', () => {
   for (const [what, one, other] of sameChains) {
