@@ -1,5 +1,6 @@
 // One request to the mesh API, and its body: bounded, JSON or YAML, with positions when the client says where it comes from.
 
+import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { messageOf } from '@weft/lib/error';
 import { readDocuments } from '../source/file/yaml-document.ts';
@@ -50,6 +51,7 @@ export async function readBody(message: IncomingMessage, limitBytes: number): Pr
   const mediaType = (message.headers['content-type'] ?? 'application/json').split(';')[0]?.trim().toLowerCase() ?? '';
   const source = parseSource(message.headers[sourceHeader]);
   if (mediaType === kubernetesProtobuf && bytes.length > 0) return parseProtobuf(bytes, mediaType);
+  if (!isUtf8(bytes)) return { refusal: failure('BadRequest', 'The body is not UTF-8; send it as UTF-8.') };
   const text = bytes.toString('utf8');
   if (text.trim() === '') return { value: undefined, mediaType, positions: null, refusal: null };
   if (jsonTypes.includes(mediaType)) return parseJson(text, mediaType, source);

@@ -347,6 +347,17 @@ describe('Mesh API: requests that are not let in', () => {
     const large = await api.call(services, { method: 'POST', body: `"${'x'.repeat(4 * 1024 * 1024)}"` });
     assert.equal(large.status, 413);
     assert.equal((await api.call(services, { method: 'POST', body: '{"a":' })).status, 400);
+    const latin = await fetch(`http://127.0.0.1:${api.port}${services}`, {
+      method: 'POST',
+      headers: { authorization: 'Bearer secret', 'content-type': 'application/json' },
+      body: Buffer.from(JSON.stringify(service('a', { l: 'ä' })), 'latin1'),
+    });
+    assert.equal(latin.status, 400);
+    assert.match(await latin.text(), /not UTF-8/);
+    for (const body of ['a: *x\n', 'a: 1\na: 2\n']) {
+      const refused = await api.call(services, { method: 'POST', body, type: 'application/yaml' });
+      assert.deepEqual([refused.status, refused.json.issues.length], [400, 1]);
+    }
     assert.equal((await api.call(services, { method: 'POST', body: 'a', type: 'text/html' })).status, 415);
     assert.equal((await api.call(services, { method: 'POST', body: '[]' })).status, 422);
     assert.equal((await api.call(services, { method: 'POST', body: 'null' })).status, 422);

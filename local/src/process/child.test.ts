@@ -66,7 +66,7 @@ describe("a user's program under the guard", () => {
     const [watcher] = membersOf(child.pid).filter(({ pid, name }) => name === 'sh' && pid !== child.pid);
     process.kill(watcher?.pid ?? assert.fail(), 'SIGKILL');
     const exit = await child.ended;
-    assert.equal(describeExit(exit), 'lost the process that watches over it and was ended');
+    assert.equal(describeExit(exit), 'was ended because its watcher was killed');
     assert.equal(hasLiveMember(child.pid), false);
   });
 

@@ -35,7 +35,7 @@ export interface Exit {
 
 /** "exited with status 1", "was killed by SIGKILL". */
 export function describeExit(exit: Exit): string {
-  if (exit.isUnwatched) return 'lost the process that watches over it and was ended';
+  if (exit.isUnwatched) return 'was ended because its watcher was killed';
   if (exit.signal !== null) return `was killed by ${exit.signal}`;
   // The guard, a shell, reports a signal of its process as 128 + number.
   if (exit.code !== null && exit.code > 128) return `was killed by signal ${exit.code - 128}`;
