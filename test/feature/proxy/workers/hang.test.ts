@@ -35,7 +35,7 @@ function worst(length: number): string {
 
 /** More than a minute of one thread, and about a second. */
 const endless = worst(50_000);
-const brief = worst(200);
+const brief = worst(300);
 
 interface Times {
   readonly [name: string]: string;
@@ -45,6 +45,11 @@ interface Scene {
   readonly proxy: ProxyProcess;
   readonly port: number;
   readonly clients: readonly RawClient[];
+}
+
+/** These tests take all of a core, and others may run beside them. */
+function patiently(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+  return until(what, condition, 30_000);
 }
 
 async function start(context: TestContext, watchdog: Times, ...flags: string[]): Promise<Scene> {
@@ -90,17 +95,17 @@ function accepted(proxy: ProxyProcess): Promise<number[]> {
 
 describe('a worker that hangs', { skip }, () => {
   it('is counted and told once, and again when it goes on; the others serve meanwhile', async (context) => {
-    const { proxy, clients } = await start(context, { miss_timeout: '0.05s', megamiss_timeout: '0.2s' });
+    const { proxy, clients } = await start(context, { megamiss_timeout: '0.4s' });
     clients[0]?.request('GET', '/', { x: brief });
-    await until('the proxy says so', () => lineOf(proxy, 'a worker hangs') !== null, 20_000);
+    await patiently('the proxy says so', () => lineOf(proxy, 'a worker hangs') !== null);
     const answers = clients.slice(1).map((client) => client.fetch('GET', '/').then(({ status }) => status));
     assert.equal(await Promise.race(answers), 204);
     assert.equal((await clients[0]?.response())?.status, 204);
-    await until('the proxy says that it goes on', () => lineOf(proxy, 'goes on"') !== null, 20_000);
+    await patiently('the proxy says that it goes on', () => lineOf(proxy, 'goes on"') !== null);
     for (const answer of answers) assert.equal(await answer, 204);
     const { worker, durationMs } = lineOf(proxy, 'hung goes on') ?? {};
     assert.equal(worker, lineOf(proxy, 'a worker hangs')?.worker);
-    assert.ok(Number(durationMs) >= 200, String(durationMs));
+    assert.ok(Number(durationMs) >= 400, String(durationMs));
     assert.equal(proxy.log.filter((line) => line.includes('a worker hangs')).length, 1);
     assert.equal(await stat(proxy, `server.worker_${worker}.watchdog_mega_miss`), 1);
     assert.equal(await stat(proxy, 'workers.watchdog_mega_miss'), 1);
@@ -112,10 +117,10 @@ describe('a worker that hangs', { skip }, () => {
     const { proxy, port, clients } = await start(context, { kill_timeout: '0.5s' });
     clients[0]?.request('GET', '/', { x: endless });
     await clients[0]?.closed();
-    await until('the proxy says so', () => lineOf(proxy, 'a worker died') !== null);
+    await patiently('the proxy says so', () => lineOf(proxy, 'a worker died') !== null);
     assert.match(String(lineOf(proxy, 'a worker died')?.error), /no sign of life for \d+ ms \(worker_watchdog\)/);
     const before = await accepted(proxy);
-    await until('both accept connections', async () => {
+    await patiently('both accept connections', async () => {
       for (const client of await openClients(context, port)) assert.equal((await client.fetch('GET', '/')).status, 204);
       return (await accepted(proxy)).every((count, i) => count > (before[i] ?? 0));
     });
@@ -126,10 +131,10 @@ describe('a worker that hangs', { skip }, () => {
     const { proxy, port } = await start(context, { kill_timeout: '1s' });
     proxy.child.kill('SIGSTOP');
     const resumeMs = performance.now() + 2500;
-    await until('some time has passed', () => performance.now() > resumeMs);
+    await patiently('some time has passed', () => performance.now() > resumeMs);
     proxy.child.kill('SIGCONT');
     assert.equal((await (await openClient(context, port)).fetch('GET', '/')).status, 204);
-    await until('the watchdog has looked', async () => (await stat(proxy, 'server.uptime')) >= 3);
+    await patiently('the watchdog has looked', async () => (await stat(proxy, 'server.uptime')) >= 3);
     assert.equal(await stat(proxy, 'workers.watchdog_mega_miss'), 0);
     assert.equal(await stat(proxy, 'workers.died'), 0);
   });
@@ -148,11 +153,11 @@ describe('a worker that hangs', { skip }, () => {
     const proxy = await startProxyProcess(context, resources, { flags });
     const clients = await openClients(context, await proxy.port('main'));
     clients[0]?.request('GET', '/', { x: endless });
-    await until('it hangs', () => lineOf(proxy, 'a worker hangs') !== null);
+    await patiently('it hangs', () => lineOf(proxy, 'a worker hangs') !== null);
     const answers = clients.slice(1).map((client, i) => client.fetch('GET', `/${i}`).then(({ text }) => text, String));
     await upstream.request(1);
     proxy.child.kill('SIGTERM');
-    await until(
+    await patiently(
       'the other drains',
       () => lineOf(proxy, `"worker":${1 - Number(lineOf(proxy, 'a worker hangs')?.worker)}`) !== null,
     );
@@ -182,9 +187,9 @@ describe('a worker that hangs', { skip }, () => {
     client.request('GET', '/', { x: endless });
     await client.closed();
     let end: number | null = null;
-    await until('its successor reads', () => (end = writeEnd(pipe)) !== null, 20_000);
+    await patiently('its successor reads', () => (end = writeEnd(pipe)) !== null);
     context.after(() => closeSync(end ?? -1));
-    await until('every thread waits', () => threadStates(proxy.child.pid ?? 0).every((state) => state === 'S'));
+    await patiently('every thread waits', () => threadStates(proxy.child.pid ?? 0).every((state) => state === 'S'));
     proxy.child.kill('SIGTERM');
     assert.equal(await proxy.ended(), null);
     assert.equal(proxy.child.signalCode, 'SIGKILL');
