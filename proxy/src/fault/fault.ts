@@ -53,6 +53,14 @@ const rows = {
   downstream_closed: ['downstream', 'never', 0, grpc.cancelled, 'DC', 'the client closed the connection'],
   downstream_reset: ['downstream', 'never', 0, grpc.cancelled, 'DR', 'the client reset the stream'],
   downstream_protocol_error: ['downstream', 'never', 400, grpc.internal, 'DPE', 'the request is malformed'],
+  http_version_refused: [
+    'downstream',
+    'never',
+    426,
+    grpc.unimplemented,
+    'DPE',
+    'this version of HTTP is not accepted here; send HTTP/1.1',
+  ],
   request_headers_too_large: [
     'downstream',
     'never',

@@ -7,6 +7,8 @@ export const faultAdvice: Readonly<Partial<Record<FaultCode, string>>> = {
   downstream_closed: 'Look at the client: it gave up before the answer was complete, often by a time-out of its own.',
   downstream_reset: 'Look at the client: it cancelled the request.',
   downstream_protocol_error: 'Look at the client: it sent something that is not valid HTTP; the details name what.',
+  http_version_refused:
+    'Send HTTP/1.1 or HTTP/2; HTTP/1.0 is taken where http_protocol_options.accept_http_10 of the connection manager is set.',
   request_headers_too_large:
     'Send fewer or smaller headers (cookies are the usual cause), or raise max_request_headers_kb.',
   request_body_too_large: 'Send a smaller body, or raise the limit of the filter that has to hold it.',

@@ -207,6 +207,16 @@ const answers: Readonly<Record<string, readonly [request: string, status: number
   'an upgrade that is not enabled': ['GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n', 403],
 };
 
+for (const version of ['HTTP/1.0', 'HTTP/1.2']) {
+  test(`tells a client that speaks ${version} what to speak`, async (context) => {
+    const { client } = await setUp(context);
+    client.send(`GET / ${version}\r\nHost: a\r\n\r\n`);
+    const { status, text, headers } = await client.response();
+    assert.deepEqual([status, headers.upgrade], [426, 'HTTP/1.1']);
+    assert.equal(text, 'this version of HTTP is not accepted here; send HTTP/1.1');
+  });
+}
+
 for (const [name, [request, status]] of Object.entries(answers)) {
   test(`answers ${name} with ${status}`, async (context) => {
     const { client } = await setUp(context);

@@ -483,11 +483,12 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream {
 }
 
 /** Statuses that are not the fault's own. */
-const malformedStatus: Readonly<Partial<Record<Http1ErrorKind, number>>> = { version: 426, coding: 501 };
+const malformedStatus: Readonly<Partial<Record<Http1ErrorKind, number>>> = { coding: 501 };
 
 function malformedFault(error: Http1Error): Fault {
   if (error.kind === 'too-large') return fault.request_headers_too_large;
   if (error.kind === 'missing-host') return fault.missing_host;
+  if (error.kind === 'version') return fault.http_version_refused;
   return fault.downstream_protocol_error;
 }
 
