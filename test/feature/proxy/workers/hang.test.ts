@@ -33,9 +33,9 @@ function worst(length: number): string {
   }).join('');
 }
 
-/** More than a minute of one thread, and about a second. */
+/** More than a minute of one thread, and some seconds. */
 const endless = worst(50_000);
-const brief = worst(300);
+const brief = worst(1000);
 
 interface Times {
   readonly [name: string]: string;
@@ -98,11 +98,13 @@ describe('a worker that hangs', { skip }, () => {
     const { proxy, clients } = await start(context, { megamiss_timeout: '0.4s' });
     clients[0]?.request('GET', '/', { x: brief });
     await patiently('the proxy says so', () => lineOf(proxy, 'a worker hangs') !== null);
+    // Those on the worker that hangs may wait in vain.
     const answers = clients.slice(1).map((client) => client.fetch('GET', '/').then(({ status }) => status));
-    assert.equal(await Promise.race(answers), 204);
-    assert.equal((await clients[0]?.response())?.status, 204);
+    assert.equal(await Promise.any(answers), 204);
+    assert.equal(lineOf(proxy, 'goes on"'), null);
     await patiently('the proxy says that it goes on', () => lineOf(proxy, 'goes on"') !== null);
-    for (const answer of answers) assert.equal(await answer, 204);
+    await Promise.allSettled(answers);
+    assert.equal((await clients[0]?.response())?.status, 204);
     const { worker, durationMs } = lineOf(proxy, 'hung goes on') ?? {};
     assert.equal(worker, lineOf(proxy, 'a worker hangs')?.worker);
     assert.ok(Number(durationMs) >= 400, String(durationMs));
