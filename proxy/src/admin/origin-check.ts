@@ -3,21 +3,16 @@
 import { isIP } from 'node:net';
 
 /** The `Host` names that are served: addresses and `localhost`, never a name that someone else's DNS could point here. */
-export function isServedHost(host: string | undefined): boolean {
-  if (host === undefined) return false;
+export function isServedHost(host: string): boolean {
   const name = hostName(host);
   return name !== null && (name === 'localhost' || name.endsWith('.localhost') || isIP(name) !== 0);
 }
 
 /** Whether a change may come from there: anything but a page of another origin. */
-export function isOwnOrigin(
-  origin: string | undefined,
-  fetchSite: string | undefined,
-  host: string | undefined,
-): boolean {
+export function isOwnOrigin(origin: string | undefined, fetchSite: string | undefined, host: string): boolean {
   if (fetchSite === 'cross-site' || fetchSite === 'same-site') return false;
   if (origin === undefined) return true;
-  return origin === `http://${host ?? ''}`;
+  return origin === `http://${host}`;
 }
 
 function hostName(host: string): string | null {

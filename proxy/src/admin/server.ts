@@ -1,15 +1,14 @@
 // The admin server: HTTP on a loopback port for operators, probes and scrapes. Nothing of it is on the request path.
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { messageOf } from '@weft/lib/error';
 import type { Log } from '@weft/lib/log';
+import { Connection } from '../io/connection.ts';
+import { type AdminCall, AdminConnection } from './admin-connection.ts';
 import { isOwnOrigin, isServedHost } from './origin-check.ts';
 import { findPage, type PageEntry } from './pages.ts';
 import { type AdminReply, textReply } from './reply.ts';
 import type { AdminState, PageWait } from './state.ts';
-
-const bodyLimitBytes = 64 * 1024;
 
 export interface AdminServerOptions {
   /** `127.0.0.1` unless the bootstrap says otherwise. */
@@ -29,17 +28,17 @@ export interface AdminServer {
 
 /** Starts listening; rejects when the address cannot be had. */
 export async function startAdminServer(options: AdminServerOptions): Promise<AdminServer> {
-  const server = createServer(
-    { headersTimeout: 5000, requestTimeout: 10_000, keepAliveTimeout: 5000, maxHeaderSize: 16 * 1024 },
-    (request, response) => serve(request, response, options),
-  );
-  server.maxConnections = 100;
-  server.on('clientError', (_error, socket) => {
-    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+  const connections: Set<Connection> = new Set();
+  const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) => {
+    const connection = new Connection(socket);
+    connections.add(connection);
+    socket.once('close', () => connections.delete(connection));
+    new AdminConnection(connection, options.state.clock, (call, reply) => answer(call, options, reply));
   });
+  server.maxConnections = 100;
   await listen(server, options);
   const { address, port } = server.address() as AddressInfo;
-  return { address, port, close: () => close(server) };
+  return { address, port, close: () => close(server, connections) };
 }
 
 function listen(server: Server, options: AdminServerOptions): Promise<void> {
@@ -53,83 +52,54 @@ function listen(server: Server, options: AdminServerOptions): Promise<void> {
   });
 }
 
-function close(server: Server): Promise<void> {
+function close(server: Server, connections: ReadonlySet<Connection>): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve());
-    server.closeAllConnections();
+    for (const connection of connections) connection.destroy();
   });
 }
 
-// The body of a request is of no use here; it is read to its end so that the reply arrives, within a limit.
-function serve(request: IncomingMessage, response: ServerResponse, options: AdminServerOptions): void {
-  let received = 0;
-  request.on('data', (chunk: Buffer) => {
-    received += chunk.length;
-    if (received <= bodyLimitBytes || response.writableEnded) return;
-    response.setHeader('connection', 'close');
-    send(request, response, textReply('the body is too large; admin pages take none\n', 413));
-  });
-  request.on('end', () => {
-    if (!response.writableEnded) answer(request, response, options);
-  });
-}
+type Reply = (reply: AdminReply) => void;
 
-function answer(request: IncomingMessage, response: ServerResponse, options: AdminServerOptions): void {
+function answer(call: AdminCall, options: AdminServerOptions, reply: Reply): void {
   const { wait } = options.state;
-  if (wait === null) send(request, response, replyTo(request, options));
-  else void answerForAll(request, response, options, wait);
+  if (wait === null) reply(replyTo(call, options));
+  else void answerForAll(call, options, wait).then(reply);
 }
 
 // Other threads have a part in it: they are asked first, and what changes has reached them before the reply does the client.
-async function answerForAll(
-  request: IncomingMessage,
-  response: ServerResponse,
-  options: AdminServerOptions,
-  wait: PageWait,
-): Promise<void> {
-  await wait.before(request.url ?? '');
-  const reply = replyTo(request, options);
-  if (request.method === 'POST') await wait.after();
-  send(request, response, reply);
+async function answerForAll(call: AdminCall, options: AdminServerOptions, wait: PageWait): Promise<AdminReply> {
+  await wait.before(call.target);
+  const reply = replyTo(call, options);
+  if (call.method === 'POST') await wait.after();
+  return reply;
 }
 
-function send(request: IncomingMessage, response: ServerResponse, reply: AdminReply): void {
-  const body = Buffer.from(reply.body);
-  response.writeHead(reply.status, {
-    'content-type': reply.type,
-    'content-length': body.length,
-    'cache-control': 'no-cache, max-age=0',
-    'x-content-type-options': 'nosniff',
-    'x-frame-options': 'DENY',
-  });
-  response.end(request.method === 'HEAD' ? undefined : body);
-}
-
-function replyTo(request: IncomingMessage, options: AdminServerOptions): AdminReply {
-  if (!isServedHost(request.headers.host)) {
+function replyTo(call: AdminCall, options: AdminServerOptions): AdminReply {
+  if (!isServedHost(call.authority)) {
     return textReply('this host name is not served; use an address or localhost\n', 403);
   }
-  const url = parseUrl(request.url ?? '/');
+  const url = parseUrl(call.target);
   if (url === null) return textReply('the path cannot be read\n', 400);
   const entry = findPage(url.path);
   if (entry === null) return textReply(`there is no page ${url.path}; see /help\n`, 404);
-  const refusal = refuseMethod(request, entry);
+  const refusal = refuseMethod(call, entry);
   if (refusal !== null) return refusal;
   try {
-    return entry.page(options.state, { path: url.path, query: url.query, method: request.method ?? 'GET' });
+    return entry.page(options.state, { path: url.path, query: url.query, method: call.method });
   } catch (error) {
     options.log.error('an admin page failed', { path: url.path, error });
     return textReply(`the page failed: ${messageOf(error)}\n`, 500);
   }
 }
 
-function refuseMethod(request: IncomingMessage, entry: PageEntry): AdminReply | null {
-  const method = request.method === 'HEAD' ? 'GET' : request.method;
+function refuseMethod(call: AdminCall, entry: PageEntry): AdminReply | null {
+  const method = call.method === 'HEAD' ? 'GET' : call.method;
   if (!entry.methods.some((allowed) => allowed === method)) {
-    return textReply(`${entry.path} takes ${entry.methods.join(' and ')}, not ${request.method}\n`, 405);
+    return textReply(`${entry.path} takes ${entry.methods.join(' and ')}, not ${call.method}\n`, 405);
   }
-  const { host, origin } = request.headers;
-  if (method === 'POST' && !isOwnOrigin(origin, request.headers['sec-fetch-site']?.toString(), host)) {
+  const { headers, authority } = call;
+  if (method === 'POST' && !isOwnOrigin(headers.get('origin'), headers.get('sec-fetch-site'), authority)) {
     return textReply('changes from pages of another origin are refused\n', 403);
   }
   return null;
