@@ -13,6 +13,9 @@ import { Bystander, type Latency } from './bystander.ts';
 import { cpuMsOf, forgetPeak, peakKibOf, residentKibOf } from './usage.ts';
 
 const bystanderRate = 200;
+/** Until V8 has compiled what requests run through: what it does later would count against an attack. */
+const warmUpRate = 2000;
+const warmUpMs = 3000;
 const proxyCore = 0;
 const otherCore = 1;
 
@@ -66,14 +69,15 @@ export class Stage {
     const proxy = new Child(proxyCore, commandOf(peer, file), join(folder, 'proxy.log'), {});
     const stage = new Stage(listen, proxy, attacking, [friendly]);
     await proxy.listening(listen, 20_000);
-    await stage.stretch(async () => delay(1000));
+    await stage.stretch(() => delay(warmUpMs), warmUpRate);
+    await stage.stretch(() => delay(500));
     return stage;
   }
 
   /** Measures what the proxy uses and how others fare while `act` goes on. */
-  async stretch(act: () => Promise<void>): Promise<Stretch> {
+  async stretch(act: () => Promise<void>, rate = bystanderRate): Promise<Stretch> {
     const { pid } = this.proxy;
-    const bystander = new Bystander(this.port, bystanderRate);
+    const bystander = new Bystander(this.port, rate);
     forgetPeak(pid);
     const resident = residentKibOf(pid);
     const before = cpuMsOf(pid);

@@ -20,6 +20,7 @@ export const http1ClientScenarios: readonly ClientScenario[] = [
   attack('slow body', 'POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 100000\r\n\r\n', {
     held: 200,
     again: Buffer.from('x'),
+    isServed: true,
   }),
   attack('a thousand headers', `${head}${Array.from({ length: 1000 }, (_, i) => `a${i}: 1\r\n`).join('')}\r\n`),
   attack('endless header', `${head}a: `, { rest: 'x' }),
@@ -31,5 +32,5 @@ export const http1ClientScenarios: readonly ClientScenario[] = [
   attack('deaf pipelining', '', { rest: `${head}\r\n`, isServed: true, manners: 'deaf' }),
   attack('half open', '', { held: 500 }),
   attack('connect and leave', `${head}\r\n`, { isServed: true, manners: 'leave', connections: 2000 }),
-  attack('slow reading', 'GET /large HTTP/1.1\r\nhost: a\r\n\r\n', { held: 50, manners: 'deaf' }),
+  attack('slow reading', 'GET /large HTTP/1.1\r\nhost: a\r\n\r\n', { held: 50, manners: 'deaf', isServed: true }),
 ];

@@ -39,8 +39,8 @@ export const http2ClientScenarios: readonly ClientScenario[] = [
   flood('PRIORITY', '5000 x priority 1 3'),
   flood('WINDOW_UPDATE', '5000 x window 0 1'),
   flood('HPACK bomb', streams(100, `headers @ end hex=${bomb}`)),
-  flood('HPACK table thrash', streams(200, `headers @ end hex=828684410161${thrash}`)),
-  flood('cookie crumbs', streams(100, `headers @ end |get|${'cookie: a|'.repeat(95)}cookie: b`)),
+  flood('HPACK table thrash', streams(200, `headers @ end hex=828684410161${thrash}`), { isServed: true }),
+  flood('cookie crumbs', streams(100, `headers @ end |get|${'cookie: a|'.repeat(95)}cookie: b`), { isServed: true }),
   flood(
     'large heads',
     streams(100, `headers @ open |get|a: ${'x'.repeat(15_000)}\n3 x continuation @ open |b: ${'x'.repeat(15_000)}`),
@@ -54,5 +54,5 @@ export const http2ClientScenarios: readonly ClientScenario[] = [
   flood('deaf PING', '', { again: repeated(framesOf('ping')), manners: 'deaf' }),
   flood('never finishes a head', 'headers 1 open |get', { held: 100 }),
   flood('never says more', '', { held: 200 }),
-  flood('slow body', 'headers 1 |post', { held: 100, again: framesOf('data 1 |x') }),
+  flood('slow body', 'headers 1 |post', { held: 100, again: framesOf('data 1 |x'), isServed: true }),
 ];
