@@ -11,9 +11,13 @@ export function latin1Text(buffer: Buffer, start: number, end: number): string {
   return (buffer as Latin1Buffer).latin1Slice(start, end);
 }
 
+/** Texts pass through it; memory of their own would be left to the next full collection. */
+const passage: Latin1Buffer = Buffer.allocUnsafeSlow(16 * 1024) as Latin1Buffer;
+
 /** The same latin1 text with characters of its own: keeping it does not keep alive a larger text that it was cut from. */
 export function ownText(text: string): string {
-  return Buffer.from(text, 'latin1').toString('latin1');
+  if (text.length > passage.length) return Buffer.from(text, 'latin1').toString('latin1');
+  return passage.latin1Slice(0, passage.latin1Write(text, 0));
 }
 
 /** Up to this length, storing characters one by one is quicker than the call into Node that writes them all. */

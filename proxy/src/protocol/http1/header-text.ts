@@ -39,14 +39,23 @@ export function blockText(headers: Headers, facts: MessageFacts, skip: number): 
     else if (facts.contentLengthSlot >= 0) skipped |= 1 << facts.contentLengthSlot;
   }
   const isCacheable = late === 0;
-  if (isCacheable && facts.textMask === skipped) return facts.text;
+  if (isCacheable && facts.textMask === skipped) return keptText(facts);
   const section = facts.section ?? makeSection(block, facts);
   if (isCacheable && skipped === 0 && facts.hopSlots === null) return section;
   const text = cutSection(section, block.names.length, skipped, facts, late);
   if (!isCacheable) return text;
   facts.textMask = skipped;
-  // One piece in memory instead of many that are joined at every use.
-  facts.text = ownText(text);
+  facts.text = text;
+  facts.isTextWhole = false;
+  return text;
+}
+
+// One piece in memory instead of many that are joined at every use: for a head that came before, not for one of many that differ.
+function keptText(facts: MessageFacts): string {
+  if (!facts.isTextWhole) {
+    facts.text = ownText(facts.text);
+    facts.isTextWhole = true;
+  }
   return facts.text;
 }
 

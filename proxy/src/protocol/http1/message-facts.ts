@@ -42,6 +42,8 @@ export class MessageFacts {
   /** The encoder's last rendering of the block, and the slots it left out. */
   textMask = -1;
   text = '';
+  /** The text is one piece in memory. */
+  isTextWhole = false;
 
   /** Whether the connection may be used again after a message of that minor version. */
   persists(minor: number): boolean {
