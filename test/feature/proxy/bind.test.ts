@@ -10,6 +10,7 @@ import { freePorts } from '../../kit/ports.ts';
 import { until } from '../../kit/until.ts';
 import { answerTo, listenerMessage, push, startDynamic } from './dynamic.ts';
 import { httpManager, listener } from './fixture.ts';
+import { everyWorkerServes } from './workers/fixture.ts';
 
 interface Holder {
   readonly port: number;
@@ -84,9 +85,10 @@ for (const workers of process.platform === 'linux' ? [1, 2] : [1]) {
     });
 
     it('two of them can change places', async (context) => {
-      const { stream } = await startDynamic(context, workers);
+      const { proxy, stream } = await startDynamic(context, workers);
       const [one = 0, two = 0] = await freePorts(2);
       assert.equal(await push(stream, 'listener', '1', [at('a', one, 201), at('b', two, 202)]), null);
+      await everyWorkerServes(proxy);
       assert.equal(await push(stream, 'listener', '2', [at('a', two, 201), at('b', one, 202)]), null);
       assert.equal((await fetchOnce(context, two, '/')).status, 201);
       assert.equal((await fetchOnce(context, one, '/')).status, 202);
