@@ -182,14 +182,14 @@ export class Scene {
       .map((line) => JSON.parse(line) as PeerAnswer);
   }
 
-  /** Lines of the access log about a destination. */
-  async logged(destination: string): Promise<string[]> {
-    const lines = (): string[] =>
+  /** Waits until the access log has a line of that listener about that destination. */
+  async logged(listener: string, destination: string): Promise<void> {
+    // Lines of several workers, and of connections that end at the same time, stand in any order.
+    const isThere = (): boolean =>
       readFileSync(this.logPath, 'utf8')
         .split('\n')
-        .filter((line) => line.includes(` ${destination} `));
-    await until(`the access log tells of ${destination}`, () => lines().length > 0);
-    return lines();
+        .some((line) => line.startsWith(`${listener} `) && line.includes(` ${destination} `));
+    await until(`the access log tells of ${destination} at the listener ${listener}`, isThere);
   }
 
   /** Statistics of the proxy by name. */

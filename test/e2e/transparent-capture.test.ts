@@ -67,9 +67,9 @@ async function outbound(scene: Scene): Promise<void> {
   );
   const reached = (local: string, remote: string) => ({ status: 200, server: 'outside', local, remote });
   assert.deepEqual(v4, { via: '', ...reached(outside.v4, workload.v4) });
-  assert.match((await scene.logged(`${outside.v4}:8080`))[0] ?? '', /^outbound /);
+  await scene.logged('outbound', `${outside.v4}:8080`);
   assert.deepEqual(v6, { via: '', ...reached(outside.v6, workload.v6) });
-  assert.match((await scene.logged(`[${outside.v6}]:8080`))[0] ?? '', /^outbound /);
+  await scene.logged('outbound', `[${outside.v6}]:8080`);
   assert.deepEqual(named, { via: 'service', ...reached(outside.v4, workload.v4) }, 'the listener of the exact address');
   assert.equal(wildcard?.via, 'wildcard', 'the listener of the port');
   assert.deepEqual(excluded, { via: '', ...reached(outside.excluded, workload.v4) });
