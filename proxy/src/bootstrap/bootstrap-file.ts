@@ -1,7 +1,8 @@
 // A configuration file as text, its value, and the line of each field. YAML and JSON, both by one parser that keeps positions.
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import { codeOf, messageOf } from '@weft/lib/error';
+import { describeReadProblem } from '@weft/lib/disk/read-problem';
+import { messageOf } from '@weft/lib/error';
 import type { Issue, Origin } from '@weft/lib/issue';
 import { splitPath } from '@weft/lib/protobuf/field-path';
 import { isMap, isNode, isPair, isScalar, isSeq, LineCounter, type Node, parseAllDocuments } from 'yaml';
@@ -27,17 +28,8 @@ export function readBootstrapFile(path: string, form = bootstrapForm): Bootstrap
       return unreadable(path, 'is larger than 64 MiB; split it, or fetch resources by xDS');
     return parseBootstrapText(text, path, form);
   } catch (thrown) {
-    return unreadable(path, `cannot be read: ${reasonOf(thrown)}; check the path and its permissions`);
+    return unreadable(path, `cannot be read: ${describeReadProblem(thrown)}; check the path and its permissions`);
   }
-}
-
-function reasonOf(thrown: unknown): string {
-  const reasons: Readonly<Record<string, string>> = {
-    ENOENT: 'there is no such file',
-    EACCES: 'permission denied',
-    EISDIR: 'it is a directory',
-  };
-  return reasons[codeOf(thrown)] ?? messageOf(thrown);
 }
 
 function originOf(path: string, position: Position | null): Origin {

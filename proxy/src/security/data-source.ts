@@ -2,7 +2,7 @@
 
 import { readFileSync, statSync } from 'node:fs';
 import type { envoy } from '@weft/api/xds/types';
-import { codeOf, messageOf } from '@weft/lib/error';
+import { describeReadProblem } from '@weft/lib/disk/read-problem';
 import type { Issue } from '@weft/lib/issue';
 
 type DataSource = envoy.config.core.v3.DataSource;
@@ -62,19 +62,12 @@ function readSmallFile(file: string, sink: IssueSink): Buffer | null {
     }
     return readFileSync(file);
   } catch (error) {
-    return reportError(sink, 'WEFT0701', `cannot read ${file}: ${reasonOf(error)}; check the path and its permissions`);
+    return reportError(
+      sink,
+      'WEFT0701',
+      `cannot read ${file}: ${describeReadProblem(error)}; check the path and its permissions`,
+    );
   }
-}
-
-const reasons: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
-  ENOTDIR: 'there is no such folder',
-  EACCES: 'permission denied',
-  EISDIR: 'it is a directory',
-};
-
-function reasonOf(error: unknown): string {
-  return reasons[codeOf(error)] ?? messageOf(error);
 }
 
 /** ` in FILE` for messages about what a file holds, nothing for what came inline. */

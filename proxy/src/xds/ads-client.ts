@@ -326,17 +326,10 @@ export class AdsClient {
   private verify(one: Judged): string | null {
     const issues = this.problemsOf(one);
     if (issues.length === 0) return null;
-    const { channel, response } = one;
-    channel.version = one.versionBefore;
+    one.channel.version = one.versionBefore;
     this.withheld.push(one);
-    const details = refusalText(issues);
-    channel.noteRefusal(response.update, issues, details);
-    this.log.error('An update could not be carried out whole and is refused; what is missing is tried again', {
-      kind: channel.spec.kind,
-      version: response.update.version,
-      issues: details,
-    });
-    return details;
+    const message = 'An update could not be carried out whole and is refused; what is missing is tried again';
+    return this.refuse(one, issues, message);
   }
 
   private problemsOf({ channel, response }: Judged): readonly Issue[] {
@@ -396,7 +389,8 @@ export class AdsClient {
     const versionBefore = channel.version;
     const checked = this.check(channel, response);
     if (hasErrors(checked.issues)) {
-      return { ...entry, versionBefore, refusal: this.refuse(entry, checked.issues) };
+      const message = 'Refused an update; the last good configuration stays in force';
+      return { ...entry, versionBefore, refusal: this.refuse(entry, checked.issues, message) };
     }
     this.commit(channel, response, checked, removals);
     return { ...entry, versionBefore, refusal: null };
@@ -423,11 +417,10 @@ export class AdsClient {
     for (const issue of checked.issues) this.log.debug('Without effect', { issues: formatIssue(issue) });
   }
 
-  private refuse(entry: Arrived, issues: readonly Issue[]): string {
-    const { channel, response } = entry;
+  private refuse({ channel, response }: Arrived, issues: readonly Issue[], message: string): string {
     const details = refusalText(issues);
     channel.noteRefusal(response.update, issues, details);
-    this.log.error('Refused an update; the last good configuration stays in force', {
+    this.log.error(message, {
       kind: channel.spec.kind,
       version: response.update.version,
       issues: details,
