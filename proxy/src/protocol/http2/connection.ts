@@ -230,7 +230,12 @@ export class Http2Connection implements FrameSink {
   }
 
   private wakeAll(): void {
-    for (const stream of this.streams.sent.waiters()) if (this.streams.sent.wakes(stream)) this.sink.onWritable(stream);
+    const { sent } = this.streams;
+    // Each of those that wait now once: it may run dry again when it is told.
+    for (let left = sent.waiting; left > 0 && !sent.isShut; left--) {
+      const stream = sent.wakeNext();
+      if (stream !== null) this.sink.onWritable(stream);
+    }
   }
 
   private onResetFrame(id: number, code: number): Http2Error | null {

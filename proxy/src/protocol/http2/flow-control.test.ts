@@ -98,6 +98,29 @@ describe('what we send', () => {
     assert.equal(woken, 500, 'the stream has no window');
   });
 
+  test('streams that wait leave from anywhere, also while others are told', () => {
+    const peer = server({}, '4=100000');
+    const streams = [1, 3, 5, 7, 9, 11].map((id) => opened(peer, id));
+    for (const stream of streams) peer.connection.sendData(stream, content, 0, 90_000, true);
+    // The first has used up the connection's window; the last three leave: first of the rest, in the middle, at the end.
+    peer.receive(framesOf('reset 3 8\nreset 7 8\nreset 11 8'));
+    const order: number[] = [];
+    peer.onWritableDo = (one) => {
+      order.push(one.id);
+      const fifth = streams[2] as Http2Stream;
+      if (one.id === 1) peer.connection.resetStream(fifth, 8);
+      peer.connection.sendData(one, content, 0, 40_000, false);
+    };
+    peer.receive(framesOf('window 0 30000'));
+    assert.deepEqual(order, [1]);
+    peer.receive(framesOf('window 0 30000'));
+    assert.deepEqual(order, [1, 9]);
+    peer.receive(framesOf('window 0 20000'));
+    assert.deepEqual(order, [1, 9, 1, 9], 'the first one has used up its own window');
+    peer.receive(framesOf('window 0 10'));
+    assert.deepEqual(order, [1, 9, 1, 9, 9], 'it lets the other pass');
+  });
+
   test('a stream that is over is not woken', () => {
     const peer = server({}, '4=0');
     const stream = opened(peer);

@@ -5,8 +5,12 @@ import type { Http2Stream } from './stream.ts';
 
 export class SendFlow {
   private window = 65_535;
-  /** In the order in which they ran dry; none is here twice, and none that is over. */
-  private readonly waiting: Set<Http2Stream> = new Set();
+  // In the order in which they ran dry; none is here twice, and none that is over. Linked through the streams: a `Set` that members enter
+  // and leave all the time makes garbage that only a full collection frees.
+  private first: Http2Stream | null = null;
+  private last: Http2Stream | null = null;
+  /** How many streams wait. */
+  waiting = 0;
 
   /** How much of `length` both windows allow. */
   allowed(stream: Http2Stream, length: number): number {
@@ -23,13 +27,33 @@ export class SendFlow {
   wait(stream: Http2Stream): void {
     if (stream.isStarved) return;
     stream.isStarved = true;
-    this.waiting.add(stream);
+    this.waiting++;
+    this.append(stream);
   }
 
   forget(stream: Http2Stream): void {
     if (!stream.isStarved) return;
     stream.isStarved = false;
-    this.waiting.delete(stream);
+    this.waiting--;
+    this.unlink(stream);
+  }
+
+  private append(stream: Http2Stream): void {
+    stream.waitsBehind = this.last;
+    if (this.last === null) this.first = stream;
+    else this.last.waitsBefore = stream;
+    this.last = stream;
+  }
+
+  // Its own links go too: a stream that has grown old would keep its neighbours.
+  private unlink(stream: Http2Stream): void {
+    const { waitsBehind, waitsBefore } = stream;
+    if (waitsBehind === null) this.first = waitsBefore;
+    else waitsBehind.waitsBefore = waitsBefore;
+    if (waitsBefore === null) this.last = waitsBehind;
+    else waitsBefore.waitsBehind = waitsBehind;
+    stream.waitsBehind = null;
+    stream.waitsBefore = null;
   }
 
   /** The connection's window grows; false when it is too large then. */
@@ -45,10 +69,16 @@ export class SendFlow {
     return true;
   }
 
-  /** Streams that wait; a copy, since each may run dry again when it is told. */
-  waiters(): readonly Http2Stream[] {
-    return this.waiting.size === 0 || this.window <= 0 ? none : [...this.waiting];
+  /** The one that waits longest may go on: it waits no longer then. Null when it may not, and stands behind the others. */
+  wakeNext(): Http2Stream | null {
+    const { first } = this;
+    if (first === null || this.wakes(first)) return first;
+    this.unlink(first);
+    this.append(first);
+    return null;
+  }
+
+  get isShut(): boolean {
+    return this.window <= 0;
   }
 }
-
-const none: readonly Http2Stream[] = [];

@@ -23,6 +23,9 @@ export class Http2Stream {
   expectedBytes = -1;
   /** `sendData` took less than it was given: the user waits for `onWritable`. */
   isStarved = false;
+  /** Its neighbours among those that wait for a window. */
+  waitsBehind: Http2Stream | null = null;
+  waitsBefore: Http2Stream | null = null;
   /** The response to HEAD has no body whatever its content-length says. */
   isHeadRequest = false;
   /** A tunnel that the peer accepted has no content-length. */
