@@ -5,7 +5,13 @@ import { type HeaderBlock, Headers } from '@weft/lib/header';
 import type { ClusterStats } from '../cluster/cluster-stats.ts';
 import { type Fault, fault } from '../fault/fault.ts';
 import type { Connection, ConnectionOwner } from '../io/connection.ts';
-import { type Http1Limits, ResponseDecoder, type ResponseHead, type ResponseSink } from '../protocol/http1/decode.ts';
+import {
+  type Http1Limits,
+  ResponseDecoder,
+  type ResponseHead,
+  type ResponseHeads,
+  type ResponseSink,
+} from '../protocol/http1/decode.ts';
 import {
   encodeChunkEnd,
   encodeChunkHead,
@@ -51,8 +57,6 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
   private isDecoding = false;
   /** The exchange ended among bytes that are not all read yet. */
   private isFreeAfterDecode = false;
-  /** The block whose `Keep-Alive` was read; most responses of one endpoint share it. */
-  private hintBlock: HeaderBlock | null = null;
   /** Runs on through an exchange and looks again when it fires: most connections are never idle for long. */
   private idleTimer: Timer | null = null;
   private freeSinceMs = 0;
@@ -68,7 +72,7 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
     this.clock = clock;
     this.stats = options.stats;
     this.stats.upstreamCxHttp1Total.value++;
-    this.decoder = new ResponseDecoder(options.limits, this);
+    this.decoder = new ResponseDecoder(options.limits, this, options.heads);
     this.idleTimeoutMs = options.idleTimeoutMs;
     this.requestsMax = options.requestsMax;
     this.expiresMs = options.maxDurationMs === 0 ? Number.POSITIVE_INFINITY : clock.now() + options.maxDurationMs;
@@ -209,7 +213,7 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
     }
     this.isTunnel = head.isTunnel;
     if (!head.keepAlive) this.mayReuse = false;
-    if (head.block !== this.hintBlock) this.readKeepAliveHint(head.block);
+    if (head.facts.keepAliveTimeoutSeconds >= 0) this.heedKeepAliveHint(head.facts.keepAliveTimeoutSeconds);
     this.hasBody = head.hasBody;
     events.onResponseHead(head.status, new Headers(head.block), !head.hasBody && !this.isTunnel);
   }
@@ -220,12 +224,8 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
     return this.upgrade !== null && head.facts.upgrade === this.upgrade.toLowerCase();
   }
 
-  private readKeepAliveHint(block: HeaderBlock): void {
-    this.hintBlock = block;
-    const value = new Headers(block).get('keep-alive');
-    const seconds = value === undefined ? null : /(?:^|[,;\s])timeout=(\d{1,6})/i.exec(value);
-    if (seconds === null) return;
-    const hintMs = Math.max(0, Number(seconds[1]) * 1000 - keepAliveMarginMs);
+  private heedKeepAliveHint(seconds: number): void {
+    const hintMs = Math.max(0, seconds * 1000 - keepAliveMarginMs);
     if (hintMs === 0) this.mayReuse = false;
     else if (this.idleTimeoutMs === 0 || hintMs < this.idleTimeoutMs) {
       this.idleTimeoutMs = hintMs;
@@ -362,6 +362,8 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
 export interface Http1ClientOptions {
   readonly stats: ClusterStats;
   readonly limits: Http1Limits;
+  /** Shared by the endpoint's connections. */
+  readonly heads: ResponseHeads;
   readonly idleTimeoutMs: number;
   readonly requestsMax: number;
   readonly maxDurationMs: number;

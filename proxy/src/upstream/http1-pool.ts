@@ -4,6 +4,7 @@ import type { Clock } from '@weft/lib/clock';
 import type { Host } from '../cluster/host.ts';
 import type { Fault } from '../fault/fault.ts';
 import type { Connection } from '../io/connection.ts';
+import { ResponseHeads } from '../protocol/http1/decode.ts';
 import type { AdoptingPool } from './auto-pool.ts';
 import type { ConnectEvents, Connecting } from './connect.ts';
 import { connectionFailed, connectionOver, openConnection } from './connection-ledger.ts';
@@ -35,6 +36,7 @@ export class Http1Pool implements AdoptingPool, Http1ClientOwner, ConnectEvents 
     this.options = {
       stats: cluster.stats,
       limits: responseLimits,
+      heads: new ResponseHeads(),
       idleTimeoutMs: cluster.idleTimeoutMs,
       requestsMax: cluster.maxRequestsPerConnection || Number.POSITIVE_INFINITY,
       maxDurationMs: cluster.maxConnectDurationMs,

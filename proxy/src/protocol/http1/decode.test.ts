@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { HeaderBlock } from '@weft/lib/header';
-import { defaultHttp1Limits, RequestDecoder, type RequestHead, ResponseDecoder, type ResponseHead } from './decode.ts';
+import {
+  defaultHttp1Limits,
+  RequestDecoder,
+  type RequestHead,
+  ResponseDecoder,
+  type ResponseHead,
+  ResponseHeads,
+} from './decode.ts';
 
 /** Remembers heads, counts the rest, and does what a test wants after an event. */
 class Sink {
@@ -214,4 +221,31 @@ test('tells how long the peer keeps an idle connection', () => {
   decoder.start('GET');
   feed(decoder, 'HTTP/1.1 200 OK\r\nKeep-Alive: timeout=5, max=100\r\nContent-Length: 0\r\n\r\n');
   assert.equal(sink.responses[0]?.facts.keepAliveTimeoutSeconds, 5);
+});
+
+test('reads responses alike on connections that share what they have seen', () => {
+  const heads = new ResponseHeads();
+  const sink = new Sink();
+  const decoders = [1, 2, 3].map(() => new ResponseDecoder(defaultHttp1Limits, sink, heads));
+  const texts = ['a', 'a', 'b', 'a', 'bb'].map(
+    (value) => `HTTP/1.1 200 OK\r\nX: ${value}\r\nContent-Length: 0\r\n\r\n`,
+  );
+  for (const text of texts) {
+    for (const decoder of decoders) {
+      decoder.start('GET');
+      feed(decoder, text);
+    }
+  }
+  assert.equal(sink.ends, 15);
+  assert.deepEqual(
+    sink.responses.map(({ block }) => block.values[0]),
+    ['a', 'a', 'b', 'a', 'bb'].flatMap((value) => [value, value, value]),
+  );
+  // One that is refused is refused on the next connection too.
+  for (const decoder of decoders) {
+    decoder.start('GET');
+    feed(decoder, 'HTTP/1.1 two OK\r\nX: bb\r\nContent-Length: 0\r\n\r\n');
+    assert.equal(decoder.error?.code, 'bad_status_line');
+  }
+  assert.equal(sink.responses.length, 15);
 });

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { ResponseHead } from './decode.ts';
+import { ResponseHead, ResponseHeads } from './decode.ts';
 import { escapeText, type Recording, type RecordOptions, record } from './testing/event-recorder.ts';
 import { encodeMessage, forwardedLines } from './testing/round-trip.ts';
 import { readVectors, type Vector } from './testing/vector-file.ts';
@@ -89,6 +89,16 @@ function checkAfter(first: Vector, input: Buffer, whole: Recording, options: Rec
   assert.deepEqual(both.lines, [...alone.lines, ...whole.lines], 'behind the message it was made from');
 }
 
+// Nor what other connections to the same endpoint have seen: the message that this one was made from, and this one itself.
+function checkBeside(first: Vector, input: Buffer, whole: Recording, options: RecordOptions): void {
+  if (options.responseTo === null) return;
+  const beside = { ...options, heads: new ResponseHeads() };
+  record(first.input, [], beside);
+  for (const time of ['first', 'second']) {
+    assert.deepEqual(record(input, [], beside).lines, whole.lines, `beside another connection, the ${time} time`);
+  }
+}
+
 // Each complete message is sent on and read again.
 function checkRoundTrip(recording: Recording, options: RecordOptions): number {
   const heads = options.responseTo === null ? recording.requests : recording.responses;
@@ -143,6 +153,7 @@ export function fuzz(inputs: number, seed: number): FuzzResult {
       const cuts = randomCuts(input.length, random);
       assert.deepEqual(record(input, cuts, options).lines, whole.lines, `cut at ${cuts}`);
       checkAfter(vector, input, whole, options);
+      checkBeside(vector, input, whole, options);
       if (whole.bodies.length > 0) accepted++;
       reencoded += checkRoundTrip(whole, options);
     } catch (cause) {

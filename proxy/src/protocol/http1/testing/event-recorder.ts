@@ -2,7 +2,14 @@
 
 import { assert } from '@weft/lib/assert';
 import type { HeaderBlock } from '@weft/lib/header';
-import { type Http1Limits, RequestDecoder, type RequestHead, ResponseDecoder, type ResponseHead } from '../decode.ts';
+import {
+  type Http1Limits,
+  RequestDecoder,
+  type RequestHead,
+  ResponseDecoder,
+  type ResponseHead,
+  type ResponseHeads,
+} from '../decode.ts';
 
 /** What decoding gave; body bytes are joined, so that the lines do not depend on how the input was cut. */
 export interface Recording {
@@ -25,6 +32,8 @@ export interface RecordOptions {
   readonly eof: boolean;
   /** Also write down each header line. */
   readonly headers: boolean;
+  /** What other connections to the same endpoint have seen. */
+  readonly heads?: ResponseHeads;
 }
 
 class Recorder {
@@ -109,7 +118,7 @@ export function record(input: Buffer, cuts: readonly number[], options: RecordOp
   const decoder =
     options.responseTo === null
       ? new RequestDecoder(options.limits, recorder)
-      : new ResponseDecoder(options.limits, recorder);
+      : new ResponseDecoder(options.limits, recorder, options.heads);
   const responseTo = [...(options.responseTo ?? [])];
   const startNext = () => {
     const method = responseTo.shift();
