@@ -78,6 +78,8 @@ export interface ConnectionInfo {
   listener: ListenerView | null;
   /** Notes that it is carried for other ends than its own. */
   carry(remote: Endpoint, local: Endpoint): void;
+  /** Has the addresses told also when it is closed: a socket tells them only while it is open. */
+  keepAddresses?(): void;
   /** Calls back when it is closed. */
   whenOver(callback: () => void): void;
   setMetadata(namespace: string, key: string, value: string): void;

@@ -93,6 +93,11 @@ export class SocketInfo extends KnownConnection implements ConnectionInfo {
     return direct;
   }
 
+  keepAddresses(): void {
+    void this.directRemotePort;
+    void this.directLocal;
+  }
+
   /** As Envoy, a redirected connection has its destination for a local address. */
   restore(destination: Endpoint): void {
     this.restored = destination;

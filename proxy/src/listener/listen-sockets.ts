@@ -59,33 +59,112 @@ export const ownSockets: ListenSockets = {
   open: (request, events) => listenOn(request, events),
 };
 
-/** Binds; `isShared` lets other threads of the process bind the same port. */
-export function listenOn(request: ListenRequest, events: ListenEvents, isShared = false): OpenSocket {
-  const where = listenOptions(request, isShared);
-  const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => events.onSocket(socket));
-  if (where instanceof Error) {
-    events.onFailed(where);
-    return server;
-  }
-  server.once('error', (error) => events.onFailed(error));
-  server.listen(where, () => onListening(server, events));
-  return server;
+/** Binds and listens. `isClaimed`: the address is known to be nobody else's, and other threads of the process may have it too. */
+export function listenOn(request: ListenRequest, events: ListenEvents, isClaimed = false): OpenSocket {
+  const group = new ListenGroup(request, events);
+  group.open(isClaimed);
+  return group;
 }
 
-function onListening(server: Server, events: ListenEvents): void {
-  const bound = server.address();
-  server.removeAllListeners('error');
-  // Running out of file descriptors must not end the process.
-  server.on('error', (error) => events.onAcceptFailed?.(error));
-  events.onBound(typeof bound === 'object' && bound !== null ? bound.port : 0);
+/** Elsewhere the system does not spread connections over sockets that share a port. */
+const canSharePort = process.platform === 'linux';
+/**
+ * The event loop accepts one connection of a socket in each of its turns, so with a single one a client that opens a connection for each
+ * request would wait for the turns of all others. More than four have no measurable use.
+ */
+const socketsPerPort = 4;
+
+/** The sockets of one address. */
+class ListenGroup implements OpenSocket {
+  private readonly request: ListenRequest;
+  private readonly events: ListenEvents;
+  private readonly servers: Server[] = [];
+  private isClosed = false;
+
+  constructor(request: ListenRequest, events: ListenEvents) {
+    this.request = request;
+    this.events = events;
+  }
+
+  open(isClaimed: boolean): void {
+    const { address, isTransparent } = this.request;
+    if ('path' in address || isTransparent || !canSharePort) this.openOne(isClaimed);
+    else if (isClaimed || address.port === 0) this.openAll(address);
+    else probe(this.request, (error) => this.onProbed(address, error));
+  }
+
+  private openOne(isClaimed: boolean): void {
+    const where = listenOptions(this.request, isClaimed);
+    if (where instanceof Error) this.events.onFailed(where);
+    else this.listen(where, (port) => this.events.onBound(port));
+  }
+
+  private onProbed(address: SocketListenAddress, error: Error | null): void {
+    if (this.isClosed) return;
+    if (error === null) this.openAll(address);
+    else this.events.onFailed(error);
+  }
+
+  private openAll(address: SocketListenAddress): void {
+    const { backlog } = this.request;
+    this.listen({ ...address, backlog, reusePort: true }, (port) => {
+      this.events.onBound(port);
+      if (this.isClosed) return;
+      // One that cannot be had is not missed.
+      for (let i = 1; i < socketsPerPort; i++) this.makeServer().listen({ ...address, port, backlog, reusePort: true });
+    });
+  }
+
+  private listen(where: ListenOptions, onBound: (port: number) => void): void {
+    const server = this.makeServer();
+    const onFailed = (error: Error): void => {
+      if (!this.isClosed) this.events.onFailed(error);
+    };
+    server.once('error', onFailed);
+    server.listen(where, () => {
+      server.off('error', onFailed);
+      const bound = server.address();
+      if (!this.isClosed) onBound(typeof bound === 'object' && bound !== null ? bound.port : 0);
+    });
+  }
+
+  private makeServer(): Server {
+    const { events } = this;
+    const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => events.onSocket(socket));
+    server.once('listening', () => {
+      if (this.isClosed) server.close();
+    });
+    // Running out of file descriptors must not end the process.
+    server.on('error', (error) => {
+      if (server.listening) events.onAcceptFailed?.(error);
+    });
+    this.servers.push(server);
+    return server;
+  }
+
+  close(): void {
+    this.isClosed = true;
+    for (const server of this.servers) server.close();
+  }
+}
+
+/** Binds without sharing: with sharing, a port that another program shares as well would seem free. */
+export function probe({ address }: ListenRequest, done: (error: Error | null) => void): void {
+  // A free port is nobody's, and a Unix socket is bound once in any case.
+  if ('path' in address || address.port === 0) {
+    setImmediate(() => done(null));
+    return;
+  }
+  const server = createServer((socket) => socket.destroy());
+  server.once('error', (error) => done(error));
+  server.listen(address, () => server.close(() => done(null)));
 }
 
 function listenOptions(
   { address, backlog, isTransparent }: ListenRequest,
   isShared: boolean,
 ): (ListenOptions & { readonly fd?: number }) | Error {
-  if ('path' in address) return { ...address, backlog };
-  if (!isTransparent) return isShared ? { ...address, backlog, reusePort: true } : { ...address, backlog };
+  if ('path' in address || !isTransparent) return { ...address, backlog };
   const { host, port, ipv6Only } = address;
   const fd = bindTransparent({ address: host, port }, ipv6Only, isShared);
   return fd instanceof Error ? fd : { fd, backlog };

@@ -1,18 +1,20 @@
 // What the statistics of a cluster say about one connection to a host, from the moment it stands until its socket is closed.
 
 import type { Clock } from '@weft/lib/clock';
+import { type Placed, PlacedSet } from '@weft/lib/placed-set';
 import type { ClusterStats } from '../cluster/cluster-stats.ts';
 import type { Connection, ConnectionWatcher } from '../io/connection.ts';
 
 /** Connections that are open now, process-wide, so that their bytes can be counted before they end. */
-const open: Set<ConnectionRecord> = new Set();
+const open = new PlacedSet<ConnectionRecord>();
 
 /** Adds the bytes of connections that are still open to their clusters' counters; for whoever is about to show them. */
 export function countOpenBytes(): void {
-  for (const record of open) record.countBytes();
+  for (const record of open.all()) record.countBytes();
 }
 
-export class ConnectionRecord implements ConnectionWatcher {
+export class ConnectionRecord implements ConnectionWatcher, Placed {
+  place = -1;
   private readonly connection: Connection;
   private readonly stats: ClusterStats;
   private readonly clock: Clock;

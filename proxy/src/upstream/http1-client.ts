@@ -2,6 +2,7 @@
 
 import type { Clock, Timer } from '@weft/lib/clock';
 import { type HeaderBlock, Headers } from '@weft/lib/header';
+import type { Placed } from '@weft/lib/placed-set';
 import type { ClusterStats } from '../cluster/cluster-stats.ts';
 import { type Fault, fault } from '../fault/fault.ts';
 import type { Connection, ConnectionOwner } from '../io/connection.ts';
@@ -37,7 +38,8 @@ export interface Http1ClientOwner {
 const keepAliveMarginMs = 1000;
 
 /** States: free -> busy (`start`) -> free (both messages complete) | closed. */
-export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStream {
+export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStream, Placed {
+  place = -1;
   private readonly connection: Connection;
   private readonly owner: Http1ClientOwner;
   private readonly clock: Clock;

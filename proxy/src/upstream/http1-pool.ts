@@ -1,6 +1,7 @@
 // The HTTP/1.1 connections of one host: the most recently used free one first, a new one while the limits allow, else a bounded wait.
 
 import type { Clock } from '@weft/lib/clock';
+import { PlacedSet } from '@weft/lib/placed-set';
 import type { Host } from '../cluster/host.ts';
 import type { Fault } from '../fault/fault.ts';
 import type { Connection } from '../io/connection.ts';
@@ -22,7 +23,7 @@ export class Http1Pool implements AdoptingPool, Http1ClientOwner, ConnectEvents 
   private readonly header: Buffer | null;
   private readonly options: Http1ClientOptions;
   private readonly free: Http1Client[] = [];
-  private readonly all: Set<Http1Client> = new Set();
+  private readonly all = new PlacedSet<Http1Client>();
   private readonly connecting: Set<Connecting> = new Set();
   private readonly waiting: WaitingQueue;
   private isDraining = false;
@@ -111,6 +112,6 @@ export class Http1Pool implements AdoptingPool, Http1ClientOwner, ConnectEvents 
   drain(): void {
     this.isDraining = true;
     for (const client of this.free.splice(0)) client.retire();
-    for (const client of this.all) client.retire();
+    for (const client of this.all.all()) client.retire();
   }
 }

@@ -1,7 +1,6 @@
 // The listening sockets of a process with several workers, seen from the main thread: it has none itself, makes sure that nobody
 // else has the address, tells the workers where to bind, and reports what came of it.
 
-import { createServer } from 'node:net';
 import type { Clock } from '@weft/lib/clock';
 import {
   type ListenEvents,
@@ -9,6 +8,7 @@ import {
   type ListenSockets,
   type OpenSocket,
   overlaps,
+  probe,
 } from '../listener/listen-sockets.ts';
 import { type ClaimOwner, ListenClaim } from './listen-claim.ts';
 import type { ListenGrant } from './messages.ts';
@@ -135,16 +135,4 @@ export class ListenClaims implements ListenSockets, ClaimOwner {
 function inUse({ address }: ListenRequest): Error {
   const where = 'path' in address ? address.path : `${address.host}:${address.port}`;
   return Object.assign(new Error(`listen EADDRINUSE: address already in use ${where}`), { code: 'EADDRINUSE' });
-}
-
-/** Binds without sharing: with sharing, a port that another program shares as well would seem free. */
-function probe({ address }: ListenRequest, done: (error: Error | null) => void): void {
-  // A free port is nobody's, and a Unix socket is bound once in any case.
-  if ('path' in address || address.port === 0) {
-    setImmediate(() => done(null));
-    return;
-  }
-  const server = createServer((socket) => socket.destroy());
-  server.once('error', (error) => done(error));
-  server.listen(address, () => server.close(() => done(null)));
 }

@@ -2,6 +2,7 @@
 
 import type { Clock } from '@weft/lib/clock';
 import { emptyHeaderBlock, Headers } from '@weft/lib/header';
+import { PlacedSet } from '@weft/lib/placed-set';
 import type { HttpFilter } from '../../http-filter/filter.ts';
 import type { Connection, ConnectionOwner } from '../../io/connection.ts';
 import type { ConnectionInfo } from '../../io/connection-info.ts';
@@ -126,7 +127,7 @@ export class HttpConnectionManager implements TerminalFilter, StreamConfig {
   isDraining = false;
   private successor: HttpConnectionManager | null = null;
   private readonly options: ManagerOptions;
-  private readonly servers: Set<HttpServer> = new Set();
+  private readonly servers = new PlacedSet<HttpServer>();
 
   constructor(options: ManagerOptions) {
     this.options = options;
@@ -194,6 +195,7 @@ export class HttpConnectionManager implements TerminalFilter, StreamConfig {
   }
 
   take(connection: Connection, info: ConnectionInfo): void {
+    if (this.accessLog !== null) info.keepAddresses?.();
     if (info.alpn === 'h2' || this.codec === 'http2') this.serveHttp2(connection, info);
     else if (info.transportProtocol === 'tls' || this.codec === 'http1') this.serveHttp1(connection, info);
     else connection.owner = new CodecDetection(this, connection, info);
@@ -279,7 +281,7 @@ export class HttpConnectionManager implements TerminalFilter, StreamConfig {
   succeedBy(next: TerminalFilter, admits: (info: ConnectionInfo) => boolean): boolean {
     if (!(next instanceof HttpConnectionManager)) return false;
     this.successor = next;
-    for (const server of [...this.servers]) {
+    for (const server of this.servers.all()) {
       if (!admits(server.info)) {
         server.destroy();
         continue;
@@ -299,11 +301,11 @@ export class HttpConnectionManager implements TerminalFilter, StreamConfig {
 
   closeIdle(): void {
     this.isDraining = true;
-    for (const server of [...this.servers]) server.drain();
+    for (const server of this.servers.all()) server.drain();
   }
 
   closeAll(): void {
-    for (const server of [...this.servers]) server.destroy();
+    for (const server of this.servers.all()) server.destroy();
   }
 }
 

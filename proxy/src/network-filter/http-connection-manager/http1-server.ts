@@ -2,6 +2,7 @@
 
 import type { Timer } from '@weft/lib/clock';
 import { type HeaderBlock, Headers } from '@weft/lib/header';
+import type { Placed } from '@weft/lib/placed-set';
 import { type Fault, fault } from '../../fault/fault.ts';
 import type { Connection, ConnectionOwner } from '../../io/connection.ts';
 import type { ConnectionInfo } from '../../io/connection-info.ts';
@@ -34,7 +35,8 @@ const lingerMs = 1000;
 const lingerBytesMax = 1024 * 1024;
 
 /** Phases: idle -> head -> exchange (body, response) -> idle ... | tunnel | lingering | closed. */
-export class Http1Server implements ConnectionOwner, RequestSink, Downstream {
+export class Http1Server implements ConnectionOwner, RequestSink, Downstream, Placed {
+  place = -1;
   readonly info: ConnectionInfo;
   private manager: HttpConnectionManager;
   private readonly connection: Connection;

@@ -2,7 +2,7 @@
 
 import type { Timer } from '@weft/lib/clock';
 import { type HeaderBlock, Headers } from '@weft/lib/header';
-import { PlacedSet } from '@weft/lib/placed-set';
+import { type Placed, PlacedSet } from '@weft/lib/placed-set';
 import { fault } from '../../fault/fault.ts';
 import type { Connection, ConnectionOwner } from '../../io/connection.ts';
 import type { ConnectionInfo } from '../../io/connection-info.ts';
@@ -26,7 +26,8 @@ const lingerBytesMax = 1024 * 1024;
 /** The codec counts floods per interval. */
 const tickMs = 1000;
 
-export class Http2Server implements ConnectionOwner, Http2Sink, KeepAliveOwner {
+export class Http2Server implements ConnectionOwner, Http2Sink, KeepAliveOwner, Placed {
+  place = -1;
   readonly info: ConnectionInfo;
   readonly tally: Http2Stats;
   readonly http2: Http2Connection;

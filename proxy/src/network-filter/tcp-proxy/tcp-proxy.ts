@@ -2,6 +2,7 @@
 
 import type { Clock, Timer } from '@weft/lib/clock';
 import type { Counter, Gauge, Scope } from '@weft/lib/metrics';
+import { type Placed, PlacedSet } from '@weft/lib/placed-set';
 import type { Cluster } from '../../cluster/cluster.ts';
 import { hashText } from '../../cluster/hash.ts';
 import type { Host } from '../../cluster/host.ts';
@@ -68,7 +69,7 @@ export class TcpProxy implements TerminalFilter {
   readonly isReady = true;
   readonly options: TcpProxyOptions;
   readonly stats: TcpStats;
-  private readonly sessions: Set<TcpSession> = new Set();
+  private readonly sessions = new PlacedSet<TcpSession>();
   private readonly totalWeight: number;
 
   constructor(options: TcpProxyOptions) {
@@ -106,17 +107,17 @@ export class TcpProxy implements TerminalFilter {
   // A session stays with its host. It goes on as if it had come later where the new configuration would have sent it the same
   // way, else it is to drain; what the new policies do not admit ends now.
   succeedBy(next: TerminalFilter, admits: (info: ConnectionInfo) => boolean): boolean {
-    for (const session of [...this.sessions]) {
+    for (const session of this.sessions.all()) {
       if (!admits(session.info)) session.end(fault.access_denied, 'policy_changed');
     }
     if (!(next instanceof TcpProxy) || !isSameWay(this.options, next.options)) return false;
-    for (const session of this.sessions) {
+    for (const session of this.sessions.all()) {
+      this.sessions.delete(session);
       this.stats.active.dec();
       next.stats.active.inc();
       next.sessions.add(session);
       session.moveTo(next);
     }
-    this.sessions.clear();
     return true;
   }
 
@@ -125,7 +126,7 @@ export class TcpProxy implements TerminalFilter {
   closeIdle(): void {}
 
   closeAll(): void {
-    for (const session of [...this.sessions]) session.end(fault.draining, 'drain');
+    for (const session of this.sessions.all()) session.end(fault.draining, 'drain');
   }
 }
 
@@ -140,7 +141,8 @@ function isSameWay(a: TcpProxyOptions, b: TcpProxyOptions): boolean {
 }
 
 /** States: connecting -> piping -> over. The downstream half owns the session; the upstream half is `Upstream`. */
-class TcpSession implements ConnectionOwner, ConnectEvents, TunnelOwner {
+class TcpSession implements ConnectionOwner, ConnectEvents, TunnelOwner, Placed {
+  place = -1;
   readonly downstream: Connection;
   private proxy: TcpProxy;
   private readonly view: ConnectionView;
@@ -166,6 +168,7 @@ class TcpSession implements ConnectionOwner, ConnectEvents, TunnelOwner {
     this.downstream = downstream;
     this.view = new ConnectionView(info, clock.wallMs(), clock.now());
     this.activeMs = this.view.startMs;
+    if (proxy.options.accessLog !== null) info.keepAddresses?.();
     downstream.owner = this;
   }
 
