@@ -44,6 +44,8 @@ export interface LoadPlan {
   readonly rate: number;
   /** So many paths are asked for in turn; with more than one, wrk also sends a header that differs each time. */
   readonly paths: number;
+  /** Each request on a connection of its own (wrk only). */
+  readonly close: boolean;
 }
 
 /** Loads the port. `direct` loads the backend itself, in plain text. */
@@ -56,9 +58,9 @@ export function runLoad(task: Task, port: number, direct: boolean, plan: LoadPla
 
 const unitMs: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000, m: 60000 };
 
-async function runWrk(task: Task, url: string, { core, seconds, paths }: LoadPlan): Promise<LoadResult> {
+async function runWrk(task: Task, url: string, { core, seconds, paths, close }: LoadPlan): Promise<LoadResult> {
   const program = needProgram('wrk', 'wrk');
-  const words = ['-t', '1', '-c', '64', '-d', `${seconds}s`, '--latency', ...scriptWords(task, paths)];
+  const words = ['-t', '1', '-c', '64', '-d', `${seconds}s`, '--latency', ...scriptWords(task, paths, close)];
   const text = await run(core, [program, ...words, url]);
   const percentile = (name: string): number => {
     const [, value = 'NaN', unit = 'ms'] = new RegExp(`^\\s*${name}%\\s+([0-9.]+)(us|ms|s|m)$`, 'm').exec(text) ?? [];
@@ -75,10 +77,12 @@ async function runWrk(task: Task, url: string, { core, seconds, paths }: LoadPla
   return { requests, failed, perSecond: requests / duration, p50Ms: percentile('50'), p99Ms: percentile('99') };
 }
 
-function scriptWords(task: Task, paths: number): string[] {
-  if (paths === 1) return [];
+function scriptWords(task: Task, paths: number, close: boolean): string[] {
+  if (paths === 1 && !close) return [];
   const script = join(task.folder, 'paths.lua');
-  const call = `wrk.format("GET", "${loadPath}/" .. (n % ${paths}), { ["x-number"] = tostring(n) })`;
+  const path = paths === 1 ? `"${loadPath}"` : `"${loadPath}/" .. (n % ${paths})`;
+  const headers = [paths === 1 ? '' : '["x-number"] = tostring(n)', close ? '["connection"] = "close"' : ''];
+  const call = `wrk.format("GET", ${path}, { ${headers.filter((text) => text !== '').join(', ')} })`;
   writeFileSync(script, `local n = 0\nrequest = function()\n  n = n + 1\n  return ${call}\nend\n`);
   return ['-s', script];
 }

@@ -25,6 +25,8 @@ export interface Stage {
   /** Requests per second; 0 for as many as are answered. */
   readonly rate: number;
   readonly paths: number;
+  /** Each request on a connection of its own. */
+  readonly close: boolean;
   /** How long to wait at most, before each measurement, until nothing else uses the two cores. */
   readonly waitIdleSeconds: number;
 }
@@ -126,14 +128,15 @@ async function measureLoad(
   direct: boolean,
   pids: readonly number[],
 ): Promise<Omit<Measurement, 'startMs' | 'remarks'>> {
-  const { proxyCore, loadCore, seconds, warmupSeconds, rate, paths } = stage;
-  if (warmupSeconds > 0) await runLoad(task, port, direct, { core: loadCore, seconds: warmupSeconds, rate, paths });
+  const { proxyCore, loadCore, seconds, warmupSeconds, rate, paths, close } = stage;
+  const plan = { core: loadCore, rate, paths, close };
+  if (warmupSeconds > 0) await runLoad(task, port, direct, { ...plan, seconds: warmupSeconds });
   // What the warm-up left to do does not count.
   await delay(100);
   const busyBefore = busySecondsOf(proxyCore);
   const before = cpuTimeOf(pids);
   const started = performance.now();
-  const load = await runLoad(task, port, direct, { core: loadCore, seconds, rate, paths });
+  const load = await runLoad(task, port, direct, { ...plan, seconds });
   const elapsed = (performance.now() - started) / 1000;
   const after = cpuTimeOf(pids);
   const busy = busySecondsOf(proxyCore) - busyBefore;

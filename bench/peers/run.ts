@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { freePorts } from '../../test/kit/ports.ts';
 import { buildBackend } from './backend.ts';
-import { type CaseName, caseNames } from './bench-case.ts';
+import { type CaseName, caseNames, speaksHttp2 } from './bench-case.ts';
 import { makeCertificates } from './certificate.ts';
 import { Child } from './child.ts';
 import { needLoadProgram } from './load.ts';
@@ -31,6 +31,7 @@ const usage = `usage: npm run bench -- peers [options]
   --rate N         requests per second (default: as many as are answered); then h2load drives every case
   --share PERCENT  the rate is that share of what Envoy answers at most, found out first for each case
   --paths N        so many paths are asked for in turn (default 1)
+  --close          each request on a connection of its own; not with --rate or --share, not http2, grpc or tcp
   --wait-idle N    seconds to wait, at most, for a quiet machine before each measurement (default 0)
   --proxy-core N   core of the proxy (default 0)
   --load-core N    core of load and backend (default 1)
@@ -47,6 +48,7 @@ const flags = {
   rate: { type: 'string', default: '0' },
   share: { type: 'string', default: '0' },
   paths: { type: 'string', default: '1' },
+  close: { type: 'boolean', default: false },
   'wait-idle': { type: 'string', default: '0' },
   'proxy-core': { type: 'string', default: '0' },
   'load-core': { type: 'string', default: '1' },
@@ -66,6 +68,7 @@ interface Plan {
   /** Per cent of Envoy's maximum; 0 means that `rate` holds. */
   readonly share: number;
   readonly paths: number;
+  readonly close: boolean;
   readonly waitIdleSeconds: number;
   readonly proxyCore: number;
   readonly loadCore: number;
@@ -92,9 +95,14 @@ function parsePlan(): Plan | null {
   const { values } = parseArgs({ options: flags });
   if (values.help) return null;
   const peerNames = ['direct', ...peers.map(({ name }) => name)];
+  if (values.close && (values.rate !== '0' || values.share !== '0'))
+    throw new Error('--close goes without --rate and --share');
   const only = values.only === undefined ? peerNames : listOf('only', values.only, peerNames);
+  const cases = values.case === 'all' ? caseNames : listOf('case', values.case, caseNames);
+  if (values.close && cases.some((name) => speaksHttp2(name) || name === 'tcp'))
+    throw new Error('--close is for http1, tls and mtls');
   return {
-    cases: values.case === 'all' ? caseNames : listOf('case', values.case, caseNames),
+    cases,
     peers: peers.filter(({ name }) => only.includes(name)),
     direct: only.includes('direct'),
     rounds: numberOf('rounds', values.rounds, 1),
@@ -103,6 +111,7 @@ function parsePlan(): Plan | null {
     rate: numberOf('rate', values.rate, 0),
     share: numberOf('share', values.share, 0),
     paths: numberOf('paths', values.paths, 1),
+    close: values.close,
     waitIdleSeconds: numberOf('wait-idle', values['wait-idle'], 0),
     proxyCore: numberOf('proxy-core', values['proxy-core'], 0),
     loadCore: numberOf('load-core', values['load-core'], 0),
@@ -168,12 +177,12 @@ async function runPlan(plan: Plan, folder: string): Promise<void> {
   const rows: Row[] = [];
   try {
     await backend.listening(backendPort, 5000);
-    const { seconds, warmupSeconds, rate, paths, waitIdleSeconds, proxyCore, loadCore } = plan;
+    const { seconds, warmupSeconds, rate, paths, close, waitIdleSeconds, proxyCore, loadCore } = plan;
     const certificates = makeCertificates(folder);
     const own = { folder, certificates, backendPort, backendPid: backend.pid };
     await measureAll(
       plan,
-      { ...own, seconds, warmupSeconds, rate, paths, waitIdleSeconds, proxyCore, loadCore },
+      { ...own, seconds, warmupSeconds, rate, paths, close, waitIdleSeconds, proxyCore, loadCore },
       rows,
       presentPeers(plan),
     );
@@ -186,6 +195,7 @@ async function runPlan(plan: Plan, folder: string): Promise<void> {
     rate: plan.rate,
     share: plan.share,
     paths: plan.paths,
+    close: plan.close,
     cpu: cpus()[0]?.model,
     kernel: release(),
   };
