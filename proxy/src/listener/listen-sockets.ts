@@ -62,7 +62,8 @@ export const ownSockets: ListenSockets = {
 /** Binds and listens. `isClaimed`: the address is known to be nobody else's, and other threads of the process may have it too. */
 export function listenOn(request: ListenRequest, events: ListenEvents, isClaimed = false): OpenSocket {
   const group = new ListenGroup(request, events);
-  group.open(isClaimed);
+  // One that is closed again by the same change never gets in the way of the next.
+  process.nextTick(() => group.open(isClaimed));
   return group;
 }
 
@@ -79,6 +80,7 @@ class ListenGroup implements OpenSocket {
   private readonly request: ListenRequest;
   private readonly events: ListenEvents;
   private readonly servers: Server[] = [];
+  private trial: OpenSocket | null = null;
   private isClosed = false;
 
   constructor(request: ListenRequest, events: ListenEvents) {
@@ -87,10 +89,11 @@ class ListenGroup implements OpenSocket {
   }
 
   open(isClaimed: boolean): void {
+    if (this.isClosed) return;
     const { address, isTransparent } = this.request;
     if ('path' in address || isTransparent || !canSharePort) this.openOne(isClaimed);
     else if (isClaimed || address.port === 0) this.openAll(address);
-    else probe(this.request, (error) => this.onProbed(address, error));
+    else this.trial = probe(this.request, (error) => this.onProbed(address, error));
   }
 
   private openOne(isClaimed: boolean): void {
@@ -144,20 +147,22 @@ class ListenGroup implements OpenSocket {
 
   close(): void {
     this.isClosed = true;
+    this.trial?.close();
     for (const server of this.servers) server.close();
   }
 }
 
-/** Binds without sharing: with sharing, a port that another program shares as well would seem free. */
-export function probe({ address }: ListenRequest, done: (error: Error | null) => void): void {
+/** Binds without sharing: with sharing, a port that another program shares as well would seem free. Once closed it may not tell any more. */
+export function probe({ address }: ListenRequest, done: (error: Error | null) => void): OpenSocket {
+  const server = createServer((socket) => socket.destroy());
   // A free port is nobody's, and a Unix socket is bound once in any case.
   if ('path' in address || address.port === 0) {
     setImmediate(() => done(null));
-    return;
+    return server;
   }
-  const server = createServer((socket) => socket.destroy());
   server.once('error', (error) => done(error));
   server.listen(address, () => server.close(() => done(null)));
+  return server;
 }
 
 function listenOptions(

@@ -14,8 +14,8 @@ export const listenerSupport: SupportTable = {
       'internal_listener stat_prefix tcp_backlog_size api_listener use_original_dst transparent',
     harmless: {
       drain_type: 'listeners drain when they change and when the process stops',
-      enable_reuse_port: 'workers share a port whenever there is more than one',
-      reuse_port: 'workers share a port whenever there is more than one',
+      enable_reuse_port: 'on Linux several sockets of the process always share a port',
+      reuse_port: 'on Linux several sockets of the process always share a port',
       connection_balance_config: 'the kernel spreads connections over the workers',
       tcp_fast_open_queue_length: 'TCP Fast Open saves a round trip only; it is not used',
       socket_options: 'options of the listening socket cannot be set; the defaults of the system hold',

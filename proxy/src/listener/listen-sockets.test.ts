@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { describe, it, type TestContext } from 'node:test';
+import { type ListenRequest, type OpenSocket, ownSockets, probe } from './listen-sockets.ts';
+
+function requestOf(port: number): ListenRequest {
+  return {
+    name: 'main',
+    address: { host: '127.0.0.1', port, ipv6Only: false },
+    backlog: 100,
+    isTransparent: false,
+  };
+}
+
+interface Opened {
+  readonly socket: OpenSocket;
+  readonly bound: Promise<number>;
+  /** Resolves with the next connection. */
+  readonly sockets: Socket[];
+  readonly arrived: (count: number) => Promise<void>;
+}
+
+function open(context: TestContext, port: number): Opened {
+  const { promise: bound, resolve, reject } = Promise.withResolvers<number>();
+  bound.catch(() => {});
+  const sockets: Socket[] = [];
+  let onArrival = (): void => {};
+  const onSocket = (socket: Socket): void => {
+    sockets.push(socket);
+    onArrival();
+  };
+  const socket = ownSockets.open(requestOf(port), { onBound: resolve, onFailed: reject, onSocket });
+  context.after(() => {
+    socket.close();
+    for (const one of sockets) one.destroy();
+  });
+  const arrived = async (count: number): Promise<void> => {
+    while (sockets.length < count) await new Promise<void>((go) => (onArrival = go));
+  };
+  return { socket, bound, sockets, arrived };
+}
+
+const probed = (port: number): Promise<Error | null> => new Promise((done) => probe(requestOf(port), done));
+
+describe('the sockets of a listener', () => {
+  it('take every connection, and give the port up whole', async (context) => {
+    const { socket, bound, arrived } = open(context, 0);
+    const port = await bound;
+    const clients = Array.from({ length: 60 }, () => connect(port, '127.0.0.1').on('error', () => {}));
+    await Promise.all(clients.map((client) => once(client, 'connect')));
+    await arrived(clients.length);
+    for (const client of clients) client.destroy();
+    assert.notEqual(await probed(port), null);
+    socket.close();
+    assert.equal(await probed(port), null);
+  });
+
+  it('get a port that was named', async (context) => {
+    const first = open(context, 0);
+    const port = await first.bound;
+    first.socket.close();
+    assert.equal(await open(context, port).bound, port);
+  });
+
+  it('do not join another program that shares its port', async (context) => {
+    const other = createServer().listen({ host: '127.0.0.1', port: 0, reusePort: process.platform === 'linux' });
+    context.after(() => other.close());
+    await once(other, 'listening');
+    await assert.rejects(open(context, (other.address() as AddressInfo).port).bound, { code: 'EADDRINUSE' });
+  });
+
+  it('do not join those of another listener', async (context) => {
+    const port = await open(context, 0).bound;
+    await assert.rejects(open(context, port).bound, { code: 'EADDRINUSE' });
+  });
+
+  it('that are closed while they open leave nothing behind', async (context) => {
+    const first = open(context, 0);
+    const port = await first.bound;
+    first.socket.close();
+    const second = open(context, port);
+    second.socket.close();
+    const third = open(context, port);
+    await Promise.resolve();
+    third.socket.close();
+    assert.equal(await open(context, port).bound, port);
+  });
+});
