@@ -10,7 +10,7 @@ import { proxyNodeFlags } from '@weft/proxy/node-flags';
 import { cluster, http2Only, httpManager, listener, routeTo, tcpProxy } from '../fixture.ts';
 import { type ProxyProcess, startProxyProcess } from '../process.ts';
 import type { HeapReading } from './heap-probe.ts';
-import { http1Load, http2Load, type Load, startHttp1Upstream, startHttp2Upstream } from './load.ts';
+import { http1CloseLoad, http1Load, http2Load, type Load, startHttp1Upstream, startHttp2Upstream } from './load.ts';
 
 const probe = fileURLToPath(new URL('./heap-probe.ts', import.meta.url));
 /** Enough for the optimising compiler to have seen everything. */
@@ -89,6 +89,17 @@ describe('what a request leaves to the collector', () => {
     const { allocated, aged } = await cost(proxy, await http1Load(context, await proxy.port('main'), false));
     assertWithin('allocated', allocated, 1500, 4500);
     assertWithin('aged', aged, -2000, 40);
+  });
+
+  it('stays within its budget when each has a connection of its own', async (context) => {
+    const port = await startHttp1Upstream(context);
+    const proxy = await start(context, {
+      listeners: [listener('main', httpManager([routeTo('backend')]))],
+      clusters: [cluster('backend', [port])],
+    });
+    const { allocated, aged } = await cost(proxy, http1CloseLoad(await proxy.port('main')));
+    assertWithin('allocated', allocated, 4000, 13_000);
+    assertWithin('aged', aged, -2000, 100);
   });
 
   it('stays within its budget over TLS', async (context) => {

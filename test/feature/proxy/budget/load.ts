@@ -13,11 +13,14 @@ import { connect as connectTls } from 'node:tls';
 
 const body = Buffer.alloc(1024, 'x');
 const request = Buffer.from('GET /api/item HTTP/1.1\r\nhost: shop.example\r\nuser-agent: test\r\n\r\n');
+const lastRequest = Buffer.from('GET /api/item HTTP/1.1\r\nhost: shop.example\r\nconnection: close\r\n\r\n');
 const response = Buffer.concat([
   Buffer.from(`HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: ${body.length}\r\n\r\n`),
   body,
 ]);
 const connections = 16;
+/** As many as it takes for a table of them to outlive a collection. */
+const closing = 128;
 const streams = 256;
 
 /** Answers every read that holds a whole request, as clients that wait for their answers send it. */
@@ -84,6 +87,23 @@ function askAgain(socket: Socket, requests: number): Promise<void> {
     socket.on('data', onData).once('error', reject);
     socket.write(request);
   });
+}
+
+/** A connection for each request, several at a time. */
+export function http1CloseLoad(port: number): Load {
+  return async (requests) => {
+    let left = requests;
+    const worker = async (): Promise<void> => {
+      while (left-- > 0) await askOnce(port);
+    };
+    await Promise.all(Array.from({ length: closing }, worker));
+  };
+}
+
+async function askOnce(port: number): Promise<void> {
+  const socket = connect(port, '127.0.0.1', () => socket.write(lastRequest));
+  socket.resume();
+  await once(socket, 'close');
 }
 
 export async function http2Load(context: TestContext, port: number): Promise<Load> {
