@@ -99,7 +99,12 @@ class ListenGroup implements OpenSocket {
   private openOne(isClaimed: boolean): void {
     const where = listenOptions(this.request, isClaimed);
     if (where instanceof Error) this.events.onFailed(where);
-    else this.listen(where, (port) => this.events.onBound(port));
+    else
+      this.listen(
+        where,
+        (port) => this.events.onBound(port),
+        (error) => this.events.onFailed(error),
+      );
   }
 
   private onProbed(address: SocketListenAddress, error: Error | null): void {
@@ -109,23 +114,25 @@ class ListenGroup implements OpenSocket {
   }
 
   private openAll(address: SocketListenAddress): void {
-    const { backlog } = this.request;
-    this.listen({ ...address, backlog, reusePort: true }, (port) => {
+    const shared = { ...address, backlog: this.request.backlog, reusePort: true };
+    const onBound = (port: number): void => {
       this.events.onBound(port);
       if (this.isClosed) return;
       // One that cannot be had is not missed.
-      for (let i = 1; i < socketsPerPort; i++) this.makeServer().listen({ ...address, port, backlog, reusePort: true });
-    });
+      for (let i = 1; i < socketsPerPort; i++) this.makeServer().listen({ ...shared, port });
+    };
+    // Where the system does not know how to share, one socket does it; any other reason comes up again.
+    this.listen(shared, onBound, () => this.openOne(true));
   }
 
-  private listen(where: ListenOptions, onBound: (port: number) => void): void {
+  private listen(where: ListenOptions, onBound: (port: number) => void, onFailed: (error: Error) => void): void {
     const server = this.makeServer();
-    const onFailed = (error: Error): void => {
-      if (!this.isClosed) this.events.onFailed(error);
+    const onError = (error: Error): void => {
+      if (!this.isClosed) onFailed(error);
     };
-    server.once('error', onFailed);
+    server.once('error', onError);
     server.listen(where, () => {
-      server.off('error', onFailed);
+      server.off('error', onError);
       const bound = server.address();
       if (!this.isClosed) onBound(typeof bound === 'object' && bound !== null ? bound.port : 0);
     });
