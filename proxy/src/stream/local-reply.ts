@@ -26,8 +26,11 @@ export function localReplyHead(exchange: Exchange, reason: Fault, body: string):
   }
   showDecision(exchange, headers);
   if (reason.status === 407) headers.add('proxy-authenticate', 'Basic realm="weft"');
-  // RFC 9110 §15.5.22.
-  if (reason.status === 426) headers.set('upgrade', 'HTTP/1.1');
+  // RFC 9110 §15.5.22 and §7.8: said for this connection only.
+  if (reason.status === 426) {
+    headers.set('upgrade', 'HTTP/1.1');
+    headers.set('connection', 'upgrade');
+  }
   if (reason.flag === 'UO') headers.set('x-envoy-overloaded', 'true');
   return headers;
 }

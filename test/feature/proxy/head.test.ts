@@ -213,6 +213,7 @@ for (const version of ['HTTP/1.0', 'HTTP/1.2']) {
     client.send(`GET / ${version}\r\nHost: a\r\n\r\n`);
     const { status, text, headers } = await client.response();
     assert.deepEqual([status, headers.upgrade], [426, 'HTTP/1.1']);
+    assert.match(String(headers.connection), /upgrade/);
     assert.equal(text, 'this version of HTTP is not accepted here; send HTTP/1.1');
   });
 }
