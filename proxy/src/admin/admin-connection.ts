@@ -11,6 +11,7 @@ import {
   type RequestHead,
   type RequestSink,
 } from '../protocol/http1/decode.ts';
+import { continueLine, encodeResponseHead, FRAMING_LENGTH } from '../protocol/http1/encode.ts';
 import { reasonPhrase } from '../protocol/http1/reason.ts';
 import { type AdminReply, textReply } from './reply.ts';
 
@@ -125,9 +126,7 @@ export class AdminConnection implements ConnectionOwner, RequestSink {
   onRequest(head: RequestHead): void {
     this.head = head;
     this.received = 0;
-    if (head.hasBody && head.facts.expectContinue) {
-      this.write('HTTP/1.1 100 Continue\r\n\r\n');
-    }
+    if (head.hasBody && head.facts.expectContinue) this.connection.out.latin1(continueLine);
   }
 
   onData(_buffer: Buffer, _offset: number, length: number): void {
@@ -159,17 +158,14 @@ export class AdminConnection implements ConnectionOwner, RequestSink {
   private send(reply: AdminReply, keepAlive: boolean, method = 'GET'): void {
     if (this.isLeaving) return;
     const body = Buffer.from(reply.body);
-    const lines = [
-      `HTTP/1.1 ${reply.status} ${reasonPhrase(reply.status)}`,
-      `content-type: ${reply.type}`,
-      `content-length: ${body.length}`,
-      'cache-control: no-cache, max-age=0',
-      'x-content-type-options: nosniff',
-      'x-frame-options: DENY',
-      `date: ${new Date(this.clock.wallMs()).toUTCString()}`,
-      `connection: ${keepAlive ? 'keep-alive' : 'close'}`,
-    ];
-    this.write(`${lines.join('\r\n')}\r\n\r\n`);
+    const headers = Headers.of(
+      ...['content-type', reply.type, 'content-length', String(body.length)],
+      ...['cache-control', 'no-cache, max-age=0', 'x-content-type-options', 'nosniff', 'x-frame-options', 'DENY'],
+      ...['date', new Date(this.clock.wallMs()).toUTCString()],
+    );
+    const option = keepAlive ? 'keep-alive' : 'close';
+    const { out } = this.connection;
+    encodeResponseHead(out, reply.status, reasonPhrase(reply.status), headers, FRAMING_LENGTH, option);
     if (method !== 'HEAD') this.connection.write(body, 0, body.length);
     this.connection.flush();
     if (!keepAlive) {
@@ -178,11 +174,6 @@ export class AdminConnection implements ConnectionOwner, RequestSink {
     }
     this.allow(this.connection.isCongested ? drainMs : idleMs);
     this.goOn();
-  }
-
-  private write(text: string): void {
-    const bytes = Buffer.from(text, 'latin1');
-    this.connection.write(bytes, 0, bytes.length);
   }
 
   /** Nothing more is answered; what is written still goes out. */

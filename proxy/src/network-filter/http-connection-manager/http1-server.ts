@@ -8,6 +8,7 @@ import type { Connection, ConnectionOwner } from '../../io/connection.ts';
 import type { ConnectionInfo } from '../../io/connection-info.ts';
 import { RequestDecoder, type RequestHead, type RequestSink } from '../../protocol/http1/decode.ts';
 import {
+  continueLine,
   encodeChunkEnd,
   encodeChunkHead,
   encodeLastChunk,
@@ -26,7 +27,6 @@ import type { HttpConnectionManager } from './http-connection-manager.ts';
 import { answerAtOnce, prepareHead, prepareTrailers } from './request-head.ts';
 
 const noBytes = Buffer.alloc(0);
-const continueLine = 'HTTP/1.1 100 Continue\r\n\r\n';
 /** A body that nobody wants any more is read up to here to keep the connection; past it the connection ends. */
 const discardLimitBytes = 64 * 1024;
 /** How long a client may take to read the last response and close, as Envoy's `delayed_close_timeout`. */

@@ -218,9 +218,18 @@ test('frames each response by the request it answers', () => {
 test('tells how long the peer keeps an idle connection', () => {
   const sink = new Sink();
   const decoder = new ResponseDecoder(defaultHttp1Limits, sink);
-  decoder.start('GET');
-  feed(decoder, 'HTTP/1.1 200 OK\r\nKeep-Alive: timeout=5, max=100\r\nContent-Length: 0\r\n\r\n');
-  assert.equal(sink.responses[0]?.facts.keepAliveTimeoutSeconds, 5);
+  const told: Readonly<Record<string, number>> = {
+    'timeout=5, max=100': 5,
+    'max=100; TIMEOUT=6;x': 6,
+    'timeout=7\r\nKeep-Alive: max=1': 7,
+    'x-timeout=5': -1,
+    'max=100': -1,
+  };
+  for (const [value, seconds] of Object.entries(told)) {
+    decoder.start('GET');
+    feed(decoder, `HTTP/1.1 200 OK\r\nKeep-Alive: ${value}\r\nContent-Length: 0\r\n\r\n`);
+    assert.equal(sink.responses.at(-1)?.facts.keepAliveTimeoutSeconds, seconds, value);
+  }
 });
 
 test('reads responses alike on connections that share what they have seen', () => {

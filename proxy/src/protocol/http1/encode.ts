@@ -26,6 +26,8 @@ const responseOwnWithoutLength: ReadonlySet<string> = new Set([...responseOwn, '
 const requestOwn: ReadonlySet<string> = new Set([...responseOwn, 'host']);
 const requestOwnWithoutLength: ReadonlySet<string> = new Set([...responseOwnWithoutLength, 'host']);
 
+/** The whole answer to `Expect: 100-continue`. */
+export const continueLine = 'HTTP/1.1 100 Continue\r\n\r\n';
 const chunkedLine = 'transfer-encoding: chunked\r\n';
 const emptyLine = 'content-length: 0\r\n';
 

@@ -72,6 +72,11 @@ export function factsOf(block: HeaderBlock): MessageFacts {
   return facts;
 }
 
+// Not more digits than a timer has room for in milliseconds.
+function keepAliveSeconds(value: string): number {
+  return Number(/(?:^|[,;\s])timeout=([0-9]{1,6})/i.exec(value)?.[1] ?? -1);
+}
+
 function deriveFacts(block: HeaderBlock): MessageFacts {
   const facts = new MessageFacts();
   const { names, values } = block;
@@ -100,7 +105,7 @@ function deriveFacts(block: HeaderBlock): MessageFacts {
         break;
       case 'keep-alive':
         facts.markHop(slot);
-        facts.keepAliveTimeoutSeconds = Number(/(?:^|[,\s])timeout=([0-9]{1,9})(?:$|[,\s])/i.exec(value)?.[1] ?? -1);
+        if (facts.keepAliveTimeoutSeconds < 0) facts.keepAliveTimeoutSeconds = keepAliveSeconds(value);
         break;
       case 'proxy-connection':
         facts.markHop(slot);
