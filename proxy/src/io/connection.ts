@@ -82,8 +82,6 @@ export class Connection implements Writer {
   isClosed = false;
   private isPaused = false;
   private isDirty = false;
-  /** Nothing more will come. */
-  private hasPeerEnded = false;
   /** Which side was the first to end it. */
   private endedBy: 'nobody' | 'us' | 'peer' = 'nobody';
   /** What is to go out next. */
@@ -103,7 +101,6 @@ export class Connection implements Writer {
     this.owner = owner;
     socket.on('end', () => {
       this.noteEnd('peer');
-      this.hasPeerEnded = true;
       this.owner.onFin();
     });
     socket.on('error', (error) => {
@@ -241,7 +238,7 @@ export class Connection implements Writer {
     if (this.isClosed) return;
     const { socket } = this;
     // Where both sides have ended, the close says it: one call of the kernel less. Over TLS the peer is to be told.
-    if (this.hasPeerEnded && socket.writableLength === 0 && !('encrypted' in socket)) socket.destroy();
+    if (socket.readableEnded && socket.writableLength === 0 && !('encrypted' in socket)) socket.destroy();
     else if (this.atEnd === 'end') socket.end();
     else socket.destroySoon();
   }
