@@ -18,10 +18,11 @@ const run = promisify(execFile);
 export interface Outcome {
   readonly name: string;
   readonly attackerMs: number;
-  /** Without what the other client costs. */
+  /** Without what the other clients cost. */
   readonly proxyMs: number;
   readonly growthMiB: number;
   readonly p99Ms: number;
+  readonly neighbourP99Ms: number;
   readonly quietP99Ms: number;
   readonly failed: number;
   readonly connections: number;
@@ -56,8 +57,9 @@ function outcome(
     proxyMs: Math.max(0, during.proxyMs - own),
     growthMiB: during.growthKib / 1024,
     p99Ms: during.others.p99Ms,
+    neighbourP99Ms: during.neighbours.p99Ms,
     quietP99Ms: quiet.others.p99Ms,
-    failed: during.others.failed,
+    failed: during.others.failed + during.neighbours.failed,
   };
 }
 

@@ -1,8 +1,10 @@
-// The proxy under attack: every limit at its default, /attacked goes to the endpoint that attacks.
+// The proxy under attack: every limit at its default. /attacked goes to the endpoint that attacks, /apart to one that only the
+// clients who have nothing to do with the attack ask, everything else to the one that attacking clients ask too.
 
 interface Ports {
   readonly listen: number;
   readonly backend: number;
+  readonly apart: number;
   readonly hostile: number;
 }
 
@@ -30,6 +32,7 @@ function clusterOf(name: string, port: number, isHttp2: boolean): object {
 export function bootstrapOf(ports: Ports, isHttp2: boolean): string {
   const routes = [
     { match: { prefix: '/attacked' }, route: { cluster: 'hostile' } },
+    { match: { prefix: '/apart' }, route: { cluster: 'apart' } },
     { match: { prefix: '/' }, route: { cluster: 'backend' } },
   ];
   const manager = {
@@ -46,7 +49,11 @@ export function bootstrapOf(ports: Ports, isHttp2: boolean): string {
     node: { id: 'bench', cluster: 'bench' },
     static_resources: {
       listeners: [{ name: 'main', address, filter_chains: [{ filters }] }],
-      clusters: [clusterOf('backend', ports.backend, false), clusterOf('hostile', ports.hostile, isHttp2)],
+      clusters: [
+        clusterOf('backend', ports.backend, false),
+        clusterOf('apart', ports.apart, false),
+        clusterOf('hostile', ports.hostile, isHttp2),
+      ],
     },
   });
 }

@@ -1,4 +1,4 @@
-// A client that has nothing to do with the attack: asks at a steady rate and notes how long each answer took.
+// A client that has nothing to do with the attack: asks for one path at a steady rate and notes how long each answer took.
 
 import { Agent, get } from 'node:http';
 
@@ -11,13 +11,15 @@ export interface Latency {
 export class Bystander {
   private readonly agent = new Agent({ keepAlive: true, maxSockets: 4 });
   private readonly port: number;
+  private readonly path: string;
   private readonly periodMs: number;
   private readonly times: number[] = [];
   private failed = 0;
   private timer: NodeJS.Timeout | null = null;
 
-  constructor(port: number, requestsPerSecond: number) {
+  constructor(port: number, path: string, requestsPerSecond: number) {
     this.port = port;
+    this.path = path;
     this.periodMs = 1000 / requestsPerSecond;
   }
 
@@ -30,7 +32,7 @@ export class Bystander {
 
   // From the moment it was due: a proxy that is late must not be flattered by a client that waits for it.
   private ask(dueMs: number): void {
-    const request = get({ host: '127.0.0.1', port: this.port, path: '/', agent: this.agent }, (response) => {
+    const request = get({ host: '127.0.0.1', port: this.port, path: this.path, agent: this.agent }, (response) => {
       response.resume().on('end', () => {
         this.times.push(performance.now() - dueMs);
         if (response.statusCode !== 200) this.failed++;

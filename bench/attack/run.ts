@@ -76,7 +76,7 @@ async function measureUpstreams(plan: Plan): Promise<Outcome[]> {
 }
 
 const columns =
-  '| attack | connections | attacker, CPU ms | proxy, CPU ms | ratio | RSS +MiB | p99 of others, ms | without | end |';
+  '| attack | connections | attacker, CPU ms | proxy, CPU ms | ratio | RSS +MiB | p99 of others, ms | of neighbours | without | end |';
 
 function show(kind: Kind, one: Outcome): void {
   const ratio = one.attackerMs > 0 ? (one.proxyMs / one.attackerMs).toFixed(1) : '–';
@@ -88,6 +88,7 @@ function show(kind: Kind, one: Outcome): void {
     ratio,
     one.growthMiB.toFixed(1),
     `${one.p99Ms.toFixed(1)}${one.failed > 0 ? ` (${one.failed} failed)` : ''}`,
+    one.neighbourP99Ms.toFixed(1),
     one.quietP99Ms.toFixed(1),
     one.ending,
   ];
@@ -137,7 +138,7 @@ async function measure(
   const plan = { folder, only, peer, seconds: Number(values.seconds), program: buildAttacker(folder) };
   const outcomes: Outcome[] = [];
   try {
-    console.log(`${columns}\n|---|--:|--:|--:|--:|--:|--:|--:|---|`);
+    console.log(`${columns}\n|---|--:|--:|--:|--:|--:|--:|--:|--:|---|`);
     for (const kind of chosen) {
       outcomes.push(...(kind === 'upstream' ? await measureUpstreams(plan) : await measureClients(kind, plan)));
     }

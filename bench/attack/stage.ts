@@ -12,9 +12,10 @@ import { bootstrapOf } from './bootstrap.ts';
 import { Bystander, type Latency } from './bystander.ts';
 import { cpuMsOf, forgetPeak, peakKibOf, residentKibOf } from './usage.ts';
 
-const bystanderRate = 200;
+/** Of either bystander, per second. */
+const bystanderRate = 100;
 /** Until V8 has compiled what requests run through: what it does later would count against an attack. */
-const warmUpRate = 2000;
+const warmUpRate = 1000;
 const warmUpMs = 3000;
 const proxyCore = 0;
 const otherCore = 1;
@@ -24,7 +25,9 @@ export interface Stretch {
   readonly seconds: number;
   readonly proxyMs: number;
   readonly growthKib: number;
+  /** Of clients whose endpoint the attack does not reach, and of those that ask the same endpoint. */
   readonly others: Latency;
+  readonly neighbours: Latency;
 }
 
 function here(name: string): string {
@@ -54,20 +57,22 @@ export class Stage {
 
   /** `attack` names a hostile endpoint. */
   static async start(folder: string, peer: string, attack: string | null, isHttp2: boolean): Promise<Stage> {
-    const [listen = 0, backend = 0, hostile = 0] = await freePorts(3);
+    const [listen = 0, backend = 0, apart = 0, hostile = 0] = await freePorts(4);
     const file = join(folder, 'bootstrap.json');
-    writeFileSync(file, bootstrapOf({ listen, backend, hostile }, isHttp2));
+    writeFileSync(file, bootstrapOf({ listen, backend, apart, hostile }, isHttp2));
     const node = (nice: number, name: string, ...args: string[]) => {
       const command = ['nice', '-n', String(nice), process.execPath, here(name), ...args];
-      return new Child(otherCore, command, join(folder, `${name}.log`), {});
+      return new Child(otherCore, command, join(folder, `${name}.${args.at(-1)}.log`), {});
     };
     const friendly = node(0, 'backend.ts', String(backend));
     // They share a core: the attacker must not slow the others down by that.
     const attacking = attack === null ? null : node(10, 'hostile-upstream.ts', attack, String(hostile));
+    const quiet = node(0, 'backend.ts', String(apart));
     await friendly.listening(backend, 5000);
+    await quiet.listening(apart, 5000);
     await attacking?.listening(hostile, 5000);
     const proxy = new Child(proxyCore, commandOf(peer, file), join(folder, 'proxy.log'), {});
-    const stage = new Stage(listen, proxy, attacking, [friendly]);
+    const stage = new Stage(listen, proxy, attacking, [friendly, quiet]);
     await proxy.listening(listen, 20_000);
     await stage.stretch(() => delay(warmUpMs), warmUpRate);
     await stage.stretch(() => delay(500));
@@ -77,16 +82,24 @@ export class Stage {
   /** Measures what the proxy uses and how others fare while `act` goes on. */
   async stretch(act: () => Promise<void>, rate = bystanderRate): Promise<Stretch> {
     const { pid } = this.proxy;
-    const bystander = new Bystander(this.port, rate);
+    const others = new Bystander(this.port, '/apart', rate);
+    const neighbours = new Bystander(this.port, '/', rate);
     forgetPeak(pid);
     const resident = residentKibOf(pid);
     const before = cpuMsOf(pid);
     const started = performance.now();
-    bystander.start();
+    others.start();
+    neighbours.start();
     await act();
     const seconds = (performance.now() - started) / 1000;
-    const others = bystander.stop();
-    return { seconds, proxyMs: cpuMsOf(pid) - before, growthKib: peakKibOf(pid) - resident, others };
+    const proxyMs = cpuMsOf(pid) - before;
+    return {
+      seconds,
+      proxyMs,
+      growthKib: peakKibOf(pid) - resident,
+      others: others.stop(),
+      neighbours: neighbours.stop(),
+    };
   }
 
   /** CPU of the hostile endpoint so far. */

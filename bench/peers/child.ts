@@ -1,4 +1,4 @@
-// Starts the programs of a run on a core of their own, keeps what they say, and ends them again.
+// Starts the programs of a run on cores of their own, keeps what they say, and ends them again.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
@@ -13,10 +13,15 @@ export class Child {
   private readonly ended: Promise<void>;
   hasEnded = false;
 
-  constructor(core: number, command: readonly string[], logPath: string, environment: NodeJS.ProcessEnv) {
+  constructor(
+    cores: number | readonly number[],
+    command: readonly string[],
+    logPath: string,
+    environment: NodeJS.ProcessEnv,
+  ) {
     const log = openSync(logPath, 'w');
     // A group of its own, so that all of it can be ended; taskset becomes the program.
-    this.process = spawn('taskset', ['-c', String(core), ...command], {
+    this.process = spawn('taskset', ['-c', String(cores), ...command], {
       stdio: ['ignore', log, log],
       detached: true,
       env: { ...process.env, ...environment },

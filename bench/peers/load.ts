@@ -46,6 +46,8 @@ export interface LoadPlan {
   readonly paths: number;
   /** Each request on a connection of its own (wrk only). */
   readonly close: boolean;
+  /** Times as many connections as a case has otherwise. */
+  readonly connectionFactor: number;
 }
 
 /** Loads the port. `direct` loads the backend itself, in plain text. */
@@ -58,9 +60,11 @@ export function runLoad(task: Task, port: number, direct: boolean, plan: LoadPla
 
 const unitMs: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000, m: 60000 };
 
-async function runWrk(task: Task, url: string, { core, seconds, paths, close }: LoadPlan): Promise<LoadResult> {
+async function runWrk(task: Task, url: string, plan: LoadPlan): Promise<LoadResult> {
+  const { core, seconds, paths, close } = plan;
   const program = needProgram('wrk', 'wrk');
-  const words = ['-t', '1', '-c', '64', '-d', `${seconds}s`, '--latency', ...scriptWords(task, paths, close)];
+  const shape = ['-t', '1', '-c', String(connectionsOf(task, plan)), '-d', `${seconds}s`];
+  const words = [...shape, '--latency', ...scriptWords(task, paths, close)];
   const text = await run(core, [program, ...words, url]);
   const percentile = (name: string): number => {
     const [, value = 'NaN', unit = 'ms'] = new RegExp(`^\\s*${name}%\\s+([0-9.]+)(us|ms|s|m)$`, 'm').exec(text) ?? [];
@@ -92,7 +96,7 @@ async function runH2load(task: Task, url: string, plan: LoadPlan): Promise<LoadR
   const program = needProgram('h2load', 'nghttp2-client');
   const log = join(task.folder, 'h2load.log');
   rmSync(log, { force: true });
-  const words = ['-t', '1', '-D', String(plan.seconds), '--log-file', log, ...shapeWords(task, plan.rate)];
+  const words = ['-t', '1', '-D', String(plan.seconds), '--log-file', log, ...shapeWords(task, plan)];
   const text = await run(plan.core, [program, ...words, ...grpcWords(task), ...urlWords(task, url, plan.paths)]);
   const counts =
     /requests: \d+ total, \d+ started, \d+ done, (\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout/.exec(
@@ -111,12 +115,16 @@ async function runH2load(task: Task, url: string, plan: LoadPlan): Promise<LoadR
   };
 }
 
+function connectionsOf(task: Task, plan: LoadPlan): number {
+  return (speaksHttp2(task.name) ? 16 : 64) * plan.connectionFactor;
+}
+
 // A rate is given per client.
-function shapeWords(task: Task, rate: number): string[] {
-  const isHttp2 = speaksHttp2(task.name);
-  const clients = isHttp2 ? 16 : 64;
-  const shape = isHttp2 ? ['-c', '16', '-m', '32'] : ['--h1', '-c', '64', '-m', '1'];
-  return rate === 0 ? shape : [...shape, '--rps', String(rate / clients)];
+function shapeWords(task: Task, plan: LoadPlan): string[] {
+  const clients = connectionsOf(task, plan);
+  const streams = speaksHttp2(task.name) ? ['-m', '32'] : ['--h1', '-m', '1'];
+  const shape = ['-c', String(clients), ...streams];
+  return plan.rate === 0 ? shape : [...shape, '--rps', String(plan.rate / clients)];
 }
 
 function urlWords(task: Task, url: string, paths: number): string[] {

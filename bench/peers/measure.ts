@@ -1,16 +1,12 @@
 // One measurement: starts a proxy afresh, probes it, warms it up, loads it, reads what it used, ends it.
 
-import { mkdtempSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { freePorts } from '../../test/kit/ports.ts';
-import type { CaseName, Role, Task } from './bench-case.ts';
+import type { CaseName, Task } from './bench-case.ts';
 import type { Certificates } from './certificate.ts';
-import { Child } from './child.ts';
 import { type LoadResult, runLoad } from './load.ts';
 import type { Peer } from './peer/peer.ts';
-import { probe, probeRefusal } from './probe.ts';
 import { busySecondsOf, cpuTimeOf, peakMemoryOf } from './process-tree.ts';
+import { makeTask, RunningPeer } from './running-peer.ts';
 
 /** What stays the same for a whole run. */
 export interface Stage {
@@ -18,7 +14,7 @@ export interface Stage {
   readonly certificates: Certificates;
   readonly backendPort: number;
   readonly backendPid: number;
-  readonly proxyCore: number;
+  readonly proxyCores: readonly number[];
   readonly loadCore: number;
   readonly seconds: number;
   readonly warmupSeconds: number;
@@ -27,6 +23,8 @@ export interface Stage {
   readonly paths: number;
   /** Each request on a connection of its own. */
   readonly close: boolean;
+  /** Times as many connections as the case has otherwise. */
+  readonly connectionFactor: number;
   /** How long to wait at most, before each measurement, until nothing else uses the two cores. */
   readonly waitIdleSeconds: number;
 }
@@ -46,21 +44,10 @@ export interface Measurement extends LoadResult {
   readonly remarks: readonly string[];
 }
 
-function makeTask(stage: Stage, name: CaseName, role: Role, listenPort: number, upstreamPort: number): Task {
-  const folder = mkdtempSync(join(stage.folder, `${name}-${role}-`));
-  return { name, role, listenPort, upstreamPort, folder, ...stage.certificates };
-}
-
-async function makeTasks(stage: Stage, name: CaseName): Promise<Task[]> {
-  const [first = 0, second = 0] = await freePorts(2);
-  if (name !== 'mtls') return [makeTask(stage, name, 'single', first, stage.backendPort)];
-  return [makeTask(stage, name, 'client', first, second), makeTask(stage, name, 'server', second, stage.backendPort)];
-}
-
 // A machine that others use gives numbers that mean nothing.
 async function waitUntilIdle(stage: Stage): Promise<void> {
   const deadline = performance.now() + stage.waitIdleSeconds * 1000;
-  const cores = [stage.proxyCore, stage.loadCore];
+  const cores = [...stage.proxyCores, stage.loadCore];
   while (performance.now() < deadline) {
     const before = cores.map(busySecondsOf);
     await delay(500);
@@ -68,49 +55,21 @@ async function waitUntilIdle(stage: Stage): Promise<void> {
   }
 }
 
-/** Measures a proxy. Throws with its last words when it does not do the work. */
+/** Starts a proxy, measures it, ends it. Throws with its last words when it does not do the work. */
 export async function measurePeer(stage: Stage, peer: Peer, name: CaseName): Promise<Measurement> {
   await waitUntilIdle(stage);
-  const tasks = await makeTasks(stage, name);
-  const children: Child[] = [];
+  const running = await RunningPeer.start(stage, peer, name);
   try {
-    const started = performance.now();
-    // The last one first: nobody connects to a port where nobody listens yet.
-    for (const task of tasks.toReversed()) {
-      const child = new Child(stage.proxyCore, peer.prepare(task), join(task.folder, 'output.log'), peer.environment);
-      children.push(child);
-      await child.listening(task.listenPort, 20_000);
-    }
-    const startMs = performance.now() - started;
-    const remarks = await probeAll(tasks, children);
-    const [front] = tasks;
-    if (front === undefined) throw new Error('no task');
-    return {
-      ...(await measureLoad(
-        stage,
-        front,
-        front.listenPort,
-        false,
-        children.map(({ pid }) => pid),
-      )),
-      startMs,
-      remarks,
-    };
+    return await measureRunning(stage, running);
   } finally {
-    await Promise.all(children.map((child) => child.stop()));
+    await running.stop();
   }
 }
 
-async function probeAll(tasks: readonly Task[], children: readonly Child[]): Promise<string[]> {
-  const [front] = tasks;
-  const server = tasks.find(({ role }) => role === 'server');
-  try {
-    if (server !== undefined) await probeRefusal(server);
-    return front === undefined ? [] : await probe(front);
-  } catch (cause) {
-    const words = children.map((child) => child.lastWords()).join('\n');
-    throw new Error(`${cause instanceof Error ? cause.message : String(cause)}; its log ends: ${words}`, { cause });
-  }
+/** Measures a proxy that goes on running. */
+export async function measureRunning(stage: Stage, running: RunningPeer): Promise<Measurement> {
+  const { front, startMs, remarks } = running;
+  return { ...(await measureLoad(stage, front, front.listenPort, false, running.pids)), startMs, remarks };
 }
 
 /** Measures the same load without a proxy: the most that the load core can do. */
@@ -128,18 +87,18 @@ async function measureLoad(
   direct: boolean,
   pids: readonly number[],
 ): Promise<Omit<Measurement, 'startMs' | 'remarks'>> {
-  const { proxyCore, loadCore, seconds, warmupSeconds, rate, paths, close } = stage;
-  const plan = { core: loadCore, rate, paths, close };
+  const { loadCore, warmupSeconds } = stage;
+  const plan = { ...stage, core: loadCore };
   if (warmupSeconds > 0) await runLoad(task, port, direct, { ...plan, seconds: warmupSeconds });
   // What the warm-up left to do does not count.
   await delay(100);
-  const busyBefore = busySecondsOf(proxyCore);
+  const busyBefore = busySecondsOfAll(stage.proxyCores);
   const before = cpuTimeOf(pids);
   const started = performance.now();
-  const load = await runLoad(task, port, direct, { ...plan, seconds });
+  const load = await runLoad(task, port, direct, plan);
   const elapsed = (performance.now() - started) / 1000;
   const after = cpuTimeOf(pids);
-  const busy = busySecondsOf(proxyCore) - busyBefore;
+  const busy = busySecondsOfAll(stage.proxyCores) - busyBefore;
   const user = after.user - before.user;
   const used = user + after.system - before.system;
   return {
@@ -150,4 +109,8 @@ async function measureLoad(
     coreShare: direct ? Number.NaN : used / elapsed,
     othersShare: direct ? Number.NaN : Math.max(0, busy - used) / elapsed,
   };
+}
+
+function busySecondsOfAll(cores: readonly number[]): number {
+  return cores.reduce((sum, core) => sum + busySecondsOf(core), 0);
 }

@@ -15,11 +15,11 @@ import { envoy } from './peer/envoy.ts';
 import { haproxy } from './peer/haproxy.ts';
 import { nginx } from './peer/nginx.ts';
 import type { Peer } from './peer/peer.ts';
-import { weft, weftTwoWorkers } from './peer/weft.ts';
+import { weft } from './peer/weft.ts';
 import { needProgram } from './program.ts';
 import { formatTable, type Row, toJson } from './report.ts';
 
-const peers: readonly Peer[] = [nginx, haproxy, envoy, weft, weftTwoWorkers];
+const peers: readonly Peer[] = [nginx, haproxy, envoy, weft];
 
 const usage = `usage: npm run bench -- peers [options]
 
@@ -177,15 +177,10 @@ async function runPlan(plan: Plan, folder: string): Promise<void> {
   const rows: Row[] = [];
   try {
     await backend.listening(backendPort, 5000);
-    const { seconds, warmupSeconds, rate, paths, close, waitIdleSeconds, proxyCore, loadCore } = plan;
     const certificates = makeCertificates(folder);
     const own = { folder, certificates, backendPort, backendPid: backend.pid };
-    await measureAll(
-      plan,
-      { ...own, seconds, warmupSeconds, rate, paths, close, waitIdleSeconds, proxyCore, loadCore },
-      rows,
-      presentPeers(plan),
-    );
+    const stage = { ...plan, ...own, proxyCores: [plan.proxyCore], connectionFactor: 1 };
+    await measureAll(plan, stage, rows, presentPeers(plan));
   } finally {
     await backend.stop();
   }

@@ -8,19 +8,18 @@ import type { Peer } from './peer.ts';
 
 const ownLauncher = fileURLToPath(new URL('../../../weft', import.meta.url));
 
-function weftWith(name: string, ...flags: readonly string[]): Peer {
+export function weftWith(workers: number): Peer {
   return {
-    name,
+    name: 'weft',
     environment: {},
     missing: () => null,
     prepare(task) {
       const file = join(task.folder, 'weft.json');
       writeFileSync(file, envoyBootstrap(task));
-      return [process.env.WEFT_BIN ?? ownLauncher, 'proxy', '-c', file, '--log-level', 'error', ...flags];
+      const command = [process.env.WEFT_BIN ?? ownLauncher, 'proxy', '-c', file, '--log-level', 'error'];
+      return [...command, '--concurrency', String(workers)];
     },
   };
 }
 
-export const weft: Peer = weftWith('weft');
-/** On as many cores as one worker: what it costs that there are two. */
-export const weftTwoWorkers: Peer = weftWith('weft-2', '--concurrency', '2');
+export const weft: Peer = weftWith(1);

@@ -115,6 +115,7 @@ describe('replies of the proxy itself', () => {
   it('count the attempts where the virtual host wants it', async (context) => {
     const client = await start(context);
     assert.equal((await client.fetch('GET', '/dead')).headers['x-envoy-attempt-count'], '1');
+    assert.equal((await client.fetch('GET', '/full')).headers['x-envoy-attempt-count'], '1');
     assert.equal((await client.fetch('GET', '/nowhere')).headers['x-envoy-attempt-count'], undefined);
   });
 
