@@ -24,7 +24,9 @@ const otherCore = 1;
 export interface Stretch {
   readonly seconds: number;
   readonly proxyMs: number;
-  readonly growthKib: number;
+  /** When it began, and the most since. */
+  readonly residentKib: number;
+  readonly peakKib: number;
   /** Of clients whose endpoint the attack does not reach, and of those that ask the same endpoint. */
   readonly others: Latency;
   readonly neighbours: Latency;
@@ -85,7 +87,7 @@ export class Stage {
     const others = new Bystander(this.port, '/apart', rate);
     const neighbours = new Bystander(this.port, '/', rate);
     forgetPeak(pid);
-    const resident = residentKibOf(pid);
+    const residentKib = residentKibOf(pid);
     const before = cpuMsOf(pid);
     const started = performance.now();
     others.start();
@@ -96,7 +98,8 @@ export class Stage {
     return {
       seconds,
       proxyMs,
-      growthKib: peakKibOf(pid) - resident,
+      residentKib,
+      peakKib: peakKibOf(pid),
       others: others.stop(),
       neighbours: neighbours.stop(),
     };

@@ -36,6 +36,28 @@ test('removes beyond the mask', () => {
   assert.equal(headers.get('h38'), 'h38');
 });
 
+test('removes by a rule, on either side of the mask, and leaves nothing out', () => {
+  for (let size = 28; size < 40; size++) {
+    for (let step = 1; step < 6; step++) {
+      const names = Array.from({ length: size }, (_, i) => (i % step === 0 ? 'x-out' : `h${i}`));
+      const headers = new Headers(new HeaderBlock(names, names));
+      headers.remove('h1');
+      headers.add('x-out', 'added');
+      headers.add('kept', 'added');
+      const kept = names.filter((name) => name !== 'x-out' && name !== 'h1');
+      const count = names.filter((name) => name === 'x-out').length + 1;
+      assert.equal(
+        headers.removeWhere((name) => name.startsWith('x-')),
+        count,
+      );
+      assert.deepEqual(
+        headers.entries().map(([name]) => name),
+        [...kept, 'kept'],
+      );
+    }
+  }
+});
+
 test('an added header can be removed again', () => {
   const headers = Headers.of('a', '1');
   headers.add('b', '2');

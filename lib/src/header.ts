@@ -157,6 +157,19 @@ export class Headers {
     return true;
   }
 
+  /** Removes every header whose lower-case name passes; returns how many. */
+  removeWhere(passes: (name: string) => boolean): number {
+    let count = 0;
+    for (let slot = this.slots - 1; slot >= 0; slot--) {
+      if (!this.present(slot) || !passes(this.nameAt(slot))) continue;
+      this.removeAt(slot);
+      count++;
+      // Removing beyond the mask renumbers: what was above may come again, nothing below is left out.
+      slot = Math.min(slot, this.slots);
+    }
+    return count;
+  }
+
   private removeAt(slot: number): void {
     const size = this.block.names.length;
     if (slot >= size) {

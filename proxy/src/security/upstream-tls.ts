@@ -41,6 +41,8 @@ export interface UpstreamNames {
   readonly expectedHost?: string | undefined;
   /** Offered in place of the configured protocols. */
   readonly alpnProtocols?: readonly string[] | undefined;
+  /** Offered where neither that nor the configuration says anything. */
+  readonly alpnFallback?: readonly string[] | undefined;
   /** What is sent in the clear before the handshake. */
   readonly preamble?: Buffer | undefined;
   /** Whether we may go on sending when the server has ended; else its end is ours. */
@@ -136,7 +138,8 @@ export class UpstreamTls {
       sessionKey,
       resumes,
       expectedHost: names.expectedHost ?? null,
-      alpnProtocols: names.alpnProtocols ?? this.alpnProtocols,
+      alpnProtocols:
+        names.alpnProtocols ?? (this.alpnProtocols.length > 0 ? this.alpnProtocols : (names.alpnFallback ?? [])),
     };
   }
 

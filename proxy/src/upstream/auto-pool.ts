@@ -13,6 +13,13 @@ import { WaitingQueue } from './waiting-queue.ts';
 /** A pool that takes over a connection which somebody else opened. */
 export interface AdoptingPool extends UpstreamPool {
   adopt(connection: Connection): void;
+  /** Who knows for which pool a connection is that this one opened; null where it is for itself. */
+  negotiator: Negotiator | null;
+}
+
+/** Knows what both sides agreed upon. */
+export interface Negotiator {
+  poolOf(connection: Connection): AdoptingPool;
 }
 
 /** The pool of each protocol. */
@@ -21,7 +28,7 @@ export interface ProtocolPools {
   readonly http2: AdoptingPool;
 }
 
-export class AutoPool implements UpstreamPool, ConnectEvents {
+export class AutoPool implements UpstreamPool, ConnectEvents, Negotiator {
   private readonly host: Host;
   private readonly clock: Clock;
   private readonly header: Buffer | null;
@@ -38,6 +45,7 @@ export class AutoPool implements UpstreamPool, ConnectEvents {
     this.header = header;
     this.pools = pools;
     this.waiting = new WaitingQueue(host.cluster);
+    pools.http1.negotiator = pools.http2.negotiator = this;
   }
 
   get connections(): number {
@@ -52,20 +60,27 @@ export class AutoPool implements UpstreamPool, ConnectEvents {
       return;
     }
     if (!this.waiting.push(head, endStream, events)) return;
-    this.connecting ??= openConnection(this.host, this.clock, this, this.header, this.connections === 0);
+    this.connecting ??= openConnection(this.host, this.clock, this, {
+      header: this.header,
+      isFirst: this.connections === 0,
+      alpnFallback: [],
+    });
     if (this.connecting === null) this.waiting.rejectStranded();
   }
 
   onConnected(_connecting: Connecting, connection: Connection): void {
     this.connecting = null;
-    const { alpnProtocol } = connection.socket as Partial<TLSSocket>;
-    const pool = alpnProtocol === 'h2' ? this.pools.http2 : this.pools.http1;
-    this.agreed = pool;
+    const pool = this.poolOf(connection);
     pool.adopt(connection);
-    for (let next = this.waiting.shift(); next !== undefined; next = this.waiting.shift()) {
-      pool.start(next.head, next.endStream, next.events);
-    }
+    this.waiting.moveTo(pool);
     if (this.isDraining) pool.drain();
+  }
+
+  /** Each connection is asked: the next one may end at another program behind the same address. */
+  poolOf(connection: Connection): AdoptingPool {
+    const { alpnProtocol } = connection.socket as Partial<TLSSocket>;
+    this.agreed = alpnProtocol === 'h2' ? this.pools.http2 : this.pools.http1;
+    return this.agreed;
   }
 
   onConnectFailed(_connecting: Connecting, reason: Fault, details: string): void {

@@ -24,19 +24,21 @@ export class Connecting implements ConnectionOwner {
   private readonly clock: Clock;
   private readonly startMs: number;
   private readonly header: Buffer | null;
+  private readonly alpnFallback: readonly string[];
   private connection: Connection | null = null;
   private timer: Timer | null = null;
   private isSettled = false;
   private isTls = false;
   private isTcpConnected = false;
 
-  /** `header` goes out first. */
-  constructor(host: Host, clock: Clock, events: ConnectEvents, header: Buffer | null) {
+  /** `header` goes out first; `alpnFallback` is what TLS offers where the cluster does not say. */
+  constructor(host: Host, clock: Clock, events: ConnectEvents, header: Buffer | null, alpnFallback: readonly string[]) {
     this.host = host;
     this.clock = clock;
     this.startMs = clock.now();
     this.events = events;
     this.header = header;
+    this.alpnFallback = alpnFallback;
     this.timer = clock.start(host.cluster.connectTimeoutMs, onTimeout, this as Connecting);
     if (host.tls === null) this.openTcp();
     else this.openTls();
@@ -58,11 +60,11 @@ export class Connecting implements ConnectionOwner {
   }
 
   private openTls(): void {
-    const { host, header } = this;
+    const { host, header, alpnFallback } = this;
     const { tls } = host;
     if (tls === null) return;
     this.isTls = true;
-    const names = { ...host.tlsNames, preamble: header ?? undefined, allowHalfOpen: true };
+    const names = { ...host.tlsNames, preamble: header ?? undefined, allowHalfOpen: true, alpnFallback };
     const socket = tls.connect(target(host), names);
     socket.setNoDelay(true);
     socket.once('connect', () => {

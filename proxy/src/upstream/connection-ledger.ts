@@ -5,20 +5,25 @@ import type { Host } from '../cluster/host.ts';
 import { type Fault, fault } from '../fault/fault.ts';
 import { type ConnectEvents, Connecting } from './connect.ts';
 
-/**
- * Starts to connect, or null when the breaker forbids it. Whatever is started ends in one of the two functions below, once.
- * `header` is the PROXY protocol header for whom the connection is; without one it is the proxy's own, where the endpoint wants any.
- * `isFirst` says that the pool has none.
- */
+/** What a pool says of the connection that it wants. */
+export interface ConnectionWish {
+  /** The PROXY protocol header for whom it is; without one it is the proxy's own, where the endpoint wants any. */
+  readonly header: Buffer | null;
+  /** The pool has none yet. */
+  readonly isFirst: boolean;
+  /** What TLS offers by ALPN where the cluster does not say, as Envoy's pools do. */
+  readonly alpnFallback: readonly string[];
+}
+
+/** Starts to connect, or null when the breaker forbids it. Whatever is started ends in one of the two functions below, once. */
 export function openConnection(
   host: Host,
   clock: Clock,
   events: ConnectEvents,
-  header: Buffer | null = null,
-  isFirst = false,
+  wish: ConnectionWish,
 ): Connecting | null {
   const { cluster } = host;
-  if (!cluster.breakers.tryConnection(isFirst)) {
+  if (!cluster.breakers.tryConnection(wish.isFirst)) {
     cluster.stats.upstreamCxOverflow.inc();
     return null;
   }
@@ -26,7 +31,8 @@ export function openConnection(
   cluster.stats.upstreamCxActive.inc();
   host.stats.cxTotal++;
   host.stats.cxActive++;
-  return new Connecting(host, clock, events, header ?? host.proxyHeader?.forNobody ?? null);
+  const header = wish.header ?? host.proxyHeader?.forNobody ?? null;
+  return new Connecting(host, clock, events, header, wish.alpnFallback);
 }
 
 /** It did not come to a connection. */

@@ -309,7 +309,7 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
     if (this.events === null || this.isTunnel) {
       const { events } = this;
       this.events = null;
-      if (!this.isResponseEnded) events?.onUpstreamFailed(fault.upstream_closed, details);
+      if (!this.isResponseEnded || !this.isRequestEnded) events?.onUpstreamFailed(fault.upstream_closed, details);
       this.abandon();
       return;
     }

@@ -6,7 +6,7 @@ import type { Host } from '../cluster/host.ts';
 import type { Fault } from '../fault/fault.ts';
 import type { Connection } from '../io/connection.ts';
 import { ResponseHeads } from '../protocol/http1/decode.ts';
-import type { AdoptingPool } from './auto-pool.ts';
+import type { AdoptingPool, Negotiator } from './auto-pool.ts';
 import type { ConnectEvents, Connecting } from './connect.ts';
 import { connectionFailed, connectionOver, openConnection } from './connection-ledger.ts';
 import { Http1Client, type Http1ClientOptions, type Http1ClientOwner } from './http1-client.ts';
@@ -15,6 +15,8 @@ import { WaitingQueue } from './waiting-queue.ts';
 
 /** Responses: as much head as Envoy takes, and no fewer headers. */
 const responseLimits = { maxHeaderBytes: 60 * 1024, maxHeaderCount: 100, allowHttp10: true };
+
+const ownProtocol: readonly string[] = ['http/1.1'];
 
 /** One per host; made by the router on first use. */
 export class Http1Pool implements AdoptingPool, Http1ClientOwner, ConnectEvents {
@@ -27,6 +29,7 @@ export class Http1Pool implements AdoptingPool, Http1ClientOwner, ConnectEvents 
   private readonly connecting: Set<Connecting> = new Set();
   private readonly waiting: WaitingQueue;
   private isDraining = false;
+  negotiator: Negotiator | null = null;
 
   constructor(host: Host, clock: Clock, header: Buffer | null) {
     this.host = host;
@@ -60,13 +63,16 @@ export class Http1Pool implements AdoptingPool, Http1ClientOwner, ConnectEvents 
   }
 
   private open(): void {
-    const connecting = openConnection(this.host, this.clock, this, this.header, this.connections === 0);
+    const wish = { header: this.header, isFirst: this.connections === 0, alpnFallback: ownProtocol };
+    const connecting = openConnection(this.host, this.clock, this, wish);
     if (connecting !== null) this.connecting.add(connecting);
   }
 
   onConnected(connecting: Connecting, connection: Connection): void {
     this.connecting.delete(connecting);
-    this.adopt(connection);
+    const pool = this.negotiator?.poolOf(connection) ?? this;
+    pool.adopt(connection);
+    if (pool !== this) this.waiting.moveTo(pool);
   }
 
   /** Takes over a connection that stands. */

@@ -22,6 +22,8 @@ import type { Waiting } from './waiting-queue.ts';
 
 /** What the pool wants to know of its connections. */
 export interface Http2ClientOwner {
+  /** Streams that a connection may have at a time, as the host said last. */
+  expectedStreams: number;
   /** The client can take more streams than a moment ago. */
   onClientRoom(client: Http2Client): void;
   onClientClosed(client: Http2Client): void;
@@ -32,6 +34,8 @@ export interface Http2ClientOptions {
   readonly settings: Http2Settings;
   readonly limits: Http2Limits;
   readonly idleTimeoutMs: number;
+  /** At a time, whatever the peer allows (Envoy: `max_concurrent_streams` of a cluster). */
+  readonly streamsMax: number;
   readonly requestsMax: number;
   readonly maxDurationMs: number;
   readonly tally: Http2Stats;
@@ -42,6 +46,9 @@ export interface Http2ClientOptions {
 /** A peer that resets streams at its very limit is not driven up to it. */
 const headroomStreams = 1;
 const tickMs = 1000;
+/** How long a peer may take to read what is left. */
+const lingerMs = 1000;
+const noBytes = Buffer.alloc(0);
 
 /** States: open -> retiring (no new streams) -> closed. */
 export class Http2Client implements ConnectionOwner, Http2Sink, KeepAliveOwner {
@@ -88,7 +95,13 @@ export class Http2Client implements ConnectionOwner, Http2Sink, KeepAliveOwner {
   /** Whether another stream may start now. */
   get hasRoom(): boolean {
     if (this.isClosed || this.isRetiring || this.http2.isGoingAway) return false;
-    return this.load < Math.max(1, this.http2.peerMaxStreams - headroomStreams);
+    return this.load < Math.min(this.peerStreams, this.options.streamsMax);
+  }
+
+  private get peerStreams(): number {
+    const { hasPeerSettings, peerMaxStreams } = this.http2;
+    if (!hasPeerSettings) return Math.min(peerMaxStreams - headroomStreams, this.owner.expectedStreams);
+    return peerMaxStreams === 0 ? 0 : Math.max(1, peerMaxStreams - headroomStreams);
   }
 
   get load(): number {
@@ -131,6 +144,8 @@ export class Http2Client implements ConnectionOwner, Http2Sink, KeepAliveOwner {
     this.tally.streamsActive.value++;
     this.active.add(carrier);
     events.onUpstreamReady(carrier);
+    // A tunnel's end goes behind its head.
+    if (endStream && upgrade !== null && carrier.events !== null) carrier.sendData(noBytes, 0, 0, true);
   }
 
   // The request that reaches a limit is the last one.
@@ -180,6 +195,8 @@ export class Http2Client implements ConnectionOwner, Http2Sink, KeepAliveOwner {
   }
 
   onSettings(): void {
+    // One that takes none now may take some later; that many then wait.
+    this.owner.expectedStreams = Math.max(1, this.peerStreams);
     for (const { head, endStream, events } of this.undecided.splice(0)) this.start(head, endStream, events);
     if (this.hasRoom) this.owner.onClientRoom(this);
   }
@@ -192,6 +209,8 @@ export class Http2Client implements ConnectionOwner, Http2Sink, KeepAliveOwner {
   onDead(): void {
     this.tally.keepAliveTimeout.value++;
     this.failAll(fault.upstream_closed, 'http2_ping_timeout');
+    // Nobody reads what is left to be said.
+    this.connection.destroy();
     this.close();
   }
 
@@ -227,6 +246,8 @@ export class Http2Client implements ConnectionOwner, Http2Sink, KeepAliveOwner {
   }
 
   private failAll(reason: Fault, details: string): void {
+    // What waits must not start here because those before it are over.
+    this.isRetiring = true;
     if (this.load > 0) this.options.stats.upstreamCxDestroyWithActiveRq.value++;
     for (const carrier of this.active.all()) carrier.onFailed(reason, details);
     for (const { events } of this.undecided.splice(0)) events.onUpstreamFailed(reason, details);
@@ -265,12 +286,13 @@ export class Http2Client implements ConnectionOwner, Http2Sink, KeepAliveOwner {
       if (!this.http2.isGoingAway) this.http2.goAway(ErrorCode.NO_ERROR);
       this.connection.release();
       this.connection.finish();
+      this.clock.start(lingerMs, destroy, this.connection);
     }
     this.owner.onClientClosed(this);
   }
 
   onWatchTick(): void {
-    this.http2.tick();
+    this.http2.tick(!this.connection.paused);
     const { idleTimeoutMs } = this.options;
     if (this.load === 0 && idleTimeoutMs > 0 && this.clock.now() >= this.idleSinceMs + idleTimeoutMs) {
       this.options.stats.upstreamCxIdleTimeout.value++;
@@ -289,6 +311,10 @@ function resetFault(code: number, cause: Http2Error | null): Fault {
   if (cause === http2Error.head_too_large) return fault.response_headers_too_large;
   if (cause !== null) return fault.upstream_protocol_error;
   return code === ErrorCode.REFUSED_STREAM ? fault.upstream_refused : fault.upstream_reset;
+}
+
+function destroy(connection: Connection): void {
+  connection.destroy();
 }
 
 function onWatch(client: Http2Client): void {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PausedClock } from '@weft/lib/clock';
+import type { Connection } from '../io/connection.ts';
 import type { Http2Connection } from '../protocol/http2/connection.ts';
 import { Http2KeepAlive, type KeepAliveOwner, type KeepAlivePlan } from './http2-keep-alive.ts';
 
@@ -11,6 +12,13 @@ class Owner implements KeepAliveOwner {
   readonly events: string[] = [];
   lastByteMs = 0;
   readonly http2 = { ping: () => this.events.push('ping') } as unknown as Http2Connection;
+  readonly connection = {
+    paused: false,
+    resume: () => {
+      this.connection.paused = false;
+      this.events.push('resume');
+    },
+  } as unknown as Connection & { paused: boolean };
   readonly keepAlive: Http2KeepAlive;
 
   constructor(more: Partial<KeepAlivePlan> = {}, random = 0) {
@@ -45,6 +53,19 @@ test('waits on while other bytes come', () => {
   assert.deepEqual(owner.events, ['ping']);
   owner.clock.advance(200);
   assert.deepEqual(owner.events, ['ping', 'dead']);
+});
+
+test('reads first where it was we who did not', () => {
+  const owner = new Owner();
+  owner.connection.paused = true;
+  owner.clock.advance(12_100);
+  assert.deepEqual(owner.events, ['ping', 'resume']);
+  owner.lastByteMs = owner.clock.now();
+  owner.connection.paused = true;
+  owner.clock.advance(2100);
+  assert.deepEqual(owner.events, ['ping', 'resume', 'resume'], 'what came is a sign of life');
+  owner.clock.advance(2100);
+  assert.deepEqual(owner.events, ['ping', 'resume', 'resume', 'dead']);
 });
 
 test('adds a share of the interval by chance', () => {

@@ -4,6 +4,7 @@
 //                                                                 -> (nothing came for the time-out) dead
 
 import type { Clock, Timer } from '@weft/lib/clock';
+import type { Connection } from '../io/connection.ts';
 import type { Http2Connection } from '../protocol/http2/connection.ts';
 
 /** What `KeepaliveSettings` say. Zero means never. */
@@ -19,6 +20,7 @@ export interface KeepAlivePlan {
 /** The connection's owner. */
 export interface KeepAliveOwner {
   readonly http2: Http2Connection;
+  readonly connection: Connection;
   /** When the last bytes came. */
   readonly lastByteMs: number;
   onDead(): void;
@@ -77,7 +79,14 @@ export class Http2KeepAlive {
     // The answer may stand behind other bytes, which are signs of life themselves.
     const leftMs = this.owner.lastByteMs + this.plan.timeoutMs - this.clock.now();
     if (leftMs > 0) this.timer = this.clock.start(leftMs, onTime, this as Http2KeepAlive);
+    else if (this.owner.connection.paused) this.listen();
     else this.owner.onDead();
+  }
+
+  // Nothing came because we did not read.
+  private listen(): void {
+    this.owner.connection.resume();
+    this.timer = this.clock.start(this.plan.timeoutMs, onTime, this as Http2KeepAlive);
   }
 
   stop(): void {

@@ -4,7 +4,8 @@ import type { Clock } from '@weft/lib/clock';
 import type { Host } from '../cluster/host.ts';
 import type { Fault } from '../fault/fault.ts';
 import type { Connection } from '../io/connection.ts';
-import type { AdoptingPool } from './auto-pool.ts';
+import { assumedStreams } from '../protocol/http2/peer-settings.ts';
+import type { AdoptingPool, Negotiator } from './auto-pool.ts';
 import type { ConnectEvents, Connecting } from './connect.ts';
 import { connectionFailed, connectionOver, openConnection } from './connection-ledger.ts';
 import { Http2Client, type Http2ClientOptions, type Http2ClientOwner } from './http2-client.ts';
@@ -12,6 +13,8 @@ import { compileHttp2Limits, compileHttp2Settings, compileKeepAlive } from './ht
 import { Http2Stats } from './http2-stats.ts';
 import type { UpstreamEvents, UpstreamHead } from './upstream-stream.ts';
 import { WaitingQueue } from './waiting-queue.ts';
+
+const ownProtocol: readonly string[] = ['h2'];
 
 /** As much of a response head as HTTP/1 takes. */
 const responseHeads = { maxHeaderListBytes: 60 * 1024, maxHeaderCount: 100 };
@@ -22,9 +25,12 @@ export class Http2Pool implements AdoptingPool, Http2ClientOwner, ConnectEvents 
   private readonly header: Buffer | null;
   private readonly options: Http2ClientOptions;
   private readonly clients: Http2Client[] = [];
-  private connecting: Connecting | null = null;
+  private readonly connecting: Set<Connecting> = new Set();
   private readonly waiting: WaitingQueue;
   private isDraining = false;
+  negotiator: Negotiator | null = null;
+  /** What the host said last; a new connection is not driven beyond it before it has spoken. */
+  expectedStreams: number = assumedStreams;
 
   constructor(host: Host, clock: Clock, header: Buffer | null) {
     this.host = host;
@@ -37,6 +43,7 @@ export class Http2Pool implements AdoptingPool, Http2ClientOwner, ConnectEvents 
       settings: compileHttp2Settings(cluster.config.protocol.http2Options),
       limits: compileHttp2Limits(cluster.config.protocol.http2Options, responseHeads),
       idleTimeoutMs: cluster.idleTimeoutMs,
+      streamsMax: cluster.config.protocol.http2Options?.maxConcurrentStreams ?? Number.POSITIVE_INFINITY,
       requestsMax: cluster.maxRequestsPerConnection || Number.POSITIVE_INFINITY,
       maxDurationMs: cluster.maxConnectDurationMs,
       tally: new Http2Stats(cluster.scope, 'http2.'),
@@ -46,7 +53,7 @@ export class Http2Pool implements AdoptingPool, Http2ClientOwner, ConnectEvents 
   }
 
   get connections(): number {
-    return this.clients.length + (this.connecting === null ? 0 : 1);
+    return this.clients.length + this.connecting.size;
   }
 
   start(head: UpstreamHead, endStream: boolean, events: UpstreamEvents): void {
@@ -60,14 +67,26 @@ export class Http2Pool implements AdoptingPool, Http2ClientOwner, ConnectEvents 
     if (this.connections === 0) this.waiting.rejectStranded();
   }
 
+  // As many at a time as those that wait will need.
   private open(): void {
-    if (this.connecting !== null) return;
-    this.connecting = openConnection(this.host, this.clock, this, this.header, this.connections === 0);
+    while (this.connecting.size * this.streamsPerConnection < this.waiting.length) {
+      const wish = { header: this.header, isFirst: this.connections === 0, alpnFallback: ownProtocol };
+      const connecting = openConnection(this.host, this.clock, this, wish);
+      if (connecting === null) return;
+      this.connecting.add(connecting);
+    }
   }
 
-  onConnected(_connecting: Connecting, connection: Connection): void {
-    this.connecting = null;
-    this.adopt(connection);
+  private get streamsPerConnection(): number {
+    const { streamsMax, requestsMax } = this.options;
+    return Math.max(1, Math.min(this.expectedStreams, streamsMax, requestsMax));
+  }
+
+  onConnected(connecting: Connecting, connection: Connection): void {
+    this.connecting.delete(connecting);
+    const pool = this.negotiator?.poolOf(connection) ?? this;
+    pool.adopt(connection);
+    if (pool !== this) this.waiting.moveTo(pool);
   }
 
   /** Takes over a connection that stands. */
@@ -80,8 +99,8 @@ export class Http2Pool implements AdoptingPool, Http2ClientOwner, ConnectEvents 
     if (this.isDraining) client.retire();
   }
 
-  onConnectFailed(_connecting: Connecting, reason: Fault, details: string): void {
-    this.connecting = null;
+  onConnectFailed(connecting: Connecting, reason: Fault, details: string): void {
+    this.connecting.delete(connecting);
     connectionFailed(this.host, reason);
     this.host.onConnectFailed(reason);
     this.waiting.rejectAll(reason, details);

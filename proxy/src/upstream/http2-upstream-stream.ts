@@ -121,7 +121,8 @@ export class Http2UpstreamStream implements UpstreamStream, Placed {
     this.events = null;
     this.pending = null;
     this.client.forget(this);
-    if (!isResponseEnded) events?.onUpstreamFailed(reason, details);
+    // What a tunnel's client still sends has nowhere to go.
+    if (!isResponseEnded || this.head.upgrade !== null) events?.onUpstreamFailed(reason, details);
   }
 
   abandon(): void {

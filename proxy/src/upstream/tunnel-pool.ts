@@ -30,7 +30,11 @@ export class TunnelPool implements UpstreamPool, ConnectEvents {
   }
 
   start(_head: UpstreamHead, _endStream: boolean, events: UpstreamEvents): void {
-    const connecting = openConnection(this.host, this.clock, this, this.header);
+    const connecting = openConnection(this.host, this.clock, this, {
+      header: this.header,
+      isFirst: false,
+      alpnFallback: [],
+    });
     if (connecting === null) events.onUpstreamFailed(fault.breaker_open, 'max_connections');
     else this.waiting.set(connecting, events);
   }

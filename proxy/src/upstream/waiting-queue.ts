@@ -2,7 +2,7 @@
 
 import type { Cluster } from '../cluster/cluster.ts';
 import { type Fault, fault } from '../fault/fault.ts';
-import type { UpstreamEvents, UpstreamHead } from './upstream-stream.ts';
+import type { UpstreamEvents, UpstreamHead, UpstreamPool } from './upstream-stream.ts';
 
 /** A start that waits. */
 export interface Waiting {
@@ -51,6 +51,13 @@ export class WaitingQueue {
     this.queue.splice(at, 1);
     this.cluster.stats.upstreamRqCancelled.inc();
     this.release();
+  }
+
+  /** Another pool is to serve them. */
+  moveTo(pool: UpstreamPool): void {
+    for (let next = this.shift(); next !== undefined; next = this.shift()) {
+      pool.start(next.head, next.endStream, next.events);
+    }
   }
 
   /** As Envoy: when connecting fails everything that waits for this host fails, to be retried elsewhere. */

@@ -109,7 +109,7 @@ export function openTransport(proxy: RunningProxy, clusterName: string): Socket 
   if (host === null) throw new WeftError('unavailable', `the cluster '${clusterName}' has no healthy host`);
   const target = targetOf(host);
   const preamble = host.proxyHeader?.forNobody;
-  if (host.tls !== null) return host.tls.connect(target, { ...host.tlsNames, preamble });
+  if (host.tls !== null) return host.tls.connect(target, { ...host.tlsNames, preamble, alpnFallback: ['h2'] });
   const socket = connect({ ...target, noDelay: true });
   if (preamble !== undefined) socket.write(preamble);
   return socket;

@@ -47,6 +47,20 @@ test('tells the upstream of an edge who the client is', async (context) => {
   assert.equal(upstream.requests[0]?.headers['x-envoy-external-address'], '192.0.2.7');
 });
 
+test('takes what only proxies say from a head with more fields than most, too', async (context) => {
+  const { client, upstream } = await setUp(context, { use_remote_address: true });
+  const many = Array.from({ length: 31 }, (_, i) => `h${i}: x\r\n`).join('');
+  for (const expect of ['', 'Expect: 100-continue\r\n']) {
+    client.send(`GET / HTTP/1.1\r\nHost: a\r\n${expect}${many}x-envoy-a: 1\r\nx-envoy-b: 2\r\nx-envoy-a: 3\r\n\r\n`);
+    assert.equal((await client.response()).status, 200);
+  }
+  assert.equal(upstream.requests.length, 2);
+  for (const { headers } of upstream.requests) {
+    assert.equal(headers.h30, 'x');
+    assert.deepEqual([headers['x-envoy-a'], headers['x-envoy-b']], [undefined, undefined]);
+  }
+});
+
 test('does not believe a client about what only proxies say', async (context) => {
   const { client, upstream } = await setUp(context);
   await client.fetch('GET', '/', { 'x-envoy-internal': 'true', 'x-request-id': '' });

@@ -137,6 +137,7 @@ export class RouterRequest extends Attempt {
     if (this.state !== SENDING && this.state !== WAITING) return;
     this.stream = null;
     this.pool = null;
+    this.stopTryTimeout();
     this.stopTryIdle();
     if (this.state === SENDING) {
       this.host?.onRequestFailed(reason);
@@ -227,6 +228,7 @@ export class RouterRequest extends Attempt {
   // As Envoy: the time runs from the moment the whole request is there.
   protected onRequestSent(): void {
     const { timeoutMs } = this;
+    if (this.state === DONE) return;
     if (timeoutMs > 0 && this.timeout === null && this.exchange.upgrade === null) {
       this.timeout = this.clock.start(timeoutMs, onTimeout, this as RouterRequest);
     }

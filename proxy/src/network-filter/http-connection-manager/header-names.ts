@@ -6,19 +6,24 @@ import type { UnderscoreStats } from './codec-stats.ts';
 export type UnderscoreAction = 'allow' | 'reject' | 'drop';
 
 /** Drops such headers, or says that there is one and the request is to be refused. */
-export function applyUnderscoreAction(headers: Headers, action: UnderscoreAction, stats: UnderscoreStats): boolean {
-  for (let slot = headers.slots - 1; slot >= 0; slot--) {
-    if (!headers.present(slot)) continue;
-    const name = headers.nameAt(slot);
-    if (!name.includes('_')) continue;
-    if (action === 'reject') {
-      stats.rejected.inc();
-      return true;
-    }
-    stats.dropped.inc();
-    headers.remove(name);
-    // Removing may have renumbered what comes behind.
-    slot = Math.min(slot, headers.slots);
+export function applyUnderscoreAction(
+  headers: Headers,
+  action: Exclude<UnderscoreAction, 'allow'>,
+  stats: UnderscoreStats,
+): boolean {
+  if (action === 'drop') {
+    const dropped = headers.removeWhere(hasUnderscore);
+    if (dropped > 0) stats.dropped.add(dropped);
+    return false;
+  }
+  for (let slot = 0; slot < headers.slots; slot++) {
+    if (!headers.present(slot) || !hasUnderscore(headers.nameAt(slot))) continue;
+    stats.rejected.inc();
+    return true;
   }
   return false;
+}
+
+function hasUnderscore(name: string): boolean {
+  return name.includes('_');
 }

@@ -19,10 +19,11 @@ import { answerAtOnce, prepareHead, prepareTrailers } from './request-head.ts';
 
 /** Between the two GOAWAYs of a graceful end: time for requests that are already on their way (RFC 9113 §6.8). */
 const drainNoticeMs = 1000;
-/** How long a peer may take to read what is left and close. */
+/** How long a peer may be silent while it reads what is left, before it closes. */
 const lingerMs = 1000;
-/** And what it may still send meanwhile. */
+/** What it may send meanwhile (a slow reader opens windows), and how long that may go on. */
 const lingerBytesMax = 1024 * 1024;
+const lingerMsMax = 60_000;
 /** The codec counts floods per interval. */
 const tickMs = 1000;
 
@@ -43,6 +44,7 @@ export class Http2Server implements ConnectionOwner, Http2Sink, KeepAliveOwner, 
   lastByteMs: number;
   private isDraining = false;
   private isEnding = false;
+  private endMs = 0;
   private readonly age: ConnectionAge | null;
 
   constructor(manager: HttpConnectionManager, connection: Connection, info: ConnectionInfo) {
@@ -71,12 +73,12 @@ export class Http2Server implements ConnectionOwner, Http2Sink, KeepAliveOwner, 
   }
 
   onBytes(buffer: Buffer, offset: number, length: number): void {
+    this.lastByteMs = this.manager.clock.now();
     if (this.isEnding) {
       this.discarded += length;
       if (this.discarded > lingerBytesMax) this.connection.destroy();
       return;
     }
-    this.lastByteMs = this.manager.clock.now();
     this.http2.decode(buffer, offset, offset + length);
     if (this.http2.isDear) this.connection.yieldTurn();
     // A peer that sends without reading must not make us write without end.
@@ -200,8 +202,22 @@ export class Http2Server implements ConnectionOwner, Http2Sink, KeepAliveOwner, 
     this.isEnding = true;
     this.keepAlive?.stop();
     this.connection.end();
+    this.endMs = this.manager.clock.now();
+    this.linger(lingerMs);
+  }
+
+  private linger(ms: number): void {
     this.watch?.stop();
-    this.watch = this.manager.clock.start(lingerMs, onLingerOver, this as Http2Server);
+    this.watch = this.manager.clock.start(ms, onLingerOver, this as Http2Server);
+  }
+
+  // To close while bytes come would reset the connection, and take from the peer what it has not read yet.
+  onLingerOver(): void {
+    this.watch = null;
+    const nowMs = this.manager.clock.now();
+    const leftMs = Math.min(this.lastByteMs + lingerMs, this.endMs + lingerMsMax) - nowMs;
+    if (leftMs > 0) this.linger(leftMs);
+    else this.connection.destroy();
   }
 
   /** From the next request on another configuration holds. */
@@ -234,7 +250,7 @@ export class Http2Server implements ConnectionOwner, Http2Sink, KeepAliveOwner, 
   onWatchTick(): void {
     const { manager } = this;
     const nowMs = manager.clock.now();
-    this.http2.tick();
+    this.http2.tick(!this.connection.paused);
     if (manager.isDraining) this.drain();
     for (const downstream of this.active.all()) downstream.checkTimeouts(nowMs, manager);
     const idleMs = manager.idleTimeoutMs;
@@ -256,5 +272,5 @@ function onNoticeOver(server: Http2Server): void {
 }
 
 function onLingerOver(server: Http2Server): void {
-  server.destroy();
+  server.onLingerOver();
 }

@@ -110,11 +110,11 @@ function stripPort(authority: string, mode: StripPort, info: ConnectionInfo): st
 // At the edge nobody outside may speak in the mesh's own headers.
 function removeInternalHeaders(headers: Headers, configured: readonly string[]): void {
   for (const name of configured) headers.remove(name);
-  for (let slot = headers.slots - 1; slot >= 0; slot--) {
-    if (!headers.present(slot)) continue;
-    const name = headers.nameAt(slot);
-    if (name.startsWith('x-envoy-') || name.startsWith('x-weft-')) headers.remove(name);
-  }
+  headers.removeWhere(isInternal);
+}
+
+function isInternal(name: string): boolean {
+  return name.startsWith('x-envoy-') || name.startsWith('x-weft-');
 }
 
 // Envoy: use_remote_address. Where it is set the connection is a hop of its own, else only what the header says is believed.

@@ -218,7 +218,11 @@ class TcpSession implements ConnectionOwner, ConnectEvents, TunnelOwner, Placed 
       this.openTunnel(proxy.options.tunneling, this.host);
       return;
     }
-    this.connecting = openConnection(this.host, clock, this, this.host.proxyHeader?.headerFor(view.connection));
+    this.connecting = openConnection(this.host, clock, this, {
+      header: this.host.proxyHeader?.headerFor(view.connection) ?? null,
+      isFirst: false,
+      alpnFallback: [],
+    });
     if (this.connecting === null) {
       this.end(fault.breaker_open, 'max_connections');
       return;

@@ -94,10 +94,10 @@ export class Http2Connection implements FrameSink {
     return this.peer.maxConcurrentStreams;
   }
 
-  /** A second has passed: floods are forgiven bit by bit, and what stays half said is held against the peer. */
-  tick(): void {
+  /** A second has passed: floods are forgiven bit by bit, and what stays half said is held against the peer, if we listen. */
+  tick(isReading = true): void {
     this.streams.floods.tick();
-    if (this.error !== null) return;
+    if (this.error !== null || !isReading) return;
     const isSlow = !this.hasPeerSettings || this.messages.openBlock !== 0 || this.frames.isInsideFrame;
     this.slowTicks = isSlow ? this.slowTicks + 1 : 0;
     if (this.slowTicks <= this.limits.maxSlowTicks) return;

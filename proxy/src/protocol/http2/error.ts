@@ -50,6 +50,7 @@ const rows = {
   malformed_head: [ErrorCode.PROTOCOL_ERROR, 'the header fields are malformed'],
   head_too_large: [ErrorCode.PROTOCOL_ERROR, 'the header fields exceed the limit'],
   length_mismatch: [ErrorCode.PROTOCOL_ERROR, 'the content-length does not match the data'],
+  too_many_informational: [ErrorCode.ENHANCE_YOUR_CALM, 'too many 1xx responses before the final one'],
   trailers_without_end: [ErrorCode.PROTOCOL_ERROR, 'trailers that do not end the stream'],
   too_many_streams: [ErrorCode.REFUSED_STREAM, 'more streams than announced as acceptable'],
   header_block_flood: [ErrorCode.ENHANCE_YOUR_CALM, 'a header block of too many bytes or frames'],

@@ -7,6 +7,8 @@ import type { Http2Limits } from './settings.ts';
 /** WINDOW_UPDATEs that need no DATA: for the connection's window, and at the start of each stream. */
 const windowUpdatesFree = 5;
 
+const lateBlocksPerReset = 4;
+
 export class FloodGuard {
   /** Ticks so far, by which streams know their age. */
   ticks = 0;
@@ -21,6 +23,7 @@ export class FloodGuard {
   private priorities = 0;
   private windowUpdates = 0;
   private sentData = 0;
+  private lateBlocksDue = 0;
   /** Frames written that may not have left yet. */
   outbound = 0;
   private outboundControl = 0;
@@ -62,6 +65,18 @@ export class FloodGuard {
   /** Whatever keeps us busy without moving an exchange on. */
   onIdleFrame(): Http2Error | null {
     return ++this.emptyFrames > this.limits.maxEmptyFrames ? http2Error.empty_frame_flood : null;
+  }
+
+  /** We reset a stream: a few 1xx, a head and trailers may be on their way. */
+  onResetSent(): void {
+    this.lateBlocksDue += lateBlocksPerReset;
+  }
+
+  /** One of these came. */
+  onLateBlock(): Http2Error | null {
+    if (this.lateBlocksDue === 0) return this.onIdleFrame();
+    this.lateBlocksDue--;
+    return null;
   }
 
   onPriority(): Http2Error | null {

@@ -13,6 +13,9 @@ import type { PeerSettings } from './peer-settings.ts';
 import type { Http2Limits, Http2Settings } from './settings.ts';
 import type { Http2Stream } from './stream.ts';
 
+/** 1xx before the response; HTTP/1 takes as many. */
+const informationalLimit = 16;
+
 const tooLargeHead: H2RequestHead = {
   method: '',
   path: '',
@@ -96,8 +99,7 @@ export class MessageReceiver {
   private onLateData(stream: Http2Stream | null, id: number, length: number): Http2Error | null {
     this.streams.received.giveBack(length);
     if (stream !== null) return this.streams.resetWith(stream, http2Error.half_closed_stream);
-    if (this.streams.wasReset(id)) return this.streams.onLateBytes(id, length);
-    return this.streams.refuse(id, ErrorCode.STREAM_CLOSED);
+    return this.streams.onLateBytes(id, length);
   }
 
   /** Content of that frame as it comes, padding taken away. */
@@ -117,13 +119,12 @@ export class MessageReceiver {
     }
     if (ends) stream.isRemoteEnded = true;
     if (length > 0 || ends) this.passData(stream, buffer, offset, length, ends);
-    if (ends) this.streams.forgetIfOver(stream);
     return null;
   }
 
   private passData(stream: Http2Stream, buffer: Buffer, offset: number, length: number, ends: boolean): void {
     if (this.gatheredOf === null && (ends || length >= smallBytes)) {
-      this.sink.onData(stream, buffer, offset, length, ends);
+      this.tellData(stream, buffer, offset, length, ends);
       return;
     }
     if (this.gatheredOf !== stream) {
@@ -132,7 +133,13 @@ export class MessageReceiver {
     }
     if (!ends && this.gathered.take(buffer, offset, length)) return;
     if (this.gathered.length > 0) this.passGathered();
-    if (!stream.isClosed) this.sink.onData(stream, buffer, offset, length, ends);
+    if (!stream.isClosed) this.tellData(stream, buffer, offset, length, ends);
+  }
+
+  // A stream that is over makes room before its user hears of it: who waits for the room may take it at once.
+  private tellData(stream: Http2Stream, buffer: Buffer, offset: number, length: number, ends: boolean): void {
+    if (ends) this.streams.forgetIfOver(stream);
+    this.sink.onData(stream, buffer, offset, length, ends);
   }
 
   get isGathering(): boolean {
@@ -196,7 +203,7 @@ export class MessageReceiver {
     if (this.streams.isIdle(id)) return http2Error.idle_stream;
     const lost = tableError(this.readTrailers());
     if (lost !== null) return lost;
-    return this.streams.wasReset(id) ? this.streams.floods.onIdleFrame() : http2Error.closed_stream;
+    return this.streams.onLateBlock(id);
   }
 
   private onNewRequest(id: number): Http2Error | null {
@@ -252,8 +259,8 @@ export class MessageReceiver {
     if (stream.expectedBytes > 0) return this.breakMessage(stream, http2Error.length_mismatch);
     this.streams.tally.trailers.value++;
     stream.isRemoteEnded = true;
-    this.sink.onTrailers(stream, trailers);
     this.streams.forgetIfOver(stream);
+    this.sink.onTrailers(stream, trailers);
     return null;
   }
 
@@ -266,8 +273,10 @@ export class MessageReceiver {
     if (typeof head === 'string') return this.breakMessage(stream, faultOf(head));
     if (head.status >= 200) return this.onFinalResponse(stream, head);
     if (this.blocks.endsStream) return this.breakMessage(stream, http2Error.malformed_head);
+    if (++stream.informationals > informationalLimit)
+      return this.streams.resetWith(stream, http2Error.too_many_informational);
     this.sink.onInformational?.(stream, head.status, head.block);
-    return this.streams.floods.onIdleFrame();
+    return null;
   }
 
   private onFinalResponse(stream: Http2Stream, head: H2ResponseHead): Http2Error | null {
@@ -276,8 +285,8 @@ export class MessageReceiver {
     stream.isRemoteEnded = ends;
     stream.expectedBytes = expectedBytes(stream, head);
     if (ends && stream.expectedBytes > 0) return this.breakMessage(stream, http2Error.length_mismatch);
-    this.sink.onResponse?.(stream, head.status, head.block, ends);
     this.streams.forgetIfOver(stream);
+    this.sink.onResponse?.(stream, head.status, head.block, ends);
     return null;
   }
 }

@@ -1,7 +1,7 @@
 // The streams of one connection from opening to end (RFC 9113 §5.1), with the flow control and the flood counts they share.
 
 import type { ByteWriter } from '@weft/lib/bytes';
-import { type Http2Error, http2Error } from './error.ts';
+import { ErrorCode, type Http2Error, http2Error } from './error.ts';
 import { FloodGuard } from './flood-guard.ts';
 import { maxWindow, writeReset } from './frame/frame.ts';
 import type { Http2Sink } from './http2-sink.ts';
@@ -13,7 +13,7 @@ import { StreamTable } from './stream-table.ts';
 import { type Http2Tally, noTally } from './tally.ts';
 
 /** Streams that we reset: frames that were on their way are not held against the peer. */
-const rememberedResets = 64;
+const rememberedResets = 1024;
 
 export type Http2Role = 'server' | 'client';
 
@@ -66,13 +66,17 @@ export class OpenStreams {
     return (id & 1) === 0 || id > this.lastId;
   }
 
-  wasReset(id: number): boolean {
-    return this.resetIds.includes(id);
+  /** A header block on a stream that is over. RFC 9113 §5.1: who reset a stream must take what was on its way. */
+  onLateBlock(id: number): Http2Error | null {
+    if (this.resetIds.includes(id)) return this.floods.onLateBlock();
+    // A server answers each of our streams, however many we gave up meanwhile.
+    return this.role === 'client' ? this.floods.onLateBlock() : http2Error.closed_stream;
   }
 
-  /** DATA on a stream that we reset: what its window allowed may have been on the way, more cannot. */
+  /** DATA on a stream that is over: what the window of one that we reset allowed may have been on the way, more cannot. */
   onLateBytes(id: number, length: number): Http2Error | null {
     const at = this.resetIds.lastIndexOf(id);
+    if (at < 0) return this.refuse(id, ErrorCode.STREAM_CLOSED);
     const bytes = (this.lateBytes[at] ?? 0) + length;
     this.lateBytes[at] = bytes;
     return bytes > this.received.initialWindow ? http2Error.window_exceeded : null;
@@ -107,6 +111,7 @@ export class OpenStreams {
     if (this.isSilent) return;
     this.tally.txReset.value++;
     this.floods.onControlSent();
+    this.floods.onResetSent();
     this.lateBytes.push(0);
     if (this.resetIds.push(id) > rememberedResets) {
       this.resetIds.shift();

@@ -18,11 +18,13 @@ import type { Http2Settings } from './settings.ts';
 /** What a client sends first. */
 export const preface: Buffer = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 
+/** Until a peer has said how many streams it takes: no more than most do. */
+export const assumedStreams = 100;
+
 /** The peer's settings, with the protocol's defaults until it says otherwise. */
 export class PeerSettings {
   headerTableSize = 4096;
-  /** Until the peer has said how many it takes, no more than most do. */
-  maxConcurrentStreams = 100;
+  maxConcurrentStreams = assumedStreams;
   initialWindow = 65_535;
   maxFrameBytes = 16_384;
   maxHeaderListBytes = Number.POSITIVE_INFINITY;

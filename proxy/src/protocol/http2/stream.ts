@@ -11,6 +11,8 @@ export class Http2Stream {
   isClosed = false;
   /** The final head came (client) or went (server). */
   hasHead = false;
+  /** 1xx heads that came (client). */
+  informationals = 0;
   /** The tick in which it was opened. */
   readonly bornTick: number;
   /** Bytes we may still send. */

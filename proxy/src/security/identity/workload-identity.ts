@@ -202,7 +202,7 @@ export class WorkloadIdentity {
       host: host.address,
       port: host.port,
       tls: host.tls,
-      names: { ...host.tlsNames, preamble: host.proxyHeader?.forNobody },
+      names: { ...host.tlsNames, preamble: host.proxyHeader?.forNobody, alpnFallback: ['h2'] },
     };
   }
 
