@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import { CONTINUATION, DATA, HEADERS, headBytes, SETTINGS } from '@weft/proxy/protocol/http2/frame/frame';
 import { HpackDecoder } from '@weft/proxy/protocol/http2/hpack/decoder';
@@ -128,4 +128,29 @@ export async function openFramePeer(
   const peer = new FramePeer(socket, 'client');
   peer.send(`preface\n${settings}`);
   return peer;
+}
+
+/** An endpoint over HTTP/2 that does what it is told: each connection is told of as it comes, counted from 1. Returns its port. */
+export async function startFrameUpstream(
+  context: Pick<TestContext, 'after'>,
+  onPeer: (peer: FramePeer, count: number) => void,
+): Promise<number> {
+  const sockets: Socket[] = [];
+  const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
+    const count = sockets.push(socket);
+    onPeer(new FramePeer(socket, 'server'), count);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  context.after(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+/** The stream of a request's head among the lines; null when the line is another. */
+export function requestOf(line: string): number | null {
+  const id = /^HEADERS (\d+) /.exec(line)?.[1];
+  return id === undefined ? null : Number(id);
 }
