@@ -169,7 +169,6 @@ const rows = {
   retries_exhausted: ['proxy', 'never', 503, grpc.unavailable, 'URX', 'the retries are used up'],
   stream_idle: ['proxy', 'never', 504, grpc.deadlineExceeded, 'SI', 'the stream was idle for too long'],
   max_duration: ['proxy', 'never', 504, grpc.deadlineExceeded, 'DT', 'the stream lasted longer than allowed'],
-  buffer_limit: ['proxy', 'never', 413, grpc.resourceExhausted, 'DPE', 'the body exceeds what may be buffered'],
   overload: ['proxy', 'never', 503, grpc.unavailable, 'OM', 'the proxy is at a limit of its own'],
   draining: ['proxy', 'never', 503, grpc.unavailable, 'LR', 'the proxy is shutting down'],
   tunnel_refused: ['proxy', 'never', 503, grpc.unavailable, 'NR', 'no listener takes the tunnel'],

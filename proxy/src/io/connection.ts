@@ -281,6 +281,11 @@ export class Connection implements Writer {
     this.schedule();
   }
 
+  /** Something has not been handed to the kernel yet. */
+  get hasUnsent(): boolean {
+    return (this.sending?.length ?? 0) + (this.output?.length ?? 0) + this.socket.writableLength > 0;
+  }
+
   get ended(): boolean {
     return this.atEnd !== 'stay';
   }
@@ -307,13 +312,21 @@ export class Connection implements Writer {
     const { socket } = this;
     // libuv refuses to reset a socket whose FIN is under way, and Node would leave it open for ever.
     const isEndUnderWay = socket.writableEnded && !socket.writableFinished;
-    if (typeof socket.resetAndDestroy === 'function' && !('encrypted' in socket) && !isEndUnderWay)
-      socket.resetAndDestroy();
-    else socket.destroy();
+    if (typeof socket.resetAndDestroy !== 'function' || 'encrypted' in socket || isEndUnderWay) socket.destroy();
+    else resetOrDestroy(socket);
   }
 
   /** Nobody listens any more: events are dropped until there is a new owner. */
   release(): void {
     this.owner = closedOwner;
+  }
+}
+
+function resetOrDestroy(socket: Socket): void {
+  try {
+    socket.resetAndDestroy();
+  } catch {
+    // A Unix socket knows no reset, and Node throws; nothing of the socket says beforehand which it is.
+    socket.destroy();
   }
 }

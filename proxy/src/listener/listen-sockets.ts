@@ -2,6 +2,7 @@
 
 import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
 import { bindTransparent } from '../io/kernel/transparent-socket.ts';
+import { removeIfStale } from './stale-socket.ts';
 
 /** Where a listener listens; null for those that own no socket (internal, or reached through another). */
 export type ListenAddress = SocketListenAddress | { readonly path: string } | null;
@@ -99,12 +100,22 @@ class ListenGroup implements OpenSocket {
   private openOne(isClaimed: boolean): void {
     const where = listenOptions(this.request, isClaimed);
     if (where instanceof Error) this.events.onFailed(where);
+    else this.listenOnce(where, (error) => this.onRefused(where, error));
+  }
+
+  private listenOnce(where: ListenOptions, onFailed: (error: Error) => void): void {
+    this.listen(where, (port) => this.events.onBound(port), onFailed);
+  }
+
+  private onRefused(where: ListenOptions, error: Error): void {
+    const { address } = this.request;
+    if (!('path' in address)) this.events.onFailed(error);
     else
-      this.listen(
-        where,
-        (port) => this.events.onBound(port),
-        (error) => this.events.onFailed(error),
-      );
+      removeIfStale(address.path, error, (isRemoved) => {
+        if (this.isClosed) return;
+        if (isRemoved) this.listenOnce(where, (again) => this.events.onFailed(again));
+        else this.events.onFailed(error);
+      });
   }
 
   private onProbed(address: SocketListenAddress, error: Error | null): void {

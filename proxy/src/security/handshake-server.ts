@@ -79,6 +79,8 @@ export class HandshakeServer {
 
   /** Starts a handshake. */
   accept(raw: Duplex, owner: HandshakeOwner): void {
+    // A client that ends its side in the middle of a handshake has left; afterwards it may go on reading.
+    raw.allowHalfOpen = false;
     const pending: PendingServer = Object.create(this.server);
     pending.owner = owner;
     pending.raw = raw;
@@ -110,6 +112,7 @@ export class HandshakeServer {
 
   private onSecure(socket: TLSSocket, { owner, raw }: PendingServer): void {
     const { stats, secrets } = this.environment;
+    socket.allowHalfOpen = true;
     stats.handshake.inc();
     if (socket.isSessionReused()) stats.sessionReused.inc();
     const reason = this.judge(socket);

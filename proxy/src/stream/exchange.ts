@@ -6,7 +6,7 @@ import type { Clock } from '@weft/lib/clock';
 import type { Headers } from '@weft/lib/header';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Host } from '../cluster/host.ts';
-import { type Fault, fault } from '../fault/fault.ts';
+import type { Fault } from '../fault/fault.ts';
 import { type HttpFilter, STOP } from '../http-filter/filter.ts';
 import { RouterRequest } from '../http-filter/router/router-request.ts';
 import type { ConnectionInfo } from '../io/connection-info.ts';
@@ -214,7 +214,6 @@ export class Exchange implements Stream {
     this.pendingRequest ??= new BodyBuffer();
     this.pendingRequest.append(buffer, offset, length);
     this.downstream.pauseRequest();
-    if (this.pendingRequest.length > this.config.bufferLimitBytes) this.fail(fault.buffer_limit);
   }
 
   private filterRequestData(from: number, buffer: Buffer, offset: number, length: number, endStream: boolean): void {
@@ -477,8 +476,11 @@ export class Exchange implements Stream {
     this.pendingResponse = null;
     this.responseTrailers = null;
     const isGrpc = headers.has('grpc-status');
-    const bytes = isGrpc || body === '' ? noBytes : Buffer.from(body);
-    if (!isGrpc && !headers.has('content-length')) headers.set('content-length', String(bytes.length));
+    // RFC 9112 §6.3: who gets one of these takes what follows for the next response.
+    const isBodiless = status === 204 || status === 304;
+    const bytes = isGrpc || isBodiless || body === '' ? noBytes : Buffer.from(body);
+    if (isBodiless) headers.remove('content-length');
+    else if (!isGrpc && !headers.has('content-length')) headers.set('content-length', String(bytes.length));
     const hasBody = bytes.length > 0 && this.method !== 'HEAD';
     this.onResponseHead(isGrpc ? 200 : status, headers, !hasBody);
     if (hasBody && !this.isComplete) this.sendData(bytes, 0, bytes.length, true);

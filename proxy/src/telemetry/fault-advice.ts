@@ -50,7 +50,6 @@ export const faultAdvice: Readonly<Partial<Record<FaultCode, string>>> = {
   retries_exhausted: 'Look at the endpoints: every try failed; the access log of each shows why.',
   stream_idle: 'Find out which side stopped sending, or raise stream_idle_timeout.',
   max_duration: 'Raise max_stream_duration if exchanges may last this long.',
-  buffer_limit: 'Send a smaller body, or raise per_connection_buffer_limit_bytes.',
   overload: 'Lower the load on this proxy or raise the limit that the details name.',
   draining: 'Try again: the proxy is shutting down and another takes over.',
   tunnel_refused: 'Check the host and port of the CONNECT request: nothing here takes a tunnel to them.',

@@ -1,5 +1,6 @@
 // One HTTP/1.1 connection to a host: one exchange at a time, then back to the pool.
 
+import { BodyBuffer } from '@weft/lib/body-buffer';
 import type { Clock, Timer } from '@weft/lib/clock';
 import { type HeaderBlock, Headers } from '@weft/lib/header';
 import type { Placed } from '@weft/lib/placed-set';
@@ -51,6 +52,9 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
   private isChunked = false;
   private isTunnel = false;
   private upgrade: string | null = null;
+  /** What the client sent into a tunnel that the endpoint has not accepted yet. */
+  private held: BodyBuffer | null = null;
+  private endsHeld = false;
   private hasBody = false;
   private mayReuse = true;
   /** Bytes of the request that are still in the arena: it has not left the process. */
@@ -82,7 +86,7 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
   }
 
   get isCongested(): boolean {
-    return this.connection.isCongested;
+    return this.held !== null || this.connection.isCongested;
   }
 
   get localAddress(): string {
@@ -97,9 +101,15 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
     this.isResponseEnded = false;
     this.upgrade = head.upgrade;
     this.isRequestEnded = endStream && head.upgrade === null;
+    this.held = null;
+    this.endsHeld = endStream && head.upgrade !== null;
+    // Whatever an endpoint makes of an upgrade, the next request does not come behind it.
+    if (head.upgrade !== null) this.mayReuse = false;
     const framing = requestFraming(head, endStream);
     this.isChunked = framing === FRAMING_CHUNKED;
     this.isTunnel = false;
+    // RFC 9110 §9.3.6, RFC 8441 §4: what follows the head is no content, so it has no length.
+    if (head.upgrade !== null) head.requestHeaders.remove('content-length');
     if (head.upgrade !== null && head.upgrade !== 'CONNECT') {
       head.requestHeaders.set('connection', 'Upgrade');
       head.requestHeaders.set('upgrade', head.upgrade);
@@ -125,8 +135,29 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
 
   sendData(buffer: Buffer, offset: number, length: number, endStream: boolean): void {
     if (this.isClosed || this.isRequestEnded) return;
+    if (this.upgrade !== null && !this.isTunnel) {
+      this.hold(buffer, offset, length, endStream);
+      return;
+    }
     if (length > 0) this.writeBody(buffer, offset, length);
     if (endStream) this.endRequest(null);
+  }
+
+  // An endpoint that does not take the upgrade would read them as its next request.
+  private hold(buffer: Buffer, offset: number, length: number, endStream: boolean): void {
+    if (endStream) this.endsHeld = true;
+    if (length === 0) return;
+    this.held ??= new BodyBuffer();
+    this.held.append(buffer, offset, length);
+  }
+
+  private releaseHeld(): void {
+    const { held } = this;
+    this.held = null;
+    if (held !== null) this.connection.write(held.buffer, held.start, held.length);
+    held?.take(held.length);
+    if (this.endsHeld) this.endRequest(null);
+    else if (held !== null && !this.connection.isCongested) this.events?.onUpstreamDrain();
   }
 
   private writeBody(buffer: Buffer, offset: number, length: number): void {
@@ -145,9 +176,8 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
 
   private endRequest(trailers: Headers | null): void {
     this.isRequestEnded = true;
-    if (this.isTunnel || this.upgrade !== null) {
-      if (this.isTunnel) this.connection.end();
-    } else if (this.isChunked) encodeLastChunk(this.connection.out, trailers);
+    if (this.isTunnel) this.connection.end();
+    else if (this.isChunked) encodeLastChunk(this.connection.out, trailers);
     if (this.isResponseEnded) this.finish();
   }
 
@@ -218,6 +248,7 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
     if (head.facts.keepAliveTimeoutSeconds >= 0) this.heedKeepAliveHint(head.facts.keepAliveTimeoutSeconds);
     this.hasBody = head.hasBody;
     events.onResponseHead(head.status, new Headers(head.block), !head.hasBody && !this.isTunnel);
+    if (this.isTunnel) this.releaseHeld();
   }
 
   // RFC 9110 §7.8: only to what the client offered, and the response says to what.
@@ -295,7 +326,7 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
       const { events } = this;
       this.isResponseEnded = true;
       events?.onResponseData(noBytes, 0, 0, true);
-      if (this.isRequestEnded) this.abandon();
+      if (this.isRequestEnded) this.finish();
       return;
     }
     this.onPeerGone('the endpoint closed the connection');

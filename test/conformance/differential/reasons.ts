@@ -91,7 +91,7 @@ find other credentials, cookies or framing there.`,
     id: 'connect',
     title: 'CONNECT',
     verdict: 'safer',
-    why: `RFC 9110 §9.3.6: the target is a host and a port above 0, and there is no body. An upgrade inside CONNECT is not passed on.`,
+    why: `RFC 9110 §9.3.6: the target is a host and a port above 0, there is no body, and a 2xx has no length. An upgrade inside CONNECT is not passed on.`,
     covers: named(/CONNECT/),
   },
   {
@@ -230,8 +230,8 @@ the endpoint that no policy looked at.`,
     id: 'upgrades',
     title: 'Upgrades',
     verdict: 'default',
-    why: `Weft says \`connection: Upgrade\` and the protocol in lower case, whatever else the client listed. An upgrade with a body is sent with its
-body, where Envoy waits for it; a chunked one must be chunked. A refused upgrade keeps its connection and the body of the answer.`,
+    why: `Weft says \`connection: Upgrade\` and the protocol in lower case, whatever else the client listed. A request with a body goes to
+the endpoint without its offer to upgrade, where Envoy waits for a tunnel; a chunked one must be chunked. A refused upgrade keeps its connection and the body of the answer.`,
     covers: named(/upgrade|websocket/i),
   },
   {

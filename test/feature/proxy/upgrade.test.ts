@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { WebSocket, WebSocketServer } from 'ws';
 import { openClient } from '../../kit/client.ts';
@@ -13,7 +13,16 @@ import { startHttp2Upstream } from '../../kit/http2-server.ts';
 import { until, waitFor, within } from '../../kit/until.ts';
 import { echo, reply, reset, type Step, startTcpServer, startUpstream } from '../../kit/upstream.ts';
 import { TextFrameReader, textFrame } from '../../kit/websocket-frame.ts';
-import { cluster, http2Only, httpManager, listener, routeTo, startTestProxy, type TestProxy } from './fixture.ts';
+import {
+  cluster,
+  http2Only,
+  httpManager,
+  httpManagerFor,
+  listener,
+  routeTo,
+  startTestProxy,
+  type TestProxy,
+} from './fixture.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -260,5 +269,105 @@ describe('an upgrade that is not taken', () => {
     const stream = openStream(await openSession(context, proxy.port()));
     const [headers] = (await waitFor(stream, 'response')) as [Json];
     assert.equal(headers[':status'], 503);
+  });
+});
+
+describe('what a client sends before an upgrade is accepted', () => {
+  const evil = 'GET /evil HTTP/1.1\r\nhost: a\r\n\r\n';
+  const offer = 'GET /chat HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n';
+
+  /** An endpoint that writes down what comes, and answers the first head of each connection when it is let. */
+  async function listen(
+    context: TestContext,
+    answer: string,
+  ): Promise<{ port: number; texts: string[]; answer: () => void }> {
+    const texts: string[] = [];
+    const sockets: Socket[] = [];
+    const port = await startTcpServer(context, (socket) => {
+      const at = sockets.push(socket) - 1;
+      texts[at] = '';
+      socket.on('data', (chunk: Buffer) => {
+        texts[at] += chunk.toString('latin1');
+      });
+    });
+    return { port, texts, answer: () => sockets.at(-1)?.write(answer) };
+  }
+
+  const bodies: readonly (readonly [name: string, rest: string])[] = [
+    ['chunks', `transfer-encoding: chunked\r\n\r\n${evil.length.toString(16)}\r\n${evil}\r\n0\r\n\r\n`],
+    ['a body', `content-length: ${evil.length}\r\n\r\n${evil}`],
+  ];
+  for (const [name, rest] of bodies) {
+    it(`as ${name} stays the body of a request without the offer`, async (context) => {
+      const upstream = await startUpstream(context, [echo()]);
+      const proxy = await startProxy(context, upstream.port);
+      const client = await openClient(context, proxy.port());
+      client.send(offer + rest);
+      const { status, headers } = await client.response();
+      assert.equal(status, 200);
+      assert.equal(headers['seen-upgrade'], undefined);
+      assert.deepEqual(
+        upstream.requests.map(({ startLine, body }) => [startLine, body.toString('latin1')]),
+        [['GET /chat HTTP/1.1', evil]],
+      );
+    });
+  }
+
+  it('goes nowhere when it is refused, over HTTP/2', async (context) => {
+    const endpoint = await listen(context, 'HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n');
+    const proxy = await startProxy(context, endpoint.port);
+    const session = await openSession(context, proxy.port());
+    const stream = openStream(session);
+    stream.write(evil);
+    await until('the head has come', () => endpoint.texts[0]?.endsWith('\r\n\r\n') === true);
+    endpoint.answer();
+    const [head] = (await waitFor(stream, 'response')) as [{ ':status': number }];
+    assert.equal(head[':status'], 403);
+    assert.equal(endpoint.texts.join('').includes('evil'), false);
+    const next = fetchHttp2(session, { ':path': '/next' });
+    await until('the next request is on a connection of its own', () => endpoint.texts.length === 2);
+    endpoint.answer();
+    assert.equal((await next).status, 403);
+  });
+
+  it('comes through once it is accepted, and the end with it', async (context) => {
+    const accepted = 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n';
+    const endpoint = await listen(context, accepted);
+    const proxy = await startProxy(context, endpoint.port);
+    const session = await openSession(context, proxy.port());
+    const stream = openStream(session);
+    stream.end('early');
+    await until('the head has come', () => endpoint.texts[0]?.endsWith('\r\n\r\n') === true);
+    endpoint.answer();
+    await until('what was early has come', () => endpoint.texts[0]?.endsWith('\r\n\r\nearly') === true);
+  });
+
+  it('is no content of a CONNECT', async (context) => {
+    const endpoint = await listen(context, 'HTTP/1.1 200 OK\r\n\r\n');
+    const proxy = await startTestProxy(context, () => ({
+      listeners: [
+        listener(
+          'main',
+          httpManagerFor([
+            {
+              name: 'all',
+              domains: ['*'],
+              routes: [
+                {
+                  match: { connect_matcher: {} },
+                  route: { cluster: 'a', upgrade_configs: [{ upgrade_type: 'CONNECT' }] },
+                },
+              ],
+            },
+          ]),
+        ),
+      ],
+      clusters: [cluster('a', [endpoint.port])],
+    }));
+    const client = await openClient(context, proxy.port());
+    client.send(`CONNECT a:1 HTTP/1.1\r\nhost: a:1\r\ncontent-length: ${evil.length}\r\n\r\n${evil}`);
+    client.expect('POST');
+    assert.equal((await client.response()).status, 400);
+    assert.deepEqual(endpoint.texts, []);
   });
 });

@@ -137,13 +137,12 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
     exchange.upstreamLocalAddress = stream.localAddress;
     if (replay !== null && replay.length > 0) {
       stream.sendData(replay.buffer, 0, replay.length, this.isRequestEnded && this.requestTrailers === null);
-      if (!this.mayReplay()) this.replay = null;
+      if (!this.mayReplay() || replay.isOverflown) this.replay = null;
     } else if (this.isRequestEnded && !this.endedWithHead && this.requestTrailers === null) {
       // The end came, without a body, after the head was given away and before there was a stream to tell.
       stream.sendData(noBytes, 0, 0, true);
     }
     if (this.requestTrailers !== null) stream.sendTrailers(this.requestTrailers);
-    if (this.isRequestEnded) return;
     if (stream.isCongested) exchange.onUpstreamCongested();
     else exchange.onUpstreamDrain();
   }
@@ -171,10 +170,11 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
     this.onRequestSent();
   }
 
-  // Kept for the attempt that is not ready yet, and for those that may follow.
+  // Kept for the attempt that is not ready yet, and for those that may follow. While there is no stream the client is not read from,
+  // so what comes then is what was on its way already.
   private keep(buffer: Buffer, offset: number, length: number): void {
     this.replay ??= new RequestReplay(this.bufferLimitBytes());
-    if (!this.replay.append(buffer, offset, length) && this.stream === null) this.exchange.fail(fault.buffer_limit);
+    this.replay.append(buffer, offset, length, this.stream === null);
   }
 
   protected bufferLimitBytes(): number {

@@ -19,14 +19,10 @@ export class RequestReplay {
     return this.body.length;
   }
 
-  /** False when the bound is passed; what was kept is of no use then. */
-  append(buffer: Buffer, offset: number, length: number): boolean {
-    if (this.isOverflown) return false;
-    if (this.body.length + length > this.limitBytes) {
-      this.isOverflown = true;
-      return false;
-    }
-    this.body.append(buffer, offset, length);
-    return true;
+  /** Past the bound there is nothing to keep for; unless `isUnsent`: then the attempt at hand needs all that has come. */
+  append(buffer: Buffer, offset: number, length: number, isUnsent: boolean): void {
+    if (this.body.length + length > this.limitBytes) this.isOverflown = true;
+    if (!this.isOverflown || isUnsent) this.body.append(buffer, offset, length);
+    else this.body.take(this.body.length);
   }
 }

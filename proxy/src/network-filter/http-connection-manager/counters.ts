@@ -87,7 +87,7 @@ export class ManagerCounters {
     else if (reason === fault.request_headers_timeout) this.headersTimeout.value++;
     else if (reason === fault.request_body_timeout) this.rqTimeout.value++;
     else if (reason === fault.max_duration) this.rqMaxDuration.value++;
-    else if (reason === fault.buffer_limit || reason === fault.request_body_too_large) this.tooLarge.value++;
+    else if (reason === fault.request_body_too_large) this.tooLarge.value++;
   }
 
   onComplete(exchange: Exchange): void {

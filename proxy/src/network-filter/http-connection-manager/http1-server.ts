@@ -29,8 +29,10 @@ import { answerAtOnce, prepareHead, prepareTrailers } from './request-head.ts';
 const noBytes = Buffer.alloc(0);
 /** A body that nobody wants any more is read up to here to keep the connection; past it the connection ends. */
 const discardLimitBytes = 64 * 1024;
-/** How long a client may take to read the last response and close, as Envoy's `delayed_close_timeout`. */
+/** How long a client may take to close once it was given the last response, as Envoy's `delayed_close_timeout` ... */
 const lingerMs = 1000;
+/** ... and to take what we have not got rid of yet. */
+const lingerMsMax = 60_000;
 /** And what it may still send meanwhile. */
 const lingerBytesMax = 1024 * 1024;
 
@@ -48,6 +50,7 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream, Pl
   private isChunked = false;
   private isTunnel = false;
   private isLingering = false;
+  private lingersUntilMs = 0;
   private isDecoding = false;
   private mustClose = false;
   /** Over an age limit: whatever a request says, it is the last. */
@@ -97,13 +100,18 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream, Pl
       if (this.discarded > lingerBytesMax) this.connection.destroy();
       return;
     }
-    if (this.residue !== null || (this.exchange !== null && this.isRequestDecoded)) {
+    if (this.residue !== null || this.mustWait) {
       this.keep(buffer, offset, length);
       return;
     }
     if (this.decoder.isIdle) this.headStartMs = this.activeMs;
     this.decode(buffer, offset, offset + length);
     if (this.decoder.isDear) this.connection.yieldTurn();
+  }
+
+  /** No further request is taken: one is being answered, or the client does not read the answers. */
+  private get mustWait(): boolean {
+    return this.isRequestDecoded && (this.exchange !== null || this.connection.isCongested);
   }
 
   // A pipelined request waits until the response before it is out; reading stops, so that at most what was already read piles up.
@@ -133,7 +141,7 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream, Pl
         this.exchange?.onRequestData(buffer, at, end - at, false);
         break;
       }
-      if (this.exchange !== null) {
+      if (this.exchange !== null || this.mustWait) {
         this.keep(buffer, at, end - at);
         break;
       }
@@ -143,8 +151,9 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream, Pl
 
   private decodeResidue(): void {
     const { residue } = this;
-    if (residue === null || this.isDecoding) return;
+    if (residue === null || this.isDecoding || this.isLingering || this.mustWait) return;
     this.residue = null;
+    this.activeMs = this.headStartMs = this.manager.clock.now();
     this.decode(residue, 0, residue.length);
     if (this.residue === null) this.connection.resume();
   }
@@ -155,7 +164,8 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream, Pl
     this.isRequestDecoded = !head.hasBody;
     this.isResponseSent = false;
     this.discarded = 0;
-    this.wantsContinue = head.facts.expectContinue && head.hasBody;
+    // RFC 9110 §10.1.1: HTTP/1.0 knows no 100.
+    this.wantsContinue = head.facts.expectContinue && head.hasBody && head.minor === 1;
     this.mustClose = !head.keepAlive || manager.isDraining || this.isWorn;
     const headers = new Headers(head.block);
     const upgrade = head.method === 'CONNECT' ? 'CONNECT' : upgradeOf(head, headers);
@@ -169,6 +179,12 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream, Pl
     if (answerAtOnce(manager, exchange, prepared)) return;
     if (head.facts.expectOther) {
       exchange.fail(fault.unsupported_expectation);
+      return;
+    }
+    // RFC 9110 §9.3.6: CONNECT has no content; what claims to be some would be the tunnel's first bytes to others.
+    if (upgrade === 'CONNECT' && head.hasBody) {
+      this.mustClose = true;
+      exchange.fail(fault.downstream_protocol_error, 'http1_connect_with_content');
       return;
     }
     exchange.start(!head.hasBody && upgrade === null);
@@ -248,7 +264,8 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream, Pl
   }
 
   onDrain(): void {
-    this.exchange?.onDownstreamDrain();
+    if (this.exchange !== null) this.exchange.onDownstreamDrain();
+    else if (this.isRequestDecoded && !this.isLingering) this.nextRequest();
   }
 
   // ---- what the exchange asks for
@@ -305,6 +322,8 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream, Pl
       headers.set('connection', 'Upgrade');
       headers.set('upgrade', exchange.upgrade as string);
     }
+    // RFC 9110 §9.3.6: a 2xx to CONNECT has no length.
+    else headers.remove('content-length');
     this.isTunnel = true;
     this.mustClose = true;
     this.isChunked = false;
@@ -346,10 +365,15 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream, Pl
     if (this.exchange !== exchange) return;
     this.isResponseSent = exchange.responseEnded;
     this.exchange = null;
+    this.activeMs = this.manager.clock.now();
     if (this.tunnelTaker !== null || this.connection.isClosed) return;
-    if (!this.isResponseSent || this.isTunnel) {
+    if (!this.isResponseSent) {
       this.connection.flush();
       this.connection.destroy();
+      return;
+    }
+    if (this.isTunnel) {
+      this.linger();
       return;
     }
     if (this.isRequestDecoded) this.nextRequest();
@@ -362,7 +386,9 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream, Pl
       this.linger();
       return;
     }
-    if (this.residue !== null) setImmediate(() => this.decodeResidue());
+    // A client that does not read the answers gets no more of them; `onDrain` goes on.
+    if (this.connection.isCongested) this.connection.pause();
+    else if (this.residue !== null) setImmediate(() => this.decodeResidue());
     else if (this.connection.paused) this.connection.resume();
   }
 
@@ -374,7 +400,17 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream, Pl
     this.connection.resume();
     this.connection.end();
     this.watch?.stop();
+    this.lingersUntilMs = this.manager.clock.now() + lingerMsMax;
     this.watch = this.manager.clock.start(lingerMs, onLingerOver, this as Http1Server);
+  }
+
+  onLingerOver(): void {
+    this.watch = null;
+    if (this.connection.hasUnsent && this.manager.clock.now() < this.lingersUntilMs) {
+      this.watch = this.manager.clock.start(lingerMs, onLingerOver, this as Http1Server);
+      return;
+    }
+    this.connection.destroy();
   }
 
   destroy(): void {
@@ -494,8 +530,10 @@ function malformedFault(error: Http1Error): Fault {
   return fault.downstream_protocol_error;
 }
 
-// Clients offer h2c with any request (`curl --http2`); who does not take the offer answers as if it had not been made.
-function upgradeOf({ facts }: RequestHead, headers: Headers): string | null {
+// Who does not take an offer answers as if it had not been made (RFC 9110 §7.8). Clients offer h2c with any request (`curl --http2`).
+// A request with content would have to be over before the switch, and its end is none of the tunnel's.
+function upgradeOf({ facts, hasBody }: RequestHead, headers: Headers): string | null {
+  if (hasBody) return null;
   if (facts.upgrade !== 'h2c') return facts.upgrade;
   headers.remove('http2-settings');
   return null;
@@ -510,5 +548,5 @@ function onWatch(server: Http1Server): void {
 }
 
 function onLingerOver(server: Http1Server): void {
-  server.destroy();
+  server.onLingerOver();
 }

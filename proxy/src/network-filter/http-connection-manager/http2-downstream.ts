@@ -98,6 +98,8 @@ export class Http2Downstream implements Downstream, Placed {
     let { status } = exchange;
     // RFC 8441 §5: what HTTP/1 accepts by 101 an extended CONNECT accepts by 200.
     if (status === 101 && exchange.upgrade !== null) status = 200;
+    // RFC 9110 §9.3.6: a 2xx to CONNECT has no length.
+    if (exchange.upgrade !== null && status < 300) exchange.responseHeaders?.remove('content-length');
     if (exchange.responseHeaders !== null)
       this.http2.sendResponseHead(this.stream, status, exchange.responseHeaders, endStream);
   }

@@ -128,11 +128,11 @@ function deriveFacts(block: HeaderBlock): MessageFacts {
 }
 
 // The authority that passed last: most requests of a proxy name one of few.
-let lastAuthority = '';
+let lastAuthority: string | null = null;
 
 function checkAuthority(facts: MessageFacts, value: string): void {
   if (!isAuthority(value)) facts.requestError = http1Error.bad_authority;
-  else lastAuthority = value.length <= 255 ? ownText(value) : '';
+  else lastAuthority = value.length <= 255 ? ownText(value) : null;
 }
 
 function noteHost(facts: MessageFacts, value: string, slot: number): void {

@@ -87,18 +87,23 @@ describe('http2_protocol_options', () => {
 });
 
 describe('over either protocol', () => {
-  it('per_connection_buffer_limit_bytes: more of a body than that is not held for a filter: 413', async (context) => {
+  it('per_connection_buffer_limit_bytes: a body waits for a filter, the client is not read from meanwhile', async (context) => {
+    const clock = new LeapClock();
     const scene = await startScene(context, {
+      clock,
       listener: { per_connection_buffer_limit_bytes: 1000 },
       filters: [delayFilter],
+      manager: { stream_idle_timeout: '0s' },
     });
+    const body = 'x'.repeat(20_000_000);
     const client = await openClient(context, scene.port);
-    const { status } = await client.fetch('POST', '/', { 'x-slow': '1' }, 'x'.repeat(1001));
-    assert.equal(status, 413);
-    const peer = await openFramePeer(context, scene.port);
-    peer.send('headers 1 |post|x-slow: 1\ndata 1 size=1001');
-    await peer.seen(/^HEADERS 1 .*:status=413/);
-    assert.equal(scene.proxy.stat('http.test.downstream_rq_too_large'), 2);
+    client.request('POST', '/', { 'x-slow': '1' }, body);
+    await until('the client is stuck', () => scene.proxy.stat('http.test.downstream_rq_active') === 1);
+    await clock.leap(60_000);
+    assert.ok(client.socket.writableLength > 1_000_000, 'most of it was not taken');
+    await clock.leap(3_600_000);
+    assert.equal((await client.response()).status, 200);
+    assert.equal(scene.upstream.requests.at(-1)?.body.length, body.length);
   });
 
   it('max_stream_duration ends a stream that goes on', async (context) => {
