@@ -18,6 +18,7 @@ import { fetchHttp2, openHttp2 } from '../../kit/http2-client.ts';
 import { startHttp2Upstream } from '../../kit/http2-server.ts';
 import { LeapClock } from '../../kit/leap-clock.ts';
 import { until } from '../../kit/until.ts';
+import { reply, startUpstream } from '../../kit/upstream.ts';
 import { cluster, httpManager, listener, routeTo, startTestProxy, type TestProxy } from './fixture.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -368,6 +369,30 @@ describe('a tunnel', () => {
   it('whose client ends it with the head passes the end on', async (context) => {
     const { upstream } = await open(context, 'end');
     await upstream.seen(/^DATA 1 .*end/);
+  });
+});
+
+describe('a connection that ends', () => {
+  it('waits for a client that reads slowly, as long as it goes on', async (context) => {
+    const body = Buffer.alloc(1_500_000, 'x');
+    const upstream = await startUpstream(context, [reply(200, { body })]);
+    const clock = new LeapClock();
+    const proxy = await proxyTo(context, upstream.port, {
+      clock,
+      cluster: { typed_extension_protocol_options: {} },
+      manager: { common_http_protocol_options: { max_requests_per_connection: 1 } },
+    });
+    const client = await openFramePeer(context, proxy.port(), 'settings 4=1000000000\nwindow 0 1000000000');
+    client.socket.pause();
+    client.send('headers 1 end |get');
+    await until('the exchange is over', () => proxy.stat('http.test.downstream_rq_completed') === 1);
+    for (let i = 0; i < 6; i++) {
+      await clock.leap(900);
+      client.send('window 0 1');
+    }
+    client.socket.resume();
+    await client.closed();
+    assert.equal(client.bodies.get(1)?.length, body.length);
   });
 });
 

@@ -188,6 +188,31 @@ describe('an honest peer', () => {
     assert.equal(errorOf(peer), null);
   });
 
+  test('may send early hints before each response', () => {
+    const peer = new Peer('client');
+    peer.connection.start();
+    peer.receive(framesOf('settings'));
+    for (let id = 1; id < 2000; id += 2) {
+      peer.open();
+      peer.receive(framesOf(`3 x headers ${id} |:status: 103\nheaders ${id} end |ok`));
+      peer.out.reset();
+    }
+    assert.equal(errorOf(peer), null);
+  });
+
+  test('may answer late what was given up', () => {
+    const peer = new Peer('client');
+    peer.connection.start();
+    peer.receive(framesOf('settings'));
+    const streams = Array.from({ length: 1500 }, () => peer.open());
+    for (const stream of streams) if (stream !== null) peer.connection.resetStream(stream, 8);
+    for (const stream of streams) peer.receive(framesOf(`headers ${stream?.id} |ok\nheaders ${stream?.id} end |a: b`));
+    peer.open();
+    peer.receive(framesOf('headers 3001 end |ok'));
+    assert.equal(errorOf(peer), null);
+    assert.match(peer.events.at(-1) ?? '', /^response 3001 200/);
+  });
+
   test('may open windows as often as it gets data', () => {
     const peer = server();
     peer.receive(framesOf('window 0 1000000000\nheaders 1 end |get\nwindow 1 1000000000'));
@@ -263,6 +288,16 @@ describe('a peer that does not finish', () => {
       assert.equal(errorOf(peer), cause);
     });
   }
+
+  test('in time is not blamed while we do not read', () => {
+    const peer = new Peer('server');
+    const bytes = framesOf('preface\nsettings\nheaders 1 end |get');
+    peer.receive(bytes.subarray(0, bytes.length - 3));
+    for (let i = 0; i < 100; i++) peer.connection.tick(false);
+    assert.equal(errorOf(peer), null);
+    for (let i = 0; i < 16; i++) peer.connection.tick();
+    assert.equal(errorOf(peer), 'slow_frame');
+  });
 
   test('DATA may take its time', () => {
     const peer = new Peer('server');
