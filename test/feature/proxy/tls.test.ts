@@ -16,6 +16,7 @@ import {
 import { makeSampleCertificate, makeSampleRoot, type SampleCertificate } from '@weft/lib/x509/sample-certificate';
 import { fetchOnce } from '../../kit/client.ts';
 import { temporaryFolder } from '../../kit/folder.ts';
+import { FramePeer } from '../../kit/frame-peer.ts';
 import { until, waitFor } from '../../kit/until.ts';
 import { startTcpServer, startUpstream } from '../../kit/upstream.ts';
 import { cluster, httpManager, listener, routeTo, startTestProxy, tcpProxy } from './fixture.ts';
@@ -159,6 +160,10 @@ describe('one port for several server names', () => {
       assert.equal(socket.alpnProtocol, agreed);
       assert.match(await askOver(socket), /^HTTP\/1\.1 200/);
     }
+    // Without ALPN by what it says first.
+    const peer = new FramePeer(await dial(context, proxy.port(), { servername: 'a.test' }), 'client');
+    peer.send('preface\nsettings\nheaders 1 end |get');
+    await peer.seen(/^HEADERS 1 .*:status=200/);
   });
 });
 

@@ -197,7 +197,7 @@ export class HttpConnectionManager implements TerminalFilter, StreamConfig {
   take(connection: Connection, info: ConnectionInfo): void {
     if (this.accessLog !== null) info.keepAddresses?.();
     if (info.alpn === 'h2' || this.codec === 'http2') this.serveHttp2(connection, info);
-    else if (info.transportProtocol === 'tls' || this.codec === 'http1') this.serveHttp1(connection, info);
+    else if (info.alpn !== '' || this.codec === 'http1') this.serveHttp1(connection, info);
     else connection.owner = new CodecDetection(this, connection, info);
   }
 
