@@ -1,4 +1,5 @@
-// The one assertion of the code base: a broken invariant ends the process, which its supervisor restarts.
+// The one assertion of the code base: a broken invariant ends the process, which its supervisor restarts, or in the proxy the connection
+// whose bytes came upon it.
 
 /** Throws when `condition` is false. Only for programmer errors, never for input. */
 export function assert(condition: unknown, message: string): asserts condition {

@@ -16,6 +16,11 @@ export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
+/** Where it was thrown, for errors that nobody expected; empty when it does not say. */
+export function stackOf(thrown: unknown): string {
+  return thrown instanceof Error ? (thrown.stack ?? '') : '';
+}
+
 /** The `code` of a system error (`ECONNREFUSED` ...), or an empty string. */
 export function codeOf(thrown: unknown): string {
   if (typeof thrown !== 'object' || thrown === null || !('code' in thrown)) return '';

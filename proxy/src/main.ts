@@ -97,6 +97,7 @@ async function main(): Promise<void> {
       process.stdout.write(`configuration '${configPath || inlineName}' OK\n`);
       return;
     }
+    proxy.containDefects();
     handleSignals(proxy, options);
   } catch (error) {
     if (!(error instanceof WeftError)) throw error;

@@ -2,7 +2,7 @@
 
 import type { envoy } from '@weft/api/xds/types';
 import type { Clock } from '@weft/lib/clock';
-import { messageOf, WeftError } from '@weft/lib/error';
+import { messageOf, stackOf, WeftError } from '@weft/lib/error';
 import { formatIssue, hasErrors, type Issue } from '@weft/lib/issue';
 import type { Log } from '@weft/lib/log';
 import { MetricsRegistry } from '@weft/lib/metrics';
@@ -16,6 +16,7 @@ import type { SharedCounts } from './cluster/breaker/breakers.ts';
 import { ClusterSet } from './cluster/cluster-set.ts';
 import { type DnsResolver, SystemResolver } from './cluster/dns/resolver.ts';
 import { compileFilterOverride } from './http-filter/filters.ts';
+import { containDefects } from './io/defect.ts';
 import { DescriptorWatch } from './io/descriptor-watch.ts';
 import { ConnectionLimits } from './listener/connection-limits.ts';
 import type { ListenSockets } from './listener/listen-sockets.ts';
@@ -67,6 +68,9 @@ const acceptGraceMs = 100;
 
 /** Validation asks nobody. */
 const silentResolver: DnsResolver = { resolve: () => new Promise(() => {}) };
+
+/** One line tells of a defect, whatever comes upon it how often. */
+const defectLogMs = 1000;
 
 /** The parts of a running proxy. */
 export class RunningProxy {
@@ -145,6 +149,18 @@ export class RunningProxy {
       // The stream to the control plane may have waited for just this certificate.
       this.dynamic?.retryNow();
     };
+  }
+
+  /** Lets a defect of ours cost the connection that met it; without this it ends the thread. */
+  containDefects(): void {
+    const failures = this.metrics.scope({ prefix: 'server' }).counter('envoy_bug_failures');
+    let silentUntilMs = 0;
+    containDefects((error) => {
+      failures.inc();
+      if (this.clock.now() < silentUntilMs) return;
+      silentUntilMs = this.clock.now() + defectLogMs;
+      this.log.error('a defect in Weft ended a connection; please report it', { error, details: stackOf(error) });
+    });
   }
 
   // Those of the bootstrap count as there even when they are faulty: that is told already.

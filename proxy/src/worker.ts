@@ -16,6 +16,7 @@ const thread = new WorkerThread({
   clock: systemClock,
   makeProxy: (options) => new RunningProxy(options),
 });
+thread.proxy.containDefects();
 if (start.stopped !== null) thread.proxy.listeners.stopAccepting(start.stopped);
 refuseErrors(applyBootstrap(thread.proxy));
 thread.catchUp(start);

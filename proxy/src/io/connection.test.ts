@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { until, waitFor } from '../../../test/kit/until.ts';
 import { startTcpServer } from '../../../test/kit/upstream.ts';
 import { Connection } from './connection.ts';
+import { containDefects } from './defect.ts';
 
 test('a connection that is reset right behind its end is closed, not left open', async (context) => {
   let isGone = false;
@@ -24,6 +25,30 @@ test('a connection that is reset right behind its end is closed, not left open',
   connection.reset();
   await until('our side is closed', () => connection.isClosed);
   await until('the other side notices', () => isGone);
+});
+
+test('a defect costs the connection that met it, and is told', async (context) => {
+  const told: unknown[] = [];
+  containDefects((error) => told.push(error));
+  context.after(() => containDefects(null));
+  const port = await startTcpServer(context, (socket) => socket.write('anything'));
+  const socket = connect({ port, host: '127.0.0.1' });
+  await waitFor(socket, 'connect');
+  const defect = new TypeError('of ours');
+  let isOver = false;
+  const connection = new Connection(socket, {
+    onBytes: () => {
+      throw defect;
+    },
+    onFin: () => {},
+    onDrain: () => {},
+    onClose: () => {
+      isOver = true;
+    },
+  });
+  connection.listenForData();
+  await until('its owner hears that it is over', () => isOver);
+  assert.deepEqual(told, [defect]);
 });
 
 test('many connections that let others go first go on a few at a time, in their order', async () => {

@@ -3,6 +3,7 @@
 
 import type { Socket } from 'node:net';
 import { ByteWriter } from '@weft/lib/bytes';
+import { reportDefect } from './defect.ts';
 import { switchToSharedRead } from './shared-read.ts';
 import { DirectWrite, type Writer } from './socket-write.ts';
 
@@ -137,7 +138,12 @@ export class Connection implements Writer {
 
   deliver(buffer: Buffer, offset: number, length: number): void {
     this.bytesRead += length;
-    this.owner.onBytes(buffer, offset, length);
+    try {
+      this.owner.onBytes(buffer, offset, length);
+    } catch (error) {
+      this.destroy();
+      reportDefect(error);
+    }
   }
 
   /**

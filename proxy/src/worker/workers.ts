@@ -1,7 +1,7 @@
 // The workers of a process: starts them, tells them what changes, asks them what they count, replaces one that dies.
 
 import { systemClock } from '@weft/lib/clock';
-import { messageOf, WeftError } from '@weft/lib/error';
+import { messageOf, stackOf, WeftError } from '@weft/lib/error';
 import type { Log } from '@weft/lib/log';
 import type { Counter, Gauge } from '@weft/lib/metrics';
 import { encodeMessage } from '@weft/lib/protobuf/codec';
@@ -301,7 +301,7 @@ export class Workers implements SlotOwner, ChangeFollower {
     this.log.error('a worker died; the others go on, and another takes its place', {
       worker: slot.index,
       error: failure,
-      details: failure instanceof Error ? (failure.stack ?? '') : '',
+      details: stackOf(failure),
       delayMs: Math.round(delayMs),
     });
   }

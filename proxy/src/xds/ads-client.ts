@@ -6,7 +6,7 @@
 import type { Socket } from 'node:net';
 import type { envoy } from '@weft/api/xds/types';
 import type { Clock, Timer } from '@weft/lib/clock';
-import { messageOf } from '@weft/lib/error';
+import { messageOf, stackOf } from '@weft/lib/error';
 import { formatIssue, hasErrors, type Issue } from '@weft/lib/issue';
 import { type Log, silentLog } from '@weft/lib/log';
 import type { Gauge, MetricsRegistry } from '@weft/lib/metrics';
@@ -458,10 +458,6 @@ function methodPath(service: 'ads' | 'sds', isDelta: boolean): string {
     return `/envoy.service.secret.v3.SecretDiscoveryService/${isDelta ? 'DeltaSecrets' : 'StreamSecrets'}`;
   const method = isDelta ? 'DeltaAggregatedResources' : 'StreamAggregatedResources';
   return `/envoy.service.discovery.v3.AggregatedDiscoveryService/${method}`;
-}
-
-function stackOf(thrown: unknown): string {
-  return thrown instanceof Error ? (thrown.stack ?? '') : '';
 }
 
 /** Every error, one line each, up to a size that a status may have. */
