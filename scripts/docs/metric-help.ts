@@ -33,6 +33,10 @@ export const metricHelp: Readonly<Record<string, string>> = {
   downstream_cx_proxy_proto_error:
     'Connections closed for the want of a good PROXY protocol header, of all listeners; without a prefix.',
 
+  // server
+  envoy_bug_failures:
+    'Connections ended by a defect in Weft, which the log tells; anything above 0 should be reported.',
+
   // file_descriptors
   exhausted: 'Times no file descriptor was free for a connection, from a client or to an endpoint.',
 

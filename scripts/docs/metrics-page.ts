@@ -25,6 +25,7 @@ const scopes: readonly (readonly [prefix: string, scope: string])[] = [
   ['proxy/src/network-filter/http-connection-manager/codec-stats.ts', 'http1, http2'],
   ['proxy/src/upstream/http2-stats.ts', 'http2, cluster.NAME.http2'],
   ['proxy/src/network-filter/tcp-proxy/', 'tcp.STAT_PREFIX'],
+  ['proxy/src/proxy.ts', 'server'],
   ['proxy/src/route/', 'http.STAT_PREFIX.rds.NAME'],
   ['proxy/src/security/tls-stats.ts', 'listener.ADDRESS, cluster.NAME'],
   ['proxy/src/security/rbac.ts', 'http.STAT_PREFIX, listener.ADDRESS'],
