@@ -24,17 +24,12 @@ import type { Downstream } from '../../stream/downstream.ts';
 import { Exchange } from '../../stream/exchange.ts';
 import { ageOf, type ConnectionAge } from './connection-age.ts';
 import type { HttpConnectionManager } from './http-connection-manager.ts';
+import { Linger } from './linger.ts';
 import { answerAtOnce, prepareHead, prepareTrailers } from './request-head.ts';
 
 const noBytes = Buffer.alloc(0);
 /** A body that nobody wants any more is read up to here to keep the connection; past it the connection ends. */
 const discardLimitBytes = 64 * 1024;
-/** How long a client may take to close once it was given the last response, as Envoy's `delayed_close_timeout` ... */
-const lingerMs = 1000;
-/** ... and to take what we have not got rid of yet. */
-const lingerMsMax = 60_000;
-/** And what it may still send meanwhile. */
-const lingerBytesMax = 1024 * 1024;
 
 /** Phases: idle -> head -> exchange (body, response) -> idle ... | tunnel | lingering | closed. */
 export class Http1Server implements ConnectionOwner, RequestSink, Downstream, Placed {
@@ -49,8 +44,8 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream, Pl
   private isResponseSent = false;
   private isChunked = false;
   private isTunnel = false;
-  private isLingering = false;
-  private lingersUntilMs = 0;
+  /** The connection is about to end; nothing more is read. */
+  private lingering: Linger | null = null;
   private isDecoding = false;
   private mustClose = false;
   /** Over an age limit: whatever a request says, it is the last. */
@@ -95,9 +90,8 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream, Pl
       this.exchange?.onRequestData(buffer, offset, length, false);
       return;
     }
-    if (this.isLingering) {
-      this.discarded += length;
-      if (this.discarded > lingerBytesMax) this.connection.destroy();
+    if (this.lingering !== null) {
+      this.lingering.onBytes(length);
       return;
     }
     if (this.residue !== null || this.mustWait) {
@@ -136,7 +130,7 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream, Pl
         this.completeHandOver(Buffer.from(buffer.subarray(at, end)));
         return;
       }
-      if (at >= end || this.isLingering || this.connection.isClosed) break;
+      if (at >= end || this.lingering !== null || this.connection.isClosed) break;
       if (this.isTunnel) {
         this.exchange?.onRequestData(buffer, at, end - at, false);
         break;
@@ -151,7 +145,7 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream, Pl
 
   private decodeResidue(): void {
     const { residue } = this;
-    if (residue === null || this.isDecoding || this.isLingering || this.mustWait) return;
+    if (residue === null || this.isDecoding || this.lingering !== null || this.mustWait) return;
     this.residue = null;
     this.activeMs = this.headStartMs = this.manager.clock.now();
     this.decode(residue, 0, residue.length);
@@ -194,7 +188,7 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream, Pl
 
   // A route may be less patient than anything by which the watch was set.
   private watchSooner(waitMs: number): void {
-    if (this.isLingering || this.watch === null) return;
+    if (this.lingering !== null || this.watch === null) return;
     this.watch.stop();
     this.watch = this.manager.clock.start(waitMs, onWatch, this as Http1Server);
   }
@@ -254,6 +248,7 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream, Pl
 
   onClose(): void {
     this.watch?.stop();
+    this.lingering?.stop();
     this.age?.stop();
     this.watch = null;
     this.decoder.close();
@@ -265,7 +260,7 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream, Pl
 
   onDrain(): void {
     if (this.exchange !== null) this.exchange.onDownstreamDrain();
-    else if (this.isRequestDecoded && !this.isLingering) this.nextRequest();
+    else if (this.isRequestDecoded && this.lingering === null) this.nextRequest();
   }
 
   // ---- what the exchange asks for
@@ -392,25 +387,12 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream, Pl
     else if (this.connection.paused) this.connection.resume();
   }
 
-  // RFC 9112 §9.6: half-close, read on for a moment, then close, so that a reset does not destroy the response on its way.
   private linger(): void {
-    if (this.isLingering) return;
-    this.isLingering = true;
+    if (this.lingering !== null) return;
     this.residue = null;
-    this.connection.resume();
-    this.connection.end();
     this.watch?.stop();
-    this.lingersUntilMs = this.manager.clock.now() + lingerMsMax;
-    this.watch = this.manager.clock.start(lingerMs, onLingerOver, this as Http1Server);
-  }
-
-  onLingerOver(): void {
     this.watch = null;
-    if (this.connection.hasUnsent && this.manager.clock.now() < this.lingersUntilMs) {
-      this.watch = this.manager.clock.start(lingerMs, onLingerOver, this as Http1Server);
-      return;
-    }
-    this.connection.destroy();
+    this.lingering = new Linger(this.connection, this.manager.clock);
   }
 
   destroy(): void {
@@ -451,7 +433,7 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream, Pl
   /** Ends the connection when nothing is under way, else after the exchange. */
   drain(): void {
     this.mustClose = true;
-    if (this.exchange === null && this.decoder.isIdle && !this.isLingering) this.linger();
+    if (this.exchange === null && this.decoder.isIdle && this.lingering === null) this.linger();
   }
 
   wearOut(): void {
@@ -466,7 +448,7 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream, Pl
     if (nowMs >= deadlineMs) {
       this.watch = null;
       this.onDeadline(nowMs);
-      if (this.connection.isClosed || this.isLingering) return;
+      if (this.connection.isClosed || this.lingering !== null) return;
     }
     const leftMs = Math.max(1, Math.min(this.deadlineMs() - nowMs, manager.watchPeriodMs));
     this.watch = manager.clock.start(leftMs, onWatch, this as Http1Server);
@@ -545,8 +527,4 @@ function isAccepted(upgrade: string, status: number): boolean {
 
 function onWatch(server: Http1Server): void {
   server.onWatchTick();
-}
-
-function onLingerOver(server: Http1Server): void {
-  server.onLingerOver();
 }

@@ -15,15 +15,11 @@ import type { Http2Stats } from '../../upstream/http2-stats.ts';
 import { ageOf, type ConnectionAge } from './connection-age.ts';
 import type { HttpConnectionManager } from './http-connection-manager.ts';
 import { Http2Downstream } from './http2-downstream.ts';
+import { Linger } from './linger.ts';
 import { answerAtOnce, prepareHead, prepareTrailers } from './request-head.ts';
 
 /** Between the two GOAWAYs of a graceful end: time for requests that are already on their way (RFC 9113 §6.8). */
 const drainNoticeMs = 1000;
-/** How long a peer may be silent while it reads what is left, before it closes. */
-const lingerMs = 1000;
-/** What it may send meanwhile (a slow reader opens windows), and how long that may go on. */
-const lingerBytesMax = 1024 * 1024;
-const lingerMsMax = 60_000;
 /** The codec counts floods per interval. */
 const tickMs = 1000;
 
@@ -39,12 +35,11 @@ export class Http2Server implements ConnectionOwner, Http2Sink, KeepAliveOwner, 
   private watch: Timer | null = null;
   private drainTimer: Timer | null = null;
   private activeMs: number;
-  private discarded = 0;
   private readonly keepAlive: Http2KeepAlive | null;
   lastByteMs: number;
   private isDraining = false;
-  private isEnding = false;
-  private endMs = 0;
+  /** The connection is about to end; nothing more is read. */
+  private lingering: Linger | null = null;
   private readonly age: ConnectionAge | null;
 
   constructor(manager: HttpConnectionManager, connection: Connection, info: ConnectionInfo) {
@@ -74,9 +69,8 @@ export class Http2Server implements ConnectionOwner, Http2Sink, KeepAliveOwner, 
 
   onBytes(buffer: Buffer, offset: number, length: number): void {
     this.lastByteMs = this.manager.clock.now();
-    if (this.isEnding) {
-      this.discarded += length;
-      if (this.discarded > lingerBytesMax) this.connection.destroy();
+    if (this.lingering !== null) {
+      this.lingering.onBytes(length);
       return;
     }
     this.http2.decode(buffer, offset, offset + length);
@@ -169,6 +163,7 @@ export class Http2Server implements ConnectionOwner, Http2Sink, KeepAliveOwner, 
 
   onClose(): void {
     this.watch?.stop();
+    this.lingering?.stop();
     this.age?.stop();
     this.drainTimer?.stop();
     this.keepAlive?.stop();
@@ -198,26 +193,11 @@ export class Http2Server implements ConnectionOwner, Http2Sink, KeepAliveOwner, 
   }
 
   private end(): void {
-    if (this.isEnding) return;
-    this.isEnding = true;
+    if (this.lingering !== null) return;
     this.keepAlive?.stop();
-    this.connection.end();
-    this.endMs = this.manager.clock.now();
-    this.linger(lingerMs);
-  }
-
-  private linger(ms: number): void {
     this.watch?.stop();
-    this.watch = this.manager.clock.start(ms, onLingerOver, this as Http2Server);
-  }
-
-  // To close while bytes come would reset the connection, and take from the peer what it has not read yet.
-  onLingerOver(): void {
     this.watch = null;
-    const nowMs = this.manager.clock.now();
-    const leftMs = Math.min(this.lastByteMs + lingerMs, this.endMs + lingerMsMax) - nowMs;
-    if (leftMs > 0) this.linger(leftMs);
-    else this.connection.destroy();
+    this.lingering = new Linger(this.connection, this.manager.clock);
   }
 
   /** From the next request on another configuration holds. */
@@ -258,7 +238,7 @@ export class Http2Server implements ConnectionOwner, Http2Sink, KeepAliveOwner, 
       manager.counters.idleTimeout.inc();
       this.drain();
     }
-    if (!this.isEnding && !this.connection.isClosed)
+    if (this.lingering === null && !this.connection.isClosed)
       this.watch = manager.clock.start(tickMs, onWatch, this as Http2Server);
   }
 }
@@ -269,8 +249,4 @@ function onWatch(server: Http2Server): void {
 
 function onNoticeOver(server: Http2Server): void {
   server.onNoticeOver();
-}
-
-function onLingerOver(server: Http2Server): void {
-  server.onLingerOver();
 }
