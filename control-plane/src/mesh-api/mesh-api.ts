@@ -92,7 +92,13 @@ export class MeshApi {
       this.options.onError?.(thrown, `${message.method} ${message.url}`);
       reply = failure('InternalError', `The request could not be carried out: ${messageOf(thrown)}`);
     }
-    send(message, response, reply);
+    try {
+      send(message, response, reply);
+    } catch (thrown) {
+      // A reply that cannot be sent costs its request, not the process.
+      this.options.onError?.(thrown, `${message.method} ${message.url}`);
+      response.destroy();
+    }
   }
 
   private async answer(message: IncomingMessage, response: ServerResponse): Promise<Reply> {

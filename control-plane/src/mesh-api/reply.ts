@@ -102,7 +102,8 @@ export function warningHeaders(issues: readonly Issue[]): Reply['headers'] {
   return shown.length === 0 ? {} : { warning: shown.map((text) => `299 weft "${text}"`) };
 }
 
-function escapeWarning(text: string): string {
+/** As much of a text as a quoted string of a header may hold. */
+export function escapeWarning(text: string): string {
   return text
     .replaceAll('’', "'")
     .replace(/[^\x20-\x7e]/g, '?')

@@ -13,7 +13,7 @@ import type { Positions, StoredResource } from '../store/world.ts';
 import type { ApiRequest } from './api-request.ts';
 import { impliedNamespaces } from './implied-namespaces.ts';
 import { isMapping } from './json-patch.ts';
-import { failure, invalidReply, jsonReply, type Reply, warningHeaders } from './reply.ts';
+import { escapeWarning, failure, invalidReply, jsonReply, type Reply, warningHeaders } from './reply.ts';
 import { notFound, type ResourceContext, servedObject } from './resource-context.ts';
 import type { ResourcePath } from './resource-path.ts';
 
@@ -177,7 +177,7 @@ export async function deleteResource(
       ? {}
       : {
           warning: [
-            `299 weft "${info.kind} ${name} is declared in ${below.origin.file ?? 'a file'} too, which is in effect again"`,
+            `299 weft "${escapeWarning(`${info.kind} ${name} is declared in ${below.origin.file ?? 'a file'} too, which is in effect again`)}"`,
           ],
         };
   return jsonReply(200, { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details }, headers);
