@@ -1,5 +1,7 @@
 // Takes private keys and other secrets out of configuration before it is shown.
 
+import { isMessageName } from '@weft/lib/protobuf/codec';
+
 /** Fields whose data sources are secret wherever they stand. */
 const secretFields = new Set([
   'private_key',
@@ -14,6 +16,7 @@ const secretFields = new Set([
   'token',
   'initial_metadata',
   'users',
+  'access_token',
 ]);
 
 const hidden = '[redacted]';
@@ -28,6 +31,10 @@ export function redactSecrets(value: unknown, isSecret = false): unknown {
 
 function redactObject(value: object, isSecret: boolean): Readonly<Record<string, unknown>> {
   const copy: Record<string, unknown> = {};
+  // An Any of a type that is not known here may hold anything.
+  if ('@type' in value && 'value' in value && isUnread(value)) {
+    return { '@type': value['@type'], unknown_message_bytes: Buffer.byteLength(value.value, 'base64') };
+  }
   for (const [key, child] of Object.entries(value)) {
     const isChildSecret = isSecret || secretFields.has(key);
     copy[key] =
@@ -40,4 +47,12 @@ function redactText(key: string, value: string): string {
   if (key === 'inline_bytes') return hiddenBytes;
   // Where a secret comes from is no secret, and `key` names the entry of a metadata pair.
   return ['filename', 'environment_variable', 'path', 'name', 'key', '@type'].includes(key) ? value : hidden;
+}
+
+function isUnread(value: { readonly '@type': unknown; readonly value: unknown }): value is {
+  readonly '@type': string;
+  readonly value: string;
+} {
+  const { '@type': type, value: bytes } = value;
+  return typeof type === 'string' && typeof bytes === 'string' && !isMessageName(type.slice(type.lastIndexOf('/') + 1));
 }

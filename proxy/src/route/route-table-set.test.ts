@@ -163,3 +163,16 @@ test('the clusters of a table inside its listener must exist, unless it says oth
   const byName = set.prepare(new Map([['main', parseTable(table)]]), [], 'v');
   assert.deepEqual(byName.issues, []);
 });
+
+test('updates that come one after the other put none of them off for longer than one may wait', () => {
+  const { clock, put, serving } = setUp();
+  put('a');
+  for (let second = 0; second < 14; second += 2) {
+    put(`missing${second}`);
+    clock.advance(2000);
+    assert.equal(serving(), 'a');
+  }
+  put('missing');
+  clock.advance(1100);
+  assert.equal(serving(), 'missing');
+});

@@ -38,6 +38,8 @@ interface Waiting {
   readonly message: RouteConfiguration;
   readonly version: string;
   readonly timer: Timer;
+  /** When it goes live, warm or not. */
+  readonly dueMs: number;
 }
 
 /** One name. Also the reference that connection managers hold, so that a name may be wanted before it is there. */
@@ -161,9 +163,12 @@ export class RouteTableSet {
 
   private put(name: string, message: RouteConfiguration, table: RouteTable, version: string): void {
     const entry = this.obtain(name);
+    const { clock } = this.options;
+    // One that comes while another waits has only the rest of its time: a busy control plane must not put changes off for ever.
+    const dueMs = entry.waiting?.dueMs ?? clock.now() + maxWaitMs;
     entry.waiting?.timer.stop();
-    const timer = this.options.clock.start(maxWaitMs, onWaitOver, { set: this as RouteTableSet, entry });
-    entry.waiting = { table, message, version, timer };
+    const timer = clock.start(Math.max(0, dueMs - clock.now()), onWaitOver, { set: this as RouteTableSet, entry });
+    entry.waiting = { table, message, version, timer, dueMs };
     // Nothing serves yet: a route to a cluster that warms is better than none.
     if (entry.table === null) install(entry, entry.waiting);
     this.settle(entry);

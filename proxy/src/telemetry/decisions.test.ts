@@ -32,6 +32,14 @@ describe('DecisionLog', () => {
     assert.notEqual(new DecisionLog().newId(), new DecisionLog().newId());
   });
 
+  it('keeps no more of what a client says than tells who asked for what', () => {
+    const log = new DecisionLog('p');
+    const path = `/${'x'.repeat(50_000)}?secret`;
+    log.record({ ...refused('a'), originalPath: path, authority: 'a'.repeat(5000), requestId: 'r'.repeat(5000) });
+    const kept = log.find('a');
+    for (const text of [kept?.path, kept?.authority, kept?.requestId]) assert.equal(text?.length, 2051);
+  });
+
   it('finds a decision by its id until newer ones push it out', () => {
     const log = new DecisionLog('p', 3);
     for (const id of ['a', 'b', 'c', 'd']) log.record(refused(id));

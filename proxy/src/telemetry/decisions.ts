@@ -1,5 +1,6 @@
 // The last replies that the mesh itself made, each under an id that the reply carried, so that `weft explain ID` can say why.
 
+import { ownText } from '@weft/lib/bytes';
 import type { Origin } from '@weft/lib/issue';
 import { makeRequestId } from '@weft/lib/request-id';
 import type { FaultCode, FaultSource } from '../fault/fault.ts';
@@ -48,6 +49,8 @@ export interface Decision {
 
 const capacity = 1000;
 const saidCharsMax = 500;
+/** Of what a client says; a thousand of them are kept. */
+const keptCharsMax = 2048;
 
 /** What can be asked about decisions. */
 export interface DecisionView {
@@ -113,10 +116,10 @@ function decisionOf(view: LoggedView): Decision {
     flags: flagsOf(view),
     status: view.status,
     method: view.method,
-    authority: view.authority,
-    path: withoutQuery(view.originalPath),
+    authority: kept(view.authority),
+    path: kept(withoutQuery(view.originalPath)),
     protocol: view.protocol,
-    requestId: view.requestId,
+    requestId: kept(view.requestId),
     route: view.route?.name ?? '',
     cluster: view.cluster?.name ?? '',
     host: view.host?.key ?? '',
@@ -139,6 +142,11 @@ function roleOfOrigin(view: LoggedView): Decision['originOf'] {
   if ((refusalOf(view)?.policies.length ?? 0) > 0) return 'policy';
   if (view.route?.origin) return 'route';
   return view.cluster?.origin ? 'cluster' : 'listener';
+}
+
+// A copy: the part of a text keeps the whole of it alive.
+function kept(text: string): string {
+  return text.length > keptCharsMax ? `${ownText(text.slice(0, keptCharsMax))}...` : ownText(text);
 }
 
 function withoutQuery(path: string): string {

@@ -42,6 +42,14 @@ describe('workers that listen', () => {
     assert.deepEqual(await asked, { port: 0 });
   });
 
+  it('may ask, and take it back, before the main thread does', async () => {
+    const claims = new ListenClaims(new PausedClock());
+    void claims.listen(0, pipe);
+    claims.onClosed(0, pipe);
+    open(claims, pipe);
+    assert.deepEqual(await claims.listen(1, pipe), { port: 0 });
+  });
+
   it('let the next one try when the first one dies before it has bound', async () => {
     const claims = new ListenClaims(new PausedClock());
     open(claims, free);

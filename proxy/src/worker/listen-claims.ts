@@ -99,8 +99,18 @@ export class ListenClaims implements ListenSockets, ClaimOwner {
 
   onClosed(worker: number, request: ListenRequest): void {
     const key = claimKey(request);
+    // What it closes is what it has, or else what it asked for first.
+    if (this.held.get(key)?.workers.has(worker) !== true) this.withdraw(worker, key);
     this.release(worker, key);
     this.claims.get(key)?.leave(worker);
+  }
+
+  private withdraw(worker: number, key: string): void {
+    const askers = this.early.get(key) ?? [];
+    const at = askers.findIndex((asker) => asker.worker === worker);
+    if (at < 0) return;
+    askers.splice(at, 1);
+    if (askers.length === 0) this.early.delete(key);
   }
 
   /** The worker is gone, and its sockets with it. */

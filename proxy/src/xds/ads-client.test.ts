@@ -731,6 +731,19 @@ test('incremental: subscribes, applies changes and removals, acknowledges', asyn
   assert.deepEqual([change.resourceNamesSubscribe, change.resourceNamesUnsubscribe], [['c'], ['a']]);
 });
 
+test('incremental: refuses a response that sends and removes one name; of two responses the later one counts', async () => {
+  const bed = await makeBed({ variant: 'DELTA_GRPC' });
+  const stream = await open(bed);
+  stream.respondDelta('cluster', [['web', '1', web]]);
+  await stream.next();
+  stream.respondDelta('cluster', [['web', '2', { ...web, lbPolicy: 'RANDOM' }]], ['web']);
+  assert.match((await stream.next()).errorDetail?.message ?? '', /WEFT0142 cluster\["web"\]: is both sent and removed/);
+  stream.respondDelta('cluster', [], ['web']);
+  stream.respondDelta('cluster', [['web', '3', { ...web, lbPolicy: 'RANDOM' }]]);
+  for (let i = 0; i < 2; i++) assert.equal((await stream.next()).errorDetail, undefined);
+  assert.equal(bed.client.resources('cluster')[0]?.version, '3');
+});
+
 test('incremental: refuses a response as a whole and keeps the versions it had', async () => {
   const bed = await makeBed({ variant: 'DELTA_GRPC' });
   const stream = await open(bed);

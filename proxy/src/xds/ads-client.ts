@@ -71,6 +71,13 @@ interface Arrived {
   readonly response: Response;
 }
 
+/** Resources that go at the end of a turn. */
+interface Removal {
+  readonly channel: ResourceChannel;
+  names: readonly string[];
+  readonly version: string;
+}
+
 /** What was looked at and is to be answered. */
 interface Judged extends Arrived {
   /** Of what was acknowledged before it. */
@@ -294,11 +301,11 @@ export class AdsClient {
     const order = [...this.channels.values()];
     const batch = this.arrived.sort((a, b) => order.indexOf(a.channel) - order.indexOf(b.channel));
     this.arrived = [];
-    const removals: (() => void)[] = [];
+    const removals: Removal[] = [];
     // A newer response of a kind is answered in place of what went before it.
     this.withheld = this.withheld.filter((one) => !batch.some(({ channel }) => channel === one.channel));
     const judged = batch.map((entry) => this.apply(entry, removals));
-    for (const removal of removals) removal();
+    for (const { channel, names, version } of removals) channel.remove(names, version);
     this.unanswered.push(...judged);
     if (batch.length > 0) this.options.onStateChange?.();
     const { settle } = this.options;
@@ -384,7 +391,7 @@ export class AdsClient {
     this.options.onStateChange?.();
   }
 
-  private apply(entry: Arrived, removals: (() => void)[]): Judged {
+  private apply(entry: Arrived, removals: Removal[]): Judged {
     const { channel, response } = entry;
     const versionBefore = channel.version;
     const checked = this.check(channel, response);
@@ -404,13 +411,17 @@ export class AdsClient {
       this.log.error('Checking an update failed', { kind: channel.spec.kind, error: thrown, details: stackOf(thrown) });
       const message = `${messageOf(thrown)}; this is a defect of Weft: report it with the resources that brought it about`;
       const issue: Issue = { code: 'WEFT0149', level: 'error', path: channel.spec.kind, message };
-      return { issues: [issue], removed: [], commit: () => {} };
+      return { issues: [issue], names: new Set(), removed: [], commit: () => {} };
     }
   }
 
-  private commit(channel: ResourceChannel, response: Response, checked: CheckedUpdate, removals: (() => void)[]): void {
+  private commit(channel: ResourceChannel, response: Response, checked: CheckedUpdate, removals: Removal[]): void {
     checked.commit(false);
-    if (checked.removed.length > 0) removals.push(() => channel.remove(checked.removed, response.update.version));
+    // What comes again by a later response of the same turn is not gone.
+    for (const earlier of removals)
+      if (earlier.channel === channel) earlier.names = earlier.names.filter((name) => !checked.names.has(name));
+    if (checked.removed.length > 0)
+      removals.push({ channel, names: checked.removed, version: response.update.version });
     if (!this.log.debugOn) return;
     const { version, resources } = response.update;
     this.log.debug('Accepted an update', { kind: channel.spec.kind, version, count: resources.length });

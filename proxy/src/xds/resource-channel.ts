@@ -49,6 +49,8 @@ export interface Refusal {
 /** An update that was looked at: refused if any issue is an error, else `commit` makes it so. */
 export interface CheckedUpdate {
   readonly issues: readonly Issue[];
+  /** Names of what it holds. */
+  readonly names: ReadonlySet<string>;
   /** Names that go; the caller may hold them back with `commit(false)` and call `remove` later. */
   readonly removed: readonly string[];
   commit(withRemovals: boolean): void;
@@ -160,10 +162,20 @@ export class ResourceChannel {
     update.resources.forEach((received, index) => {
       this.checkResource(received, index, pending);
     });
+    for (const name of update.removed) {
+      if (pending.seen.has(name))
+        reportOn(
+          pending.issues,
+          'WEFT0142',
+          `${this.spec.kind}["${name}"]`,
+          'is both sent and removed in one response; do one of the two',
+        );
+    }
     const removed = this.removedBy(update, pending.seen);
     const prepared = this.prepare(pending, removed, update.version);
     return {
       issues: pending.issues,
+      names: pending.seen,
       removed,
       commit: (withRemovals) => this.commit(update, pending, withRemovals ? removed : [], prepared),
     };
@@ -327,7 +339,9 @@ export class ResourceChannel {
   }
 
   /** Takes resources out of the target. */
-  remove(names: readonly string[], version: string): void {
+  remove(wanted: readonly string[], version: string): void {
+    const names = wanted.filter((name) => this.accepted.has(name));
+    if (names.length === 0) return;
     this.target.prepare(new Map(), names, version).commit();
     for (const name of names) {
       this.accepted.delete(name);

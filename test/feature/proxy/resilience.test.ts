@@ -2,7 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
+import { messageFromJson } from '@weft/lib/protobuf/codec';
 import { openClient } from '../../kit/client.ts';
+import { LeapClock } from '../../kit/leap-clock.ts';
 import { until } from '../../kit/until.ts';
 import {
   after,
@@ -366,5 +368,62 @@ describe('limits of a cluster', () => {
     assert.equal(good.requests.length, 27);
     assert.equal(proxy.stat('cluster.a.outlier_detection.ejections_active'), 1);
     assert.match((await proxy.admin('GET', '/clusters')).body, /health_flags::\/failed_outlier_check/);
+  });
+});
+
+describe('an attempt after another', () => {
+  const patient = { retry_on: '5xx', num_retries: 1, retry_back_off: { base_interval: '2s', max_interval: '2s' } };
+
+  for (const [what, left, status] of [
+    ['was replaced goes to the hosts of the new one', true, 200],
+    ['is gone has nowhere to go', false, 503],
+  ] as const) {
+    it(`whose cluster ${what}`, async (context) => {
+      const clock = new LeapClock();
+      const [old, fresh] = [await startUpstream(context, [reply(503)]), await startUpstream(context, [reply(200)])];
+      const proxy = await startTestProxy(
+        context,
+        () => ({
+          listeners: [listener('main', httpManager([routeTo('a', { retry_policy: patient })]))],
+          clusters: [cluster('a', [old.port])],
+        }),
+        clock,
+      );
+      const client = await openClient(context, proxy.port());
+      client.request('GET', '/');
+      await until('it is to be tried again', () => proxy.stat('cluster.a.upstream_rq_retry') === 1);
+      const message = messageFromJson('envoy.config.cluster.v3.Cluster', cluster('a', [fresh.port]), []);
+      const change = left
+        ? proxy.running.clusters.prepare(new Map([['a', message]]), [], '2')
+        : proxy.running.clusters.prepare(new Map(), ['a'], '2');
+      change.commit();
+      await clock.leap(3000);
+      assert.equal((await client.response()).status, status);
+      assert.equal(old.requests.length, 1);
+    });
+  }
+
+  it('has its time-out from when the request was sent', async (context) => {
+    const clock = new LeapClock();
+    const policy = { retry_on: '5xx', num_retries: 0, per_try_timeout: '5s' };
+    const upstream = await startUpstream(context, [reply(200), stall()]);
+    const proxy = await startTestProxy(
+      context,
+      () => ({
+        listeners: [listener('main', httpManager([routeTo('a', { timeout: '0s', retry_policy: policy })]))],
+        clusters: [cluster('a', [upstream.port])],
+      }),
+      clock,
+    );
+    const client = await openClient(context, proxy.port());
+    client.send('POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\na');
+    await until('it is under way', () => proxy.stat('cluster.a.upstream_cx_active') === 1);
+    await clock.leap(20_000);
+    client.send('b');
+    assert.equal((await client.response()).status, 200);
+    client.request('POST', '/', {}, 'ab');
+    await upstream.request(2);
+    await clock.leap(6000);
+    assert.equal((await client.response()).status, 504);
   });
 });

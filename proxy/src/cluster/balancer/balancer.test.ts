@@ -122,3 +122,21 @@ test('drops the share of requests that EDS says to drop', () => {
   assert.ok(Math.abs((counts.none ?? 0) - 1000) < 120, JSON.stringify(counts));
   assert.equal(clusters.stat('web', 'upstream_rq_drop_overload'), counts.none);
 });
+
+test('a locality without a weight serves when those that have one have no host left', () => {
+  const clusters = new SampleClusters();
+  const locality = (zone: string, weight: number, hosts: readonly object[]): object => ({
+    locality: { region: 'r', zone },
+    load_balancing_weight: weight,
+    lb_endpoints: hosts,
+  });
+  const ill = { ...endpoint('10.0.0.1:80'), health_status: 'UNHEALTHY' };
+  const well = ['10.1.0.1:80', '10.1.0.2:80', '10.1.0.3:80'].map((address) => endpoint(address));
+  clusters.put({
+    name: 'web',
+    common_lb_config: { locality_weighted_lb_config: {} },
+    load_assignment: { cluster_name: 'web', endpoints: [locality('a', 1, [ill]), locality('b', 0, well)] },
+  });
+  assert.equal(countPicks(clusters.get('web'), 300)['10.0.0.1:80'], undefined);
+  assert.notEqual(clusters.get('web').pick(anyRequest), null);
+});

@@ -74,9 +74,11 @@ export class Balancer {
   private makeLevelPicker(load: PriorityLoad): Picker {
     const level = this.levels[load.priority] as Level;
     const { policy, isLocalityWeighted } = this.settings;
-    if (isLocalityWeighted && level.localities.some((locality) => locality.weight > 0)) {
+    if (isLocalityWeighted) {
       const group = { kind: load.kind, overprovisioningPercent: this.health.overprovisioningPercent };
-      return new LocalityPicker(level.localities, group, policy, this.random);
+      const weighted = new LocalityPicker(level.localities, group, policy, this.random);
+      // Where no weight counts, as those that have one have no host left, any host is better than none.
+      if (!weighted.isEmpty) return weighted;
     }
     const hosts = level.hosts.filter((host) => isOfKind(host, load.kind));
     return makePicker(policy, hosts, { random: this.random, weightOf: ownWeight });

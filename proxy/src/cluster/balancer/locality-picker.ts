@@ -20,10 +20,13 @@ interface Place {
 export class LocalityPicker implements Picker {
   private readonly places: EdfScheduler<Place>;
   private readonly hashed: Picker | null;
+  /** No locality with a weight has hosts that take part. */
+  readonly isEmpty: boolean;
 
   constructor(localities: readonly LevelLocality[], group: HostGroup, policy: BalancerPolicy, random: Random) {
     const weighted = localities.map((locality) => ({ locality, weight: effectiveWeight(locality, group) }));
     const usable = weighted.filter((place) => place.weight > 0);
+    this.isEmpty = usable.length === 0;
     this.hashed = isHashing(policy) ? makeHashed(usable, group, policy, random) : null;
     const places = usable.map(({ locality, weight }): Place => {
       const hosts = locality.hosts.filter((host) => isOfKind(host, group.kind));

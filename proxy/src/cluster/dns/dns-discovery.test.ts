@@ -139,3 +139,17 @@ test('asks no more once the cluster is gone', async () => {
   clusters.clock.advance(60_000);
   assert.equal(clusters.resolver.asked.length, asked);
 });
+
+test('logical DNS keeps its host when there is nothing for a moment, and goes by the order of the answer', async () => {
+  const clusters = new SampleClusters();
+  clusters.resolver.answers.set('api.test', { addresses: ['10.0.0.9', '10.0.0.1'], ttlMs: null });
+  clusters.put(dnsCluster('LOGICAL_DNS'));
+  await settle();
+  const address = () => clusters.get('api').hosts[0]?.address;
+  assert.equal(address(), '10.0.0.9');
+  clusters.resolver.answers.set('api.test', { addresses: [], ttlMs: null });
+  clusters.clock.advance(5100);
+  await settle();
+  assert.equal(address(), '10.0.0.9');
+  assert.equal(clusters.stat('api', 'update_failure'), 1);
+});

@@ -83,9 +83,15 @@ export class DnsDiscovery implements Discovery {
 
   private onAnswer(target: Target, answer: DnsAnswer): void {
     if (this.isStopped) return;
+    // The one host of a logical cluster is worth more than a name server that has nothing for a moment.
+    if (this.isLogical && answer.addresses.length === 0 && target.addresses.length > 0) {
+      this.onFailure(target);
+      return;
+    }
     this.context.scope.counter('update_success').inc();
     target.failures = 0;
-    const addresses = [...new Set(answer.addresses)].sort();
+    // Which address comes first is the name server's choice; where all are used the order says nothing.
+    const addresses = this.isLogical ? answer.addresses : [...new Set(answer.addresses)].sort();
     const isSame = target.hasAnswered && addresses.join() === target.addresses.join();
     target.hasAnswered = true;
     target.addresses = addresses;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { countPicks, hostOf, SampleClusters, staticCluster } from '../../../../test/kit/clusters.ts';
+import { assignment, countPicks, hostOf, SampleClusters, staticCluster } from '../../../../test/kit/clusters.ts';
 import { fault } from '../../fault/fault.ts';
 
 const addresses = Array.from({ length: 10 }, (_, i) => `10.0.0.${i + 1}:80`);
@@ -241,6 +241,19 @@ test('a removed host is watched no more and frees its place', () => {
   answer(clusters, 3, 500, 5);
   assert.equal(outlierStat(clusters, 'ejections_active'), 1);
   put(2);
+  assert.equal(outlierStat(clusters, 'ejections_active'), 0);
+  answer(clusters, 2, 500, 5);
+  assert.deepEqual(ejected(clusters), ['10.0.0.2']);
+});
+
+test('a host that is gone is not ejected by what it still had to answer', () => {
+  const clusters = new SampleClusters();
+  const eds = { name: 'web', type: 'EDS', eds_cluster_config: { eds_config: { ads: {} } }, outlier_detection: {} };
+  clusters.put(eds);
+  clusters.putEndpoints('web', assignment('web', addresses));
+  const gone = hostOf(clusters.get('web'), '10.0.0.1:80');
+  clusters.putEndpoints('web', assignment('web', addresses.slice(1)));
+  for (let i = 0; i < 5; i++) gone.onRequestResult(500);
   assert.equal(outlierStat(clusters, 'ejections_active'), 0);
   answer(clusters, 2, 500, 5);
   assert.deepEqual(ejected(clusters), ['10.0.0.2']);

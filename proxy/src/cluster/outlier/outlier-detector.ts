@@ -56,7 +56,8 @@ export class OutlierDetector {
 
   /** A host crossed a limit. */
   onOutlier(state: OutlierState, reason: OutlierReason, enforcing: number): void {
-    if (state.isEjected) return;
+    // Requests of a host that is gone end later than the host.
+    if (state.isEjected || !this.states.has(state)) return;
     this.stats.detected(reason);
     if (this.context.random() * 100 >= enforcing) return;
     if (!this.mayEject()) {

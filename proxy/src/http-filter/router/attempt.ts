@@ -72,7 +72,9 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
   // ---- a new attempt
 
   protected attempt(): void {
-    const { exchange, cluster, route } = this;
+    const { exchange, route } = this;
+    if (exchange.attempts > 0) this.followCluster();
+    const { cluster } = this;
     if (cluster === null || route === null) return;
     exchange.attempts++;
     const host = cluster.pick({
@@ -95,8 +97,17 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
     }
     host.onRequestStart();
     this.state = WAITING;
-    this.startTryTimers();
     this.startStream(host, route);
+  }
+
+  // Since the last attempt another version may have come, and the hosts of the old one may be gone.
+  private followCluster(): void {
+    const { cluster, exchange, config } = this;
+    if (cluster === null) return;
+    const current = config.clusters.get(cluster.name);
+    if (current === null) this.fail(fault.no_healthy_host, 'no_healthy_upstream');
+    else exchange.cluster = current;
+    this.cluster = current;
   }
 
   // What the client asked for is told by the first attempt; a later one only goes to another name.
@@ -106,9 +117,14 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
     else if (hostname !== '') exchange.authority = hostname;
   }
 
-  private startTryTimers(): void {
+  // As Envoy: for as long as it takes to send the request, and to get a connection, nobody has failed to answer.
+  protected startTryTimeout(): void {
     const perTryMs = this.retryPolicy?.perTryTimeoutMs ?? 0;
-    if (perTryMs > 0) this.tryTimeout = this.clock.start(perTryMs, onTryTimeout, this as Attempt);
+    if (perTryMs === 0 || this.state !== SENDING || this.tryTimeout !== null) return;
+    this.tryTimeout = this.clock.start(perTryMs, onTryTimeout, this as Attempt);
+  }
+
+  private startTryIdle(): void {
     const idleMs = this.retryPolicy?.perTryIdleTimeoutMs ?? 0;
     if (idleMs > 0) this.tryIdle = new TryIdle(this, this.clock, idleMs);
   }
@@ -135,6 +151,8 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
     this.state = SENDING;
     exchange.upstreamStartMs = this.clock.now() - exchange.startMs;
     exchange.upstreamLocalAddress = stream.localAddress;
+    this.startTryIdle();
+    if (this.isRequestEnded) this.startTryTimeout();
     if (replay !== null && replay.length > 0) {
       stream.sendData(replay.buffer, 0, replay.length, this.isRequestEnded && this.requestTrailers === null);
       if (!this.mayReplay() || replay.isOverflown) this.replay = null;

@@ -229,6 +229,7 @@ export class RouterRequest extends Attempt {
   protected onRequestSent(): void {
     const { timeoutMs } = this;
     if (this.state === DONE) return;
+    if (!this.responseStarted) this.startTryTimeout();
     if (timeoutMs > 0 && this.timeout === null && this.exchange.upgrade === null) {
       this.timeout = this.clock.start(timeoutMs, onTimeout, this as RouterRequest);
     }

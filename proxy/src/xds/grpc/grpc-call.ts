@@ -83,10 +83,13 @@ export class GrpcCall {
 
   private open(): void {
     if (this.isEnded) return;
-    const { authority, isTls, connectTimeoutMs, clock } = this.options;
+    const { isTls, connectTimeoutMs, clock } = this.options;
     try {
       const socket = this.options.connect();
-      const session = connect(`${isTls ? 'https' : 'http'}://${authority}`, {
+      // What fails is told by the session; an error that nobody listens for would end the process.
+      socket.on('error', () => {});
+      // Each request says its own authority, which is the name of a cluster and need not be a host's.
+      const session = connect(`${isTls ? 'https' : 'http'}://localhost`, {
         createConnection: () => socket,
         settings: { enablePush: false, initialWindowSize: receiveWindowBytes },
       });
