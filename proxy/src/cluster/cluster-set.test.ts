@@ -232,3 +232,13 @@ test('issues say which resource of the mesh they come from', () => {
     [origin],
   );
 });
+
+test('a newcomer that is refused takes no statistics away from the cluster whose name it borrows', () => {
+  const clusters = new SampleClusters();
+  clusters.put(staticCluster('web', ['10.0.0.1:80']));
+  const { scope } = clusters.get('web');
+  scope.counter('upstream_rq_total').inc();
+  const refused = clusters.prepare({ name: 'other', type: 'EDS', alt_stat_name: 'web', lb_policy: 'CLUSTER_PROVIDED' });
+  assert.notDeepEqual(refused.issues, []);
+  assert.equal(clusters.metrics.scope(scope.name), scope);
+});

@@ -120,7 +120,7 @@ export class ClusterSet {
     tagIssues(sink.issues, before, config.origin);
     // A refused newcomer leaves no statistics behind.
     const isRefused = sink.issues.slice(before).some((issue) => issue.level === 'error');
-    if (isRefused && !this.entries.has(name)) this.options.metrics.remove(config.scope);
+    if (isRefused && !this.entries.has(name)) this.forgetStatistics(config.scope);
     return config;
   }
 
@@ -150,6 +150,12 @@ export class ClusterSet {
     for (const entry of this.entries.values()) entry.onEndpoints(name, assignment);
   }
 
+  /** Clusters may share theirs (`alt_stat_name`): they stay with the last one. */
+  private forgetStatistics(scope: Scope): void {
+    for (const { current } of this.entries.values()) if (current.scope === scope) return;
+    this.options.metrics.remove(scope);
+  }
+
   private put(config: ClusterConfig, version: string): void {
     const known = this.entries.get(config.name);
     const assignment = config.eds === null ? null : (this.assignments.get(config.eds.serviceName) ?? null);
@@ -172,7 +178,7 @@ export class ClusterSet {
     this.options.shared?.forget(name);
     this.scope.counter('cluster_removed').inc();
     entry.dispose();
-    this.options.metrics.remove(entry.current.scope);
+    this.forgetStatistics(entry.current.scope);
   }
 
   private announceWarm(name: string): void {

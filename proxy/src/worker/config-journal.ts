@@ -23,6 +23,12 @@ export class ConfigJournal {
     }
   }
 
+  /** Endpoints of clusters that are gone lead nowhere. */
+  keepEndpoints(wanted: ReadonlySet<string>): void {
+    const entries = this.kinds.get('endpoint');
+    for (const name of entries?.keys() ?? []) if (!wanted.has(name)) entries?.delete(name);
+  }
+
   recordMissing(route: string): void {
     this.missing.add(route);
   }

@@ -120,6 +120,8 @@ export class Workers implements SlotOwner, ChangeFollower {
 
   onChange(change: Change): void {
     this.journal.record(change);
+    if (change.kind === 'cluster' && this.proxy !== null)
+      this.journal.keepEndpoints(new Set(this.proxy.clusters.wantedEndpointNames));
     this.tellAll('change', change);
   }
 

@@ -4,8 +4,10 @@ import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls';
+import { messageFromJson } from '@weft/lib/protobuf/codec';
 import { makeSampleCertificate } from '@weft/lib/x509/sample-certificate';
 import { openClient } from '../../kit/client.ts';
+import { LeapClock } from '../../kit/leap-clock.ts';
 import { until, waitFor } from '../../kit/until.ts';
 import { closedPort, startTcpServer } from '../../kit/upstream.ts';
 import { cluster, fileLog, listener, startTestProxy, type TestProxy, tcpProxy } from './fixture.ts';
@@ -156,6 +158,32 @@ describe('a TCP connection', () => {
     await client.closed();
     assert.equal(proxy.stat('tcp.test.max_downstream_connection_duration'), 1);
     assert.deepEqual(await proxy.accessLog(), ['DT']);
+  });
+
+  it('is tried at the hosts of a new version of the cluster', async (context) => {
+    const clock = new LeapClock();
+    const mute = await startTcpServer(context, () => {});
+    const fresh = await startTcpServer(context, (socket) => socket.end('fresh'));
+    const handshake = {
+      transport_socket: {
+        name: 'tls',
+        typed_config: { '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext' },
+      },
+    };
+    const proxy = await startTestProxy(
+      context,
+      () => ({
+        listeners: [listener('main', tcpProxy('a', { max_connect_attempts: 2 }))],
+        clusters: [cluster('a', [mute], { connect_timeout: '5s', ...handshake })],
+      }),
+      clock,
+    );
+    const client = await openClient(context, proxy.port());
+    await until('it tries', () => proxy.stat('cluster.a.upstream_cx_active') === 1);
+    const message = messageFromJson('envoy.config.cluster.v3.Cluster', cluster('a', [fresh]), []);
+    proxy.running.clusters.prepare(new Map([['a', message]]), [], '2').commit();
+    await clock.leap(6000);
+    assert.equal(String(await client.received(5)), 'fresh');
   });
 
   it('is tried at other endpoints up to max_connect_attempts', async (context) => {

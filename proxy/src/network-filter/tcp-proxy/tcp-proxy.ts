@@ -262,11 +262,20 @@ class TcpSession implements ConnectionOwner, ConnectEvents, TunnelOwner, Placed 
   }
 
   private retryOrEnd(reason: Fault, details: string): void {
-    if (this.view.attempts < this.proxy.options.maxConnectAttempts) this.connect();
+    if (this.view.attempts < this.proxy.options.maxConnectAttempts) this.connectAgain();
     else {
       this.cluster?.stats.upstreamCxConnectAttemptsExceeded.inc();
       this.end(reason, details);
     }
+  }
+
+  // Since the last attempt another version of the cluster may have come, and the hosts of the old one may be gone.
+  private connectAgain(): void {
+    const { cluster, view, proxy } = this;
+    if (cluster === null) return;
+    this.cluster = view.cluster = proxy.options.clusters.get(cluster.name);
+    if (this.cluster === null) this.end(fault.no_healthy_host, 'no_healthy_upstream');
+    else this.connect();
   }
 
   // ---- through another proxy
