@@ -1,6 +1,7 @@
 // One running cluster: its hosts, how one is picked, its limits and statistics. Made from one version of its configuration and
 // replaced by the next; hosts come and go by discovery.
 
+import type { envoy } from '@weft/api/xds/types';
 import type { Clock } from '@weft/lib/clock';
 import type { Headers } from '@weft/lib/header';
 import type { Origin } from '@weft/lib/issue';
@@ -54,6 +55,8 @@ export class Cluster {
   readonly type: ClusterType;
   readonly config: ClusterConfig;
   readonly origin: Origin | null;
+  /** What the configuration hung onto it, for access logs. */
+  readonly metadata: envoy.config.core.v3.Metadata | null;
   readonly connectTimeoutMs: number;
   readonly bufferLimitBytes: number;
   readonly protocol: UpstreamProtocol;
@@ -87,6 +90,7 @@ export class Cluster {
     this.type = config.type;
     this.config = config;
     this.origin = config.origin;
+    this.metadata = config.message.metadata ?? null;
     this.connectTimeoutMs = config.connectTimeoutMs;
     this.bufferLimitBytes = config.bufferLimitBytes;
     this.protocol = config.protocol.protocol;

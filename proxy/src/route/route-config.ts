@@ -85,6 +85,7 @@ function plainFields(message: RouteMessage, parts: Parts): RouteFields {
     ...bareRouteFields(context.virtualHost, parts.matcher),
     name: message.name ?? '',
     origin: originOf(message.metadata),
+    metadata: message.metadata ?? null,
     bufferLimitBytes: message.perRequestBufferLimitBytes ?? context.bufferLimitBytes,
     requestMutations: orderLevels(levels, context.mostSpecificWins, 'request'),
     responseMutations: orderLevels(levels, context.mostSpecificWins, 'response'),

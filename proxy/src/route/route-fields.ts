@@ -9,6 +9,7 @@ export function bareRouteFields(virtualHost: VirtualHost, matcher: RouteMatcher)
   return {
     name: '',
     origin: null,
+    metadata: null,
     virtualHost,
     matcher,
     cluster: null,

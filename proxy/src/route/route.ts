@@ -1,6 +1,7 @@
 // One route, all of it compiled: what a request that matched it is to have done. A route with weighted clusters is one such object per
 // cluster, sharing what they have in common, so that a chosen cluster brings its own header changes and filter settings along.
 
+import type { envoy } from '@weft/api/xds/types';
 import { isGrpcType } from '@weft/lib/grpc/header';
 import type { Headers } from '@weft/lib/header';
 import type { Origin } from '@weft/lib/issue';
@@ -20,6 +21,7 @@ import type { VirtualHost } from './virtual-host.ts';
 export interface RouteFields {
   readonly name: string;
   readonly origin: Origin | null;
+  readonly metadata: envoy.config.core.v3.Metadata | null;
   readonly virtualHost: VirtualHost;
   readonly matcher: RouteMatcher;
   /** Null where `clusterHeader` says, or where the route answers by itself. */
@@ -51,6 +53,8 @@ export interface RouteFields {
 export class Route {
   readonly name: string;
   readonly origin: Origin | null;
+  /** What the configuration hung onto it, for access logs. */
+  readonly metadata: envoy.config.core.v3.Metadata | null;
   readonly virtualHost: VirtualHost;
   readonly matcher: RouteMatcher;
   readonly clusterNotFoundStatus: number;
@@ -95,6 +99,7 @@ export class Route {
   constructor(fields: RouteFields) {
     this.name = fields.name;
     this.origin = fields.origin;
+    this.metadata = fields.metadata;
     this.virtualHost = fields.virtualHost;
     this.matcher = fields.matcher;
     this.clusterNotFoundStatus = fields.clusterNotFoundStatus;

@@ -17,6 +17,8 @@ const mainMetric = /^(?:membership_change|update_.*|init_fetch_timeout|circuit_b
 const worstMetric = /^(?:membership_total|membership_degraded|outlier_detection\.ejections_active)$/;
 
 export function mergeRule(prefix: string, name: string): MergeRule {
+  // Each thread comes upon its own.
+  if (prefix === 'server' && name === 'envoy_bug_failures') return 'sum';
   if (mainScope.test(prefix)) return 'main';
   if (prefix !== 'cluster') return 'sum';
   if (mainMetric.test(name)) return 'main';

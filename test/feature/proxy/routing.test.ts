@@ -330,3 +330,16 @@ describe('routing', () => {
     );
   });
 });
+
+it('what configuration hung onto a route and a cluster can be logged', async (context) => {
+  const upstream = await startUpstream(context);
+  const metadata = (team: string) => ({ metadata: { filter_metadata: { 'com.example': { team } } } });
+  const logFormat = '%METADATA(ROUTE:com.example:team)% %CLUSTER_METADATA(com.example:team)%';
+  const proxy = await startTestProxy(context, (logPath) => ({
+    listeners: [listener('main', httpManager([routeTo('a', {}, metadata('books'))], { logPath, logFormat }))],
+    clusters: [cluster('a', [upstream.port], metadata('shelves'))],
+  }));
+  const client = await openClient(context, proxy.port());
+  await client.fetch('GET', '/');
+  assert.deepEqual(await proxy.accessLog(), ['books shelves']);
+});
