@@ -56,6 +56,28 @@ describe('metrics of two workers', () => {
     assert.equal(merged.gauge('outlier_detection.ejections_active').value, 1);
   });
 
+  it('show that one of them has none left, whichever speaks first', () => {
+    for (const healthy of [
+      [0, 2],
+      [2, 0],
+    ]) {
+      const workers = healthy.map((value, index) => worker(index, [gauge('membership_healthy', value)]));
+      assert.equal(mergeMetrics(mainThread(), workers).scope(cluster).gauge('membership_healthy').value, 0);
+    }
+  });
+
+  it('count the defects that each came upon', () => {
+    const server: ScopeName = { prefix: 'server' };
+    const main = mainThread();
+    main.scope(server).counter('envoy_bug_failures');
+    const report = {
+      index: 0,
+      current: [{ scope: server, metrics: [counter('envoy_bug_failures', 1)] }],
+      past: new MetricsRegistry(),
+    };
+    assert.equal(mergeMetrics(main, [report]).scope(server).counter('envoy_bug_failures').value, 1);
+  });
+
   it('merge histograms', () => {
     const times = { kind: 'histogram', name: 'upstream_rq_time', counts: [1, 2], sum: 4, count: 3 } as const;
     const merged = mergeMetrics(mainThread(), [worker(0, [times]), worker(1, [times])]).scope(cluster);

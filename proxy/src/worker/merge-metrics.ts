@@ -28,37 +28,49 @@ export function mergeMetrics(main: MetricsRegistry, workers: readonly WorkerMetr
     const scope = merged.scope(name);
     for (const [short, metric] of metrics) addTo(scope, reportMetric(short, metric), 'sum');
   }
+  const judged: Set<Gauge> = new Set();
   for (const worker of workers) {
     for (const report of [...reportMetrics(worker.past), ...(worker.current ?? [])])
-      addReport(main, merged, report, worker.index);
+      addReport({ main, merged, judged }, report, worker.index);
   }
   return merged;
 }
 
-function addReport(main: MetricsRegistry, merged: MetricsRegistry, report: ScopeReport, index: number): void {
+interface Merge {
+  readonly main: MetricsRegistry;
+  readonly merged: MetricsRegistry;
+  /** Gauges of which a worker has spoken. */
+  readonly judged: Set<Gauge>;
+}
+
+function addReport({ main, merged, judged }: Merge, report: ScopeReport, index: number): void {
   if (!main.has(report.scope)) return;
   const scope = merged.scope(report.scope);
   const { prefix } = report.scope;
   for (const metric of report.metrics) {
-    addTo(scope, metric, mergeRule(prefix, metric.name));
+    addTo(scope, metric, mergeRule(prefix, metric.name), judged);
     // As Envoy, listeners show how connections spread.
     if (prefix !== 'listener' || !/^downstream_cx_(?:total|active)$/.test(metric.name)) continue;
     addTo(scope, { ...metric, name: `worker_${index}.${metric.name}` }, 'sum');
   }
 }
 
-function addTo(scope: Scope, metric: MetricReport, rule: MergeRule): void {
+function addTo(scope: Scope, metric: MetricReport, rule: MergeRule, judged?: Set<Gauge>): void {
   if (rule === 'main') return;
   if (metric.kind === 'counter') scope.counter(metric.name).value += metric.value;
   else if (metric.kind === 'histogram') addHistogram(scope.histogram(metric.name), metric);
-  else addGauge(scope.gauge(metric.name), metric.value, rule);
+  else addGauge(scope.gauge(metric.name), metric.value, rule, judged);
 }
 
-function addGauge(gauge: Gauge, value: number, rule: MergeRule): void {
+function addGauge(gauge: Gauge, value: number, rule: MergeRule, judged?: Set<Gauge>): void {
   if (rule === 'sum') gauge.value += value;
-  // Nought is what the main thread says where hosts are made on demand: it makes none.
-  else if (rule === 'least' && gauge.value > 0) gauge.value = Math.min(gauge.value, value);
-  else gauge.value = Math.max(gauge.value, value);
+  else if (rule === 'most') gauge.value = Math.max(gauge.value, value);
+  else {
+    // Nought is what the main thread says where hosts are made on demand: it makes none.
+    const isSaid = gauge.value > 0 || judged?.has(gauge) === true;
+    gauge.value = isSaid ? Math.min(gauge.value, value) : value;
+    judged?.add(gauge);
+  }
 }
 
 function addHistogram(histogram: Histogram, added: MetricReport & { readonly kind: 'histogram' }): void {
