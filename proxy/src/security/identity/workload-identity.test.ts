@@ -227,6 +227,32 @@ test('turns to a new token when the authority no longer takes its certificate', 
 
 const refused = /error the workload has no valid certificate/;
 
+test('comes back by a new token after its certificate expired, asking at least every half minute', async (context) => {
+  const mesh = await setUp(context);
+  mesh.ca.answer = issueBy(mesh.ca, hourMs, mesh.clock);
+  const first = mesh.log.next(received);
+  const identity = mesh.start();
+  await first;
+  mesh.ca.answer = (seen) =>
+    seen.authorization === 'Bearer new-token'
+      ? issueBy(mesh.ca, hourMs, mesh.clock)(seen)
+      : { code: 16, message: 'dead' };
+  const failed = mesh.log.next(refused);
+  mesh.clock.advance(hourMs);
+  await failed;
+  for (let i = 0; i < 8; i++) {
+    const again = mesh.log.next(refused);
+    mesh.clock.advance(30_000);
+    await again;
+  }
+  assert.equal(identity.state.status, 'expired');
+  writeFileSync(join(mesh.folder, 'token'), 'new-token');
+  const back = mesh.log.next(received);
+  mesh.clock.advance(30_000);
+  await back;
+  assert.equal(identity.state.status, 'valid');
+});
+
 test('sends its token to nobody who is not the control plane of its mesh', async (context) => {
   const stranger = new FakeCa(makeSampleRoot(), makeSampleRoot('stranger'));
   const mesh = await setUp(context, stranger);
