@@ -225,6 +225,41 @@ test('turns to a new token when the authority no longer takes its certificate', 
   );
 });
 
+for (const [what, jumpMs] of [
+  ['a sleep has taken it past half of its life', 0.7 * hourMs],
+  ['the clock was set back to before its time', -hourMs],
+] as const) {
+  test(`renews in half a minute when ${what}`, async (context) => {
+    const mesh = await setUp(context);
+    mesh.ca.answer = issueBy(mesh.ca, hourMs, mesh.clock);
+    const first = mesh.log.next(received);
+    const identity = mesh.start();
+    await first;
+    mesh.clock.setWall(mesh.clock.wallMs() + jumpMs);
+    const second = mesh.log.next(received);
+    mesh.clock.advance(30_000);
+    await second;
+    const { notBeforeMs, notAfterMs } = identity.state;
+    assert.ok(notBeforeMs < mesh.clock.wallMs() && notAfterMs > mesh.clock.wallMs() + hourMs / 2);
+    assert.equal(mesh.ca.seen[1]?.authorization, '');
+  });
+}
+
+test('takes a certificate that expired in a sleep out of use in half a minute, and shows its token again', async (context) => {
+  const mesh = await setUp(context);
+  mesh.ca.answer = issueBy(mesh.ca, hourMs, mesh.clock);
+  const first = mesh.log.next(received);
+  const identity = mesh.start();
+  await first;
+  mesh.clock.setWall(mesh.clock.wallMs() + 2 * hourMs);
+  const [expired, second] = [mesh.log.next(/error the workload certificate expired/), mesh.log.next(received)];
+  mesh.clock.advance(30_000);
+  await expired;
+  await second;
+  assert.equal(mesh.ca.seen[1]?.authorization, 'Bearer secret-token');
+  assert.equal(identity.state.status, 'valid');
+});
+
 const refused = /error the workload has no valid certificate/;
 
 test('comes back by a new token after its certificate expired, asking at least every half minute', async (context) => {
