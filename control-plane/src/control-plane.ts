@@ -1,6 +1,6 @@
 // Composes the control plane: files → store → model → translation → discovery, and beside it the mesh API and the certificate authority.
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { type Clock, systemClock, type Timer } from '@weft/lib/clock';
@@ -294,20 +294,5 @@ function portError(code: string, what: string, port: number, cause: unknown): We
     {
       cause,
     },
-  );
-}
-
-/** The bearer token in a file. Throws `WeftError`. */
-export function readToken(path: string): string {
-  let token: string;
-  try {
-    token = readFileSync(path, 'utf8').trim();
-  } catch (error) {
-    throw new WeftError('WEFT0623', `the token file ${path} cannot be read (${messageOf(error)})`, { cause: error });
-  }
-  if (/^[!-~]{16,}$/.test(token)) return token;
-  throw new WeftError(
-    'WEFT0624',
-    `the token in ${path} is not at least 16 printable characters without spaces; put a long random text there`,
   );
 }

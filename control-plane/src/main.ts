@@ -5,7 +5,8 @@ import { parseArgs } from 'node:util';
 import { parseDurationMs } from '@weft/api/resource/duration';
 import { messageOf, WeftError } from '@weft/lib/error';
 import { pino } from 'pino';
-import { type ControlPlaneOptions, readToken, startControlPlane } from './control-plane.ts';
+import { readToken } from './api-token.ts';
+import { type ControlPlaneOptions, startControlPlane } from './control-plane.ts';
 import { exitStatusOf } from './exit-status.ts';
 import type { MeshSettings } from './model/settings.ts';
 

@@ -4,6 +4,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { join } from 'node:path';
 import type { Server } from '@grpc/grpc-js';
 import type { Clock, Timer } from '@weft/lib/clock';
+import { startWallTimer } from '@weft/lib/wall-timer';
 import { loadOrMakeAuthority, readAuthority } from './ca/ca-files.ts';
 import type { CaLog } from './ca/ca-log.ts';
 import { CallerIdentity } from './ca/caller.ts';
@@ -11,6 +12,7 @@ import { CertificateAuthority } from './ca/certificate-authority.ts';
 import { certificateServiceDefinition, certificateServiceImplementation } from './ca/certificate-service.ts';
 import { JoinTokens } from './ca/join-tokens.ts';
 import { controlPlaneAccount, MeshServerCredentials } from './ca/server-credentials.ts';
+import { renewalOf } from './ca/validity.ts';
 import type { ServerCertificate } from './mesh-api/dual-server.ts';
 
 export interface SecurityOptions {
@@ -76,7 +78,7 @@ export class MeshSecurity {
       hosts: apiHosts,
     });
     const { clock } = this.options;
-    this.schedule(Math.max(1000, (issued.notAfterMs - clock.wallMs()) / 2), renewed);
+    this.timer = startWallTimer(clock, renewalOf(issued, clock.wallMs()), () => this.renewApi(renewed), null);
     return {
       certificate: [issued.pem, ...authority.intermediates].join(''),
       key: String(privateKey.export({ type: 'pkcs8', format: 'pem' })),
@@ -89,14 +91,11 @@ export class MeshSecurity {
     this.credentials.close();
   }
 
-  private schedule(delayMs: number, renewed: (certificate: ServerCertificate) => void): void {
+  private renewApi(renewed: (certificate: ServerCertificate) => void): void {
     const { clock, log } = this.options;
-    const renew = () => {
-      this.apiCertificate(renewed).then(renewed, (error: unknown) => {
-        log.error({ err: error }, 'the certificate of the mesh API could not be renewed, trying again');
-        this.schedule(retryMs, renewed);
-      });
-    };
-    this.timer = clock.start(delayMs, renew, null);
+    this.apiCertificate(renewed).then(renewed, (error: unknown) => {
+      log.error({ err: error }, 'the certificate of the mesh API could not be renewed, trying again');
+      this.timer = clock.start(retryMs, () => this.renewApi(renewed), null);
+    });
   }
 }

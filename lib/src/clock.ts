@@ -162,7 +162,7 @@ class SystemClock implements Clock {
 /** A clock that stands still until told otherwise; timers fire inside `advance`. */
 export class PausedClock implements Clock {
   private currentMs: number;
-  private readonly wallOffsetMs: number;
+  private wallOffsetMs: number;
   private readonly wheel: TimerWheel;
 
   constructor(wallStartMs = Date.UTC(2026, 0, 1)) {
@@ -181,6 +181,11 @@ export class PausedClock implements Clock {
 
   start<T>(delayMs: number, callback: TimerCallback<T>, argument: T): Timer {
     return this.wheel.add(this.currentMs, delayMs, callback, argument);
+  }
+
+  /** Sets the calendar alone, as somebody may, or as it is found after a sleep; timers know nothing of it. */
+  setWall(wallMs: number): void {
+    this.wallOffsetMs = wallMs - this.currentMs;
   }
 
   /** Moves time forward, firing what falls due on the way in order of ticks. */

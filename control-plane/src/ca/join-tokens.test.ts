@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import fs, { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { PausedClock } from '@weft/lib/clock';
@@ -69,6 +70,35 @@ test('dies with the first use of any certificate it bought, and a replay is logg
   assert.match(reasonOf(restarted, token), /replayed/);
   assert.match(reasonOf(new JoinTokens(directory, clock, log), token), /replayed/);
   assert.match(log.lines.at(-1) ?? '', /^warn join token refused .*replayed.*sa\/web/);
+});
+
+/** No file can be brought to the disk until the returned function is called. */
+function fillDisk(context: TestContext): () => void {
+  const full = context.mock.method(fs, 'fsyncSync', () => {
+    throw Object.assign(new Error('ENOSPC: no space left on device, fsync'), { code: 'ENOSPC' });
+  });
+  syncBuiltinESMExports();
+  const free = () => {
+    full.mock.restore();
+    syncBuiltinESMExports();
+  };
+  context.after(free);
+  return free;
+}
+
+test('lives on where the disk is full, which harms no caller, and dies with a later call', (context) => {
+  const { directory, log, tokens } = setUp(context);
+  const token = tokens.create(identity);
+  const hash = hashOf(tokens, token);
+  tokens.recordIssued(hash, 'aa');
+  const free = fillDisk(context);
+  tokens.confirm('aa');
+  hashOf(tokens, token);
+  assert.match(log.lines.at(-1) ?? '', /^error a join token that was used cannot be ended yet.*ENOSPC.*sa\/web/);
+  assert.deepEqual(readdirSync(directory), [`${hash}.json`]);
+  free();
+  tokens.confirm('aa');
+  assert.match(reasonOf(tokens, token), /replayed/);
 });
 
 test('leaves the tokens of other replicas alone', (context) => {

@@ -81,13 +81,16 @@ export class JoinTokens {
     this.bySerial.set(serial, hash);
   }
 
-  /** A caller has shown a certificate of that serial number by mTLS: the token that bought it dies. */
+  /**
+   * A caller has shown a certificate of that serial number by mTLS: the token that bought it dies. Where that cannot be written, as
+   * on a full disk, the caller is who it is all the same, and its next call tries again.
+   */
   confirm(serial: string): void {
     const hash = this.bySerial.get(serial);
     if (hash === undefined) return;
     const record = this.read(hash);
+    if (record !== null && !record.isDead && !this.kill(hash, record)) return;
     for (const bought of record?.serials ?? [serial]) this.bySerial.delete(bought);
-    if (record !== null && !record.isDead) this.write(hash, { ...record, isDead: true });
   }
 
   /** Forgets tokens whose time is over. */
@@ -103,6 +106,21 @@ export class JoinTokens {
   private refuse(reason: string, record: TokenRecord | null): TokenVerdict {
     this.log.warn({ reason, identity: record?.identity }, 'join token refused');
     return { reason };
+  }
+
+  /** Whether the token is dead for good now. */
+  private kill(hash: string, record: TokenRecord): boolean {
+    try {
+      this.write(hash, { ...record, isDead: true });
+      return true;
+    } catch (error) {
+      const fields = { err: error, identity: record.identity, hash };
+      this.log.error(
+        fields,
+        'a join token that was used cannot be ended yet; the next call of its workload tries again',
+      );
+      return false;
+    }
   }
 
   private index(hash: string): void {
@@ -133,8 +151,13 @@ export class JoinTokens {
 
   private write(hash: string, record: TokenRecord): void {
     const fresh = `${this.path(hash)}.${randomBytes(6).toString('hex')}.new`;
-    writeDurably(fresh, JSON.stringify(record), 0o600);
-    renameSync(fresh, this.path(hash));
+    try {
+      writeDurably(fresh, JSON.stringify(record), 0o600);
+      renameSync(fresh, this.path(hash));
+    } catch (error) {
+      rmSync(fresh, { force: true });
+      throw error;
+    }
   }
 }
 

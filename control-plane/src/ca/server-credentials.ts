@@ -5,9 +5,11 @@ import { generateKeyPairSync } from 'node:crypto';
 import type { SecureContextOptions } from 'node:tls';
 import { ServerCredentials } from '@grpc/grpc-js';
 import type { Clock, Timer } from '@weft/lib/clock';
+import { startWallTimer } from '@weft/lib/wall-timer';
 import type { SpiffeId } from '@weft/lib/x509/spiffe';
 import type { CaLog } from './ca-log.ts';
 import type { CertificateAuthority, IssuedCertificate } from './certificate-authority.ts';
+import { renewalOf } from './validity.ts';
 
 /** The account of the control plane: proxies expect this identity at the other end, as they would of Istio's. */
 export const controlPlaneAccount = { namespace: 'istio-system', serviceAccount: 'istiod' } as const;
@@ -70,8 +72,8 @@ export class MeshServerCredentials extends ServerCredentials {
   }
 
   private schedule(issued: IssuedCertificate): void {
-    const delayMs = Math.max(1000, (issued.notAfterMs - this.options.clock.wallMs()) / 2);
-    this.timer = this.options.clock.start(delayMs, startRenewal, this);
+    const { clock } = this.options;
+    this.timer = startWallTimer(clock, renewalOf(issued, clock.wallMs()), startRenewal, this);
   }
 }
 

@@ -92,6 +92,7 @@ class Member {
     this.sidecar = new ProxyProcess(workload, { tcp, gateway: null }, settings, {
       onReady: (ready) => this.onSidecar(ready),
       onDown: (reason, retryMs) => note(`weft: sidecar ${reason}; ${retryText(retryMs)}`),
+      onNote: (text) => note(`weft: ${text}`),
     });
     this.registration = new Registration(client, workload);
     this.probe = new Probe(probeTarget(null, workload.ports), null, (ready) => {

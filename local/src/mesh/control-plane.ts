@@ -1,14 +1,17 @@
 // The control plane's process: kept running, asked until it answers, always on the same ports.
 import { randomBytes } from 'node:crypto';
-import { existsSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { kindInfo } from '@weft/api/resource/kind';
+import { isUsableToken } from '@weft/control-plane/api-token';
 import { exitStatus } from '@weft/control-plane/exit-status';
+import { codeOf } from '@weft/lib/error';
 import type { MeshApiClient } from '../mesh-api/client.ts';
 import { startOwnChild } from '../process/child.ts';
 import { Keeper } from '../process/keeper.ts';
 import { lastWords } from '../process/last-words.ts';
 import type { StatePaths } from '../state/folder.ts';
+import { writePrivate } from '../state/private-file.ts';
 import { ownEnvironment } from '../workload/proxy-process.ts';
 
 const pollMs = 30;
@@ -124,8 +127,20 @@ function controlPlaneArguments(spec: ControlPlaneSpec): string[] {
   ];
 }
 
-/** The token of the mesh API, made once per state folder, readable by the owner only. */
+/**
+ * The token of the mesh API, made once per state folder, readable by the owner only. One that no control plane takes, as a full disk
+ * or a crash may leave behind, is made anew.
+ */
 export function makeToken(path: string): void {
-  if (existsSync(path)) return;
-  writeFileSync(path, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600, flag: 'wx' });
+  if (isUsableToken(readIfThere(path).trim())) return;
+  writePrivate(path, `${randomBytes(32).toString('base64url')}\n`);
+}
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return '';
+    throw error;
+  }
 }

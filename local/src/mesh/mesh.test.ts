@@ -153,7 +153,7 @@ describe('a local mesh', () => {
   it('ends at once with the reason when the control plane can never start', async (context) => {
     const bench = makeBench(context, []);
     mkdirSync(bench.state, { recursive: true });
-    writeFileSync(join(bench.state, 'token'), 'bad');
+    writeFileSync(join(bench.state, 'token'), 'this-token-is-bad');
     const mesh = await Mesh.open(bench.options, quiet);
     context.after(() => mesh.stop());
     await assert.rejects(mesh.start(), {

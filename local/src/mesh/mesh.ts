@@ -222,6 +222,7 @@ export class Mesh {
     const gateway = new ProxyProcess(gatewayWorkload, { tcp: [], gateway: gatewayPorts.mapping }, settings, {
       onReady: (ready) => this.setGatewayState(ready ? 'ready' : 'not ready'),
       onDown: (reason, retryMs) => this.onPartDown('gateway', reason, retryMs),
+      onNote: (text) => this.events.onNote(`gateway: ${text} (log: ${gateway.log})`),
     });
     const processes = new ProcessSet({
       settings,

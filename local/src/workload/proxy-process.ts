@@ -1,15 +1,16 @@
 // One proxy of the local mesh, sidecar or gateway: its files, its process, and whether it is ready. A restarted proxy gets the
 // same ports and a new join token, as its key died with it.
-import { renameSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { join } from 'node:path';
+import { type Clock, systemClock } from '@weft/lib/clock';
 import { makeFolder } from '@weft/lib/disk/make-folder';
-import { WeftError } from '@weft/lib/error';
 import { proxyNodeFlags } from '@weft/proxy/node-flags';
 import type { MeshApiClient } from '../mesh-api/client.ts';
 import { type Child, startOwnChild } from '../process/child.ts';
 import { Keeper } from '../process/keeper.ts';
+import { writePrivate } from '../state/private-file.ts';
 import { type ControlPlaneAddress, type ProxyPorts, proxyBootstrap } from './bootstrap.ts';
+import { JoinToken } from './join-token.ts';
 import { spiffeId, type Workload } from './workload.ts';
 
 const readyPollMs = 50;
@@ -24,12 +25,16 @@ export interface ProxySettings {
   readonly proxyEntry: string;
   readonly workloadsFolder: string;
   readonly logsFolder: string;
+  /** `systemClock` when left out. */
+  readonly clock?: Clock;
 }
 
 /** What the owner is told. */
 export interface ProxyEvents {
   onReady(ready: boolean): void;
   onDown(reason: string, retryMs: number): void;
+  /** Something a person should read. */
+  onNote(text: string): void;
 }
 
 /** The environment of Weft's own programs: nothing that redirects their traffic. */
@@ -48,14 +53,6 @@ export function logPath(folder: string, workload: Workload, isProxy: boolean): s
   return join(folder, `${workload.namespace}.${workload.name}${isProxy ? '.proxy' : ''}.log`);
 }
 
-/** Asks for a single-use token with which a proxy of that identity may get its first certificate. */
-export async function requestJoinToken(client: MeshApiClient, identity: string): Promise<string> {
-  const answer = await client.request('/weft/v1/join-tokens', { method: 'POST', body: { identity } });
-  if (typeof answer === 'object' && answer !== null && 'token' in answer && typeof answer.token === 'string')
-    return answer.token;
-  throw new WeftError('WEFT0808', 'the mesh API gave no join token; control plane and tools are of different versions');
-}
-
 /** A proxy that is kept running. */
 export class ProxyProcess {
   readonly log: string;
@@ -64,6 +61,7 @@ export class ProxyProcess {
   private readonly events: ProxyEvents;
   private readonly keeper: Keeper;
   private readonly folder: string;
+  private readonly token: JoinToken;
   private ports: ProxyPorts;
   private ready = false;
   private run = 0;
@@ -75,8 +73,9 @@ export class ProxyProcess {
     this.events = events;
     this.folder = workloadFolder(settings.workloadsFolder, workload);
     this.log = logPath(settings.logsFolder, workload, true);
+    this.token = this.makeToken();
     this.keeper = new Keeper(() => this.startChild(), {
-      onStarted: () => void this.awaitReady(++this.run),
+      onStarted: () => this.onStarted(),
       onDown: (reason, retryMs) => this.onDown(reason, retryMs),
     });
   }
@@ -105,20 +104,35 @@ export class ProxyProcess {
 
   async stop(graceMs: number): Promise<void> {
     this.run++;
+    this.token.stop();
     await this.keeper.stop(graceMs);
   }
 
+  private get tokenFile(): string {
+    return join(this.folder, 'join-token');
+  }
+
+  private makeToken(): JoinToken {
+    const { client, controlPlane, clock = systemClock } = this.settings;
+    const { namespace, serviceAccount, adminPort } = this.workload;
+    return new JoinToken({
+      path: this.tokenFile,
+      identity: spiffeId(controlPlane.trustDomain, namespace, serviceAccount),
+      adminPort,
+      client,
+      clock,
+      onNote: (text) => this.events.onNote(text),
+    });
+  }
+
   private async startChild(): Promise<Child> {
-    const { client, controlPlane, proxyEntry } = this.settings;
-    const identity = spiffeId(controlPlane.trustDomain, this.workload.namespace, this.workload.serviceAccount);
-    const tokenFile = join(this.folder, 'join-token');
+    const { controlPlane, proxyEntry } = this.settings;
     const bootstrapFile = join(this.folder, 'bootstrap.json');
-    const token = await requestJoinToken(client, identity);
     makeFolder(this.folder, 0o700);
-    writePrivate(tokenFile, token);
+    await this.token.write();
     writePrivate(
       bootstrapFile,
-      JSON.stringify(proxyBootstrap(this.workload, this.ports, controlPlane, tokenFile), null, 2),
+      JSON.stringify(proxyBootstrap(this.workload, this.ports, controlPlane, this.tokenFile), null, 2),
     );
     return startOwnChild({
       command: [...proxyNodeFlags, proxyEntry, '-c', bootstrapFile, '--drain-time-s', String(drainSeconds)],
@@ -126,6 +140,11 @@ export class ProxyProcess {
       workingFolder: this.folder,
       output: this.log,
     });
+  }
+
+  private onStarted(): void {
+    this.token.watch();
+    void this.awaitReady(++this.run);
   }
 
   private async awaitReady(run: number): Promise<void> {
@@ -140,6 +159,7 @@ export class ProxyProcess {
 
   private onDown(reason: string, retryMs: number): void {
     this.run++;
+    this.token.stop();
     this.setReady(false);
     this.events.onDown(reason, retryMs);
   }
@@ -149,13 +169,6 @@ export class ProxyProcess {
     this.ready = ready;
     this.events.onReady(ready);
   }
-}
-
-/** Written whole or not at all, readable by the owner only. */
-function writePrivate(path: string, content: string): void {
-  const draft = `${path}.draft`;
-  writeFileSync(draft, content, { mode: 0o600 });
-  renameSync(draft, path);
 }
 
 /** Whether a proxy's admin interface says that it serves. */

@@ -121,6 +121,7 @@ export class Replica {
         this.settle();
       },
       onDown: (reason, retryMs) => this.onDown('sidecar', reason, retryMs),
+      onNote: (text) => this.events.onNote(`${this.name}: ${text} (log: ${this.logOf('sidecar')})`),
     });
   }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { FakeMeshApi } from '../../mesh-api/fake-mesh-api.ts';
 
 const flag = (name) => process.argv[process.argv.indexOf(name) + 1];
-if (readFileSync(flag('--token-file'), 'utf8') === 'bad') {
+if (readFileSync(flag('--token-file'), 'utf8') === 'this-token-is-bad') {
   console.error('weft control-plane: WEFT0624: the token is bad');
   process.exit(78);
 }

@@ -225,7 +225,68 @@ test('turns to a new token when the authority no longer takes its certificate', 
   );
 });
 
+for (const [what, jumpMs] of [
+  ['a sleep has taken it past half of its life', 0.7 * hourMs],
+  ['the clock was set back to before its time', -hourMs],
+] as const) {
+  test(`renews in half a minute when ${what}`, async (context) => {
+    const mesh = await setUp(context);
+    mesh.ca.answer = issueBy(mesh.ca, hourMs, mesh.clock);
+    const first = mesh.log.next(received);
+    const identity = mesh.start();
+    await first;
+    mesh.clock.setWall(mesh.clock.wallMs() + jumpMs);
+    const second = mesh.log.next(received);
+    mesh.clock.advance(30_000);
+    await second;
+    const { notBeforeMs, notAfterMs } = identity.state;
+    assert.ok(notBeforeMs < mesh.clock.wallMs() && notAfterMs > mesh.clock.wallMs() + hourMs / 2);
+    assert.equal(mesh.ca.seen[1]?.authorization, '');
+  });
+}
+
+test('takes a certificate that expired in a sleep out of use in half a minute, and shows its token again', async (context) => {
+  const mesh = await setUp(context);
+  mesh.ca.answer = issueBy(mesh.ca, hourMs, mesh.clock);
+  const first = mesh.log.next(received);
+  const identity = mesh.start();
+  await first;
+  mesh.clock.setWall(mesh.clock.wallMs() + 2 * hourMs);
+  const [expired, second] = [mesh.log.next(/error the workload certificate expired/), mesh.log.next(received)];
+  mesh.clock.advance(30_000);
+  await expired;
+  await second;
+  assert.equal(mesh.ca.seen[1]?.authorization, 'Bearer secret-token');
+  assert.equal(identity.state.status, 'valid');
+});
+
 const refused = /error the workload has no valid certificate/;
+
+test('comes back by a new token after its certificate expired, asking at least every half minute', async (context) => {
+  const mesh = await setUp(context);
+  mesh.ca.answer = issueBy(mesh.ca, hourMs, mesh.clock);
+  const first = mesh.log.next(received);
+  const identity = mesh.start();
+  await first;
+  mesh.ca.answer = (seen) =>
+    seen.authorization === 'Bearer new-token'
+      ? issueBy(mesh.ca, hourMs, mesh.clock)(seen)
+      : { code: 16, message: 'dead' };
+  const failed = mesh.log.next(refused);
+  mesh.clock.advance(hourMs);
+  await failed;
+  for (let i = 0; i < 8; i++) {
+    const again = mesh.log.next(refused);
+    mesh.clock.advance(30_000);
+    await again;
+  }
+  assert.equal(identity.state.status, 'expired');
+  writeFileSync(join(mesh.folder, 'token'), 'new-token');
+  const back = mesh.log.next(received);
+  mesh.clock.advance(30_000);
+  await back;
+  assert.equal(identity.state.status, 'valid');
+});
 
 test('sends its token to nobody who is not the control plane of its mesh', async (context) => {
   const stranger = new FakeCa(makeSampleRoot(), makeSampleRoot('stranger'));

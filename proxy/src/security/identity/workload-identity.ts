@@ -7,7 +7,8 @@ import type { Clock, Timer } from '@weft/lib/clock';
 import { messageOf, WeftError } from '@weft/lib/error';
 import { GrpcCallError, grpcStatus } from '@weft/lib/grpc/unary';
 import { typeNameOf, unpackAny } from '@weft/lib/protobuf/codec';
-import { parseCertificate } from '@weft/lib/x509/certificate';
+import { startWallTimer } from '@weft/lib/wall-timer';
+import { type CertificateFacts, parseCertificate } from '@weft/lib/x509/certificate';
 import { buildCsr, generateWorkloadKey } from '@weft/lib/x509/csr';
 import { formatPem, parseCertificatePem } from '@weft/lib/x509/pem';
 import { parseSpiffeId } from '@weft/lib/x509/spiffe';
@@ -222,11 +223,9 @@ export class WorkloadIdentity {
     secrets.put(makeSecret(this.context(certificateName), { certificate: issued.material }));
     const expires = new Date(leaf.notAfterMs).toISOString();
     log.info('workload certificate received', { identity: this.config.spiffeId, serial: leaf.serial, expires });
-    const leftMs = leaf.notAfterMs - clock.wallMs();
-    // Jitter keeps workloads that started together from renewing together.
-    this.plan(leftMs * (0.45 + 0.1 * this.random()));
+    this.planRenewal(leaf);
     this.expiryTimer?.stop();
-    this.expiryTimer = clock.start(leftMs, onExpiry, this);
+    this.expiryTimer = startWallTimer(clock, { atMs: leaf.notAfterMs }, onExpiry, this);
   }
 
   private onFailure(error: unknown): void {
@@ -262,6 +261,15 @@ export class WorkloadIdentity {
       reason: this.problem,
     });
     secrets.drop(certificateName);
+  }
+
+  private planRenewal({ notBeforeMs, notAfterMs }: CertificateFacts): void {
+    const { clock } = this.host;
+    const nowMs = clock.wallMs();
+    // Jitter keeps workloads that started together from renewing together.
+    const atMs = nowMs + (notAfterMs - nowMs) * (0.45 + 0.1 * this.random());
+    this.attemptTimer?.stop();
+    this.attemptTimer = startWallTimer(clock, { atMs, notBeforeMs }, onAttempt, this);
   }
 
   private plan(delayMs: number): void {
