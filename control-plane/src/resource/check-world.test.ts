@@ -317,6 +317,11 @@ describe('checkWorld', () => {
     assert.deepEqual(checkText(text('default'), { proxies }), []);
     assert.deepEqual(checkText(text('istio-system')), []);
     assert.deepEqual(shortForm(checkText(text('other'), { proxies })), ['WEFT0491 spec.servers[0].tls.credentialName']);
+    const elsewhere = [{ namespace: 'edge', labels: { istio: 'ingressgateway' } }];
+    assert.deepEqual(checkText(text('edge'), { proxies: elsewhere }), []);
+    const [refused] = checkText(text('default'), { proxies: elsewhere });
+    assert.equal(refused?.code, 'WEFT0491');
+    assert.match(refused?.message ?? '', /^There is no Secret edge\/c, .* Secret default\/c does not count/);
   });
 
   it('says what a credential lacks', () => {
