@@ -184,11 +184,16 @@ function workloadPort(
   port: MeshPort,
   ports: Readonly<Record<string, number>> | undefined,
 ): number {
-  const named = ports?.[port.name] ?? ports?.[String(port.targetPort)];
+  const named = ownPort(ports, port.name) ?? ownPort(ports, String(port.targetPort));
   if (named !== undefined) return named;
   const [only, ...more] = Object.values(ports ?? {});
   if (only !== undefined && more.length === 0 && service.ports.length === 1) return only;
   return typeof port.targetPort === 'number' ? port.targetPort : port.number;
+}
+
+/** A port may have any name, also that of a member which every object inherits. */
+function ownPort(ports: Readonly<Record<string, number>> | undefined, name: string): number | undefined {
+  return ports !== undefined && Object.hasOwn(ports, name) ? ports[name] : undefined;
 }
 
 /** The new table, with the old lists where nothing changed; `isSame` when no cluster changes either. */
