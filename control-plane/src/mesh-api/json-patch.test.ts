@@ -16,6 +16,15 @@ test('moves and copies, and leaves the old value as it was', () => {
   });
 });
 
+test('is the same patch when it is applied again', () => {
+  const patch = [
+    { op: 'add', path: '/list', value: [] },
+    { op: 'add', path: '/list/-', value: 1 },
+  ];
+  assert.deepEqual(jsonPatch({}, patch), { value: { list: [1] } });
+  assert.deepEqual(jsonPatch({}, patch), { value: { list: [1] } });
+});
+
 test('copies no more in all than a body may have', () => {
   const patch = Array.from({ length: 40 }, (_, index) => ({ op: 'copy', from: '', path: `/x${index}` }));
   assert.deepEqual(jsonPatch({ a: 'x'.repeat(1024) }, patch), {

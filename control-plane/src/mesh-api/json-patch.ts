@@ -29,7 +29,8 @@ export function jsonPatch(target: unknown, patch: unknown): PatchResult {
   if (patch.length > maxOperations) return { problem: `a JSON patch has at most ${maxOperations} operations` };
   let value = structuredClone(target);
   const copied: Copied = { bytes: 0 };
-  for (const [index, operation] of patch.entries()) {
+  // Later operations may change what earlier ones put in, and the same patch may be applied again.
+  for (const [index, operation] of structuredClone(patch).entries()) {
     const result = applyOperation(value, operation, copied);
     if ('problem' in result) return { problem: `operation ${index}: ${result.problem}` };
     value = result.value;
