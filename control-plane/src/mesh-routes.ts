@@ -47,7 +47,7 @@ export function meshRoutes(parts: MeshRouteParts): readonly Route[] {
 }
 
 /** `?revision=N&timeout=30s&proxy=ID`: answers when the proxies have taken the revision, have refused it, or time is up. */
-async function wait({ query }: ApiRequest, { ads, store }: MeshRouteParts): Promise<Reply> {
+async function wait({ query, onClose }: ApiRequest, { ads, store }: MeshRouteParts): Promise<Reply> {
   const revision = Number(query.get('revision') ?? store.revision);
   if (!Number.isSafeInteger(revision) || revision < 0) {
     return failure(
@@ -61,7 +61,7 @@ async function wait({ query }: ApiRequest, { ads, store }: MeshRouteParts): Prom
   }
   const ids = query.getAll('proxy');
   const filter = (proxy: ProxyStatus) => ids.length === 0 || ids.includes(proxy.id);
-  return jsonReply(200, { revision, ...(await ads.waitForRevision(revision, timeoutMs, filter)) });
+  return jsonReply(200, { revision, ...(await ads.waitForRevision(revision, timeoutMs, filter, onClose)) });
 }
 
 /** Body `{ "identity": "spiffe://…", "ttl": "10m" }`. */

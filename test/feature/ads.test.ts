@@ -1,6 +1,8 @@
 // The discovery service as its clients see it: order, what is sent again and what is not, refusals, reconnects.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, type Settings } from 'node:http2';
 import { after, before, describe, test } from 'node:test';
 import { DeltaClient, namesOf, SotwClient, sidecarNode, typeUrl } from './ads-client.ts';
 import { AdsUnderTest } from './ads-under-test.ts';
@@ -43,6 +45,13 @@ describe('state of the world', () => {
     client.ask(typeUrl.eds, [cluster('reviews')]);
     assert.deepEqual(namesOf(await client.next()), [cluster('reviews')]);
     client.close();
+  });
+
+  test('takes a hundred streams of one connection', async () => {
+    const session = connect(`http://${mesh.address}`);
+    const [settings] = (await once(session, 'remoteSettings')) as [Settings];
+    assert.equal(settings.maxConcurrentStreams, 100);
+    session.destroy();
   });
 
   test('sends endpoints alone when only endpoints changed', async () => {

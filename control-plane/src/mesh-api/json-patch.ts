@@ -16,21 +16,29 @@ export function mergePatch(target: unknown, patch: unknown): unknown {
 
 /** Most operations that one patch may have. */
 const maxOperations = 10_000;
+/** Most bytes that one patch may copy in all, as many as a body may have: a copy of a copy doubles what there is. */
+const maxCopiedBytes = 3 * 1024 * 1024;
+
+interface Copied {
+  bytes: number;
+}
 
 /** RFC 6902. Nothing is applied when one operation does not fit. */
 export function jsonPatch(target: unknown, patch: unknown): PatchResult {
   if (!Array.isArray(patch)) return { problem: 'a JSON patch is a list of operations' };
   if (patch.length > maxOperations) return { problem: `a JSON patch has at most ${maxOperations} operations` };
   let value = structuredClone(target);
-  for (const [index, operation] of patch.entries()) {
-    const result = applyOperation(value, operation);
+  const copied: Copied = { bytes: 0 };
+  // Later operations may change what earlier ones put in, and the same patch may be applied again.
+  for (const [index, operation] of structuredClone(patch).entries()) {
+    const result = applyOperation(value, operation, copied);
     if ('problem' in result) return { problem: `operation ${index}: ${result.problem}` };
     value = result.value;
   }
   return { value };
 }
 
-function applyOperation(target: unknown, operation: unknown): PatchResult {
+function applyOperation(target: unknown, operation: unknown, copied: Copied): PatchResult {
   if (!isMapping(operation)) return { problem: 'it is no mapping' };
   const { op, path, from, value } = operation;
   const parts = parsePointer(path);
@@ -45,22 +53,39 @@ function applyOperation(target: unknown, operation: unknown): PatchResult {
     case 'test':
       return test(target, parts, value, path);
     case 'move':
+      return move(target, parts, from);
     case 'copy':
-      return transfer(target, parts, op, from);
+      return copy(target, parts, from, copied);
     default:
       return { problem: `there is no operation ${JSON.stringify(op)}` };
   }
 }
 
-function transfer(target: unknown, parts: readonly string[], op: 'move' | 'copy', from: unknown): PatchResult {
-  const source = parsePointer(from);
-  if (source === null) return { problem: `from ${JSON.stringify(from)} is no JSON pointer` };
-  const found = read(target, source);
-  if (found === undefined) return { problem: `from ${JSON.stringify(from)} does not exist` };
-  const copy: unknown = structuredClone(found);
-  const emptied = op === 'copy' ? { value: target } : edit(target, source, remove, undefined);
+function move(target: unknown, parts: readonly string[], from: unknown): PatchResult {
+  const found = find(target, from);
+  if ('problem' in found) return found;
+  const emptied = edit(target, found.parts, remove, undefined);
   if ('problem' in emptied) return emptied;
-  return edit(emptied.value, parts, (holder, key) => insert(holder, key, copy), copy);
+  return edit(emptied.value, parts, (holder, key) => insert(holder, key, found.value), found.value);
+}
+
+function copy(target: unknown, parts: readonly string[], from: unknown, copied: Copied): PatchResult {
+  const found = find(target, from);
+  if ('problem' in found) return found;
+  copied.bytes += Buffer.byteLength(JSON.stringify(found.value));
+  if (copied.bytes > maxCopiedBytes) return { problem: `the patch copies more than ${maxCopiedBytes} bytes in all` };
+  const value: unknown = structuredClone(found.value);
+  return edit(target, parts, (holder, key) => insert(holder, key, value), value);
+}
+
+function find(
+  target: unknown,
+  from: unknown,
+): { readonly value: unknown; readonly parts: readonly string[] } | { readonly problem: string } {
+  const parts = parsePointer(from);
+  if (parts === null) return { problem: `from ${JSON.stringify(from)} is no JSON pointer` };
+  const value = read(target, parts);
+  return value === undefined ? { problem: `from ${JSON.stringify(from)} does not exist` } : { value, parts };
 }
 
 function test(target: unknown, parts: readonly string[], value: unknown, path: unknown): PatchResult {

@@ -130,6 +130,68 @@ describe('Mesh API: watches', () => {
     assert.equal(await watcher.nextName(), 'end');
   });
 
+  const megabyte = { note: 'x'.repeat(1024 * 1024) };
+  const putLarge = (store: TestApi['store'], name: string, index = 0) => {
+    const metadata = { name, namespace: 'default', annotations: megabyte, labels: { i: String(index) } };
+    const object: AnyResource = { apiVersion: 'v1', kind: 'Service', metadata, spec: { ports: [{ port: 80 }] } };
+    return store.put({ kind: 'Service', object, positions: null });
+  };
+
+  it('tells a state and a past of any size, and news after them', async () => {
+    for (const index of Array(7).keys()) await putLarge(api.store, `large-${index}`);
+    const watcher = await watch('');
+    const names = new Set<string>();
+    await putLarge(api.store, 'large');
+    await put('news', { i: '0' });
+    while (!names.has('ADDED news') && !names.has('end')) names.add(await watcher.nextName());
+    assert.ok(!names.has('end'), 'cut off in the middle');
+    assert.deepEqual([...names].filter((name) => name.includes('large-')).length, 7);
+    const past = await watch(`resourceVersion=${api.store.revision - 5}`);
+    assert.deepEqual(
+      [await past.nextName(), await past.nextName(), await past.nextName(), await past.nextName()],
+      ['ADDED large-4', 'ADDED large-5', 'ADDED large-6', 'ADDED large'],
+    );
+  });
+
+  it('cuts off a client that does not read, and leaves no watch of a client that went', async () => {
+    const other = await startTestApi();
+    const open = new Set<object>();
+    let tellClosed = () => {};
+    const watchStore = other.store.watch.bind(other.store);
+    other.store.watch = (version, listener) => {
+      const watching = watchStore(version, listener);
+      assert.ok(watching !== null);
+      open.add(watching);
+      return {
+        close: () => {
+          watching.close();
+          open.delete(watching);
+          tellClosed();
+        },
+      };
+    };
+    const connect = () =>
+      new Promise<IncomingMessage>((resolve) => {
+        const headers = { authorization: 'Bearer secret' };
+        http.get({ port: other.port, host: '127.0.0.1', path: '/api/v1/services?watch=1', headers }, (response) =>
+          resolve(response.on('error', () => {})),
+        );
+      });
+    const deaf = await connect();
+    for (let index = 0; index < 60 && open.size > 0; index++) await putLarge(other.store, `large-${index % 7}`, index);
+    assert.equal(open.size, 0, 'news waited without bound');
+    deaf.destroy();
+    const leaving = await connect();
+    assert.equal(open.size, 1);
+    const closed = new Promise<void>((resolve) => {
+      tellClosed = resolve;
+    });
+    leaving.destroy();
+    await closed;
+    assert.equal(open.size, 0);
+    await other.close();
+  });
+
   it('ends when the API closes', async () => {
     const other = await startTestApi();
     await other.store.put({

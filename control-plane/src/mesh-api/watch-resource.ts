@@ -1,10 +1,11 @@
 // Watching resources: one JSON event a line, bookmarks now and then, an end when the client is too slow or too long gone.
 
 import type { ServerResponse } from 'node:http';
-import { type AnyResource, apiVersionOf, type KindInfo } from '@weft/api/resource/kind';
+import { apiVersionOf, type KindInfo } from '@weft/api/resource/kind';
 import type { Clock, Timer } from '@weft/lib/clock';
 import type { StoreEvent } from '../store/history.ts';
 import type { StoreWatch } from '../store/resource-store.ts';
+import type { StoredResource } from '../store/world.ts';
 import type { ApiRequest } from './api-request.ts';
 import type { Predicate } from './query-selector.ts';
 import { failure, type Reply } from './reply.ts';
@@ -15,7 +16,7 @@ import { tableOf } from './table.ts';
 /** A watch ends after this time at the latest, and its client comes back where it stopped. */
 const longestMs = 30 * 60_000;
 const bookmarkMs = 60_000;
-/** Unsent bytes at which a client counts as too slow: it is cut off, and catches up or lists again. */
+/** Bytes of news that wait for a client at which it counts as too slow: it is cut off, and catches up or lists again. */
 const maxUnsentBytes = 4 * 1024 * 1024;
 
 /** GET with `watch`. */
@@ -31,10 +32,59 @@ export function watchResources(context: ResourceContext, target: ResourcePath, r
   }
   const stream = (response: ServerResponse) => {
     const watch = new WatchStream(context, target, request, selection.matches, response);
-    watch.start(isFresh ? null : asked);
     request.onClose(() => watch.close());
+    watch.start(isFresh ? null : asked);
   };
   return { status: 200, headers: { 'content-type': 'application/json', 'cache-control': 'no-cache, private' }, stream };
+}
+
+/** Lines in order, as fast as the client reads them. What it cannot take yet waits here. */
+class PacedLines {
+  private readonly response: ServerResponse;
+  /** Lines that go next, the last one first, and lines behind all of those. */
+  private leaving: (string | (() => string))[] = [];
+  private arriving: (string | (() => string))[] = [];
+  private waitingBytes = 0;
+  private isStalled = false;
+
+  constructor(response: ServerResponse) {
+    this.response = response;
+    response.on('drain', () => {
+      this.isStalled = false;
+      this.flow();
+    });
+  }
+
+  /** Takes a line that is made when its turn comes, after the next call of `flow`. */
+  addLater(make: () => string): void {
+    this.arriving.push(make);
+  }
+
+  /** Takes a line. Gives back whether the client is in time. */
+  add(line: string): boolean {
+    this.waitingBytes += line.length;
+    this.arriving.push(line);
+    this.flow();
+    return this.waitingBytes <= maxUnsentBytes;
+  }
+
+  flow(): void {
+    while (!this.isStalled && this.response.writable) {
+      const line = this.take();
+      if (line === undefined) return;
+      this.isStalled = !this.response.write(typeof line === 'string' ? line : line());
+    }
+  }
+
+  private take(): string | (() => string) | undefined {
+    if (this.leaving.length === 0) {
+      this.leaving = this.arriving.reverse();
+      this.arriving = [];
+    }
+    const line = this.leaving.pop();
+    if (typeof line === 'string') this.waitingBytes -= line.length;
+    return line;
+  }
 }
 
 class WatchStream {
@@ -43,6 +93,7 @@ class WatchStream {
   private readonly version: string;
   private readonly matches: Predicate;
   private readonly response: ServerResponse;
+  private readonly lines: PacedLines;
   private readonly isTable: boolean;
   private readonly hasBookmarks: boolean;
   private readonly marksInitialEnd: boolean;
@@ -51,6 +102,7 @@ class WatchStream {
   private readonly known: Set<string> = new Set();
   private watch: StoreWatch | null = null;
   private timer: Timer | null = null;
+  private isStarted = false;
   private isClosed = false;
 
   constructor(
@@ -65,6 +117,7 @@ class WatchStream {
     this.version = target.version;
     this.matches = matches;
     this.response = response;
+    this.lines = new PacedLines(response);
     this.isTable = wantsTable(request);
     this.hasBookmarks = request.query.get('allowWatchBookmarks') === 'true';
     this.marksInitialEnd = request.query.get('sendInitialEvents') === 'true';
@@ -72,20 +125,28 @@ class WatchStream {
     this.endMs = context.clock.now() + (seconds > 0 ? Math.min(seconds * 1000, longestMs) : longestMs);
   }
 
-  /** `version` null: the present state first. */
+  /**
+   * `version` null: the present state first. The state and what is past may be any amount, hence it is made line by line as the
+   * client reads, while news wait behind it.
+   */
   start(version: string | null): void {
+    if (this.isClosed) return;
     this.response.flushHeaders();
     const { items } = this.context.store.list(this.info.id);
     if (version === null) {
-      for (const item of items)
-        if (this.matches(item.object)) this.tell('ADDED', servedObject(this.context, this.info, this.version, item));
-      if (this.marksInitialEnd) this.bookmark({ annotations: { 'k8s.io/initial-events-end': 'true' } });
+      for (const item of items) if (this.matches(item.object)) this.tell('ADDED', item);
     } else {
       // The client knows the state of its version; what it knows of today's objects is as good as it can be reconstructed.
       for (const item of items) this.known.add(item.object.metadata.uid ?? '');
     }
+    // This tells what is past, and nothing is sent before it returns: a stream that is closed watches nothing.
     this.watch = this.context.store.watch(version ?? undefined, (event) => this.onEvent(event));
+    this.isStarted = true;
     this.schedule();
+    if (version === null && this.marksInitialEnd) {
+      this.bookmark({ annotations: { 'k8s.io/initial-events-end': 'true' } });
+    }
+    this.lines.flow();
   }
 
   close(): void {
@@ -100,38 +161,40 @@ class WatchStream {
     if (event.kind !== this.info.id || this.isClosed) return;
     const { object } = event.resource;
     const uid = object.metadata.uid ?? '';
-    const served = servedObject(this.context, this.info, this.version, event.resource);
     const isMatch = this.matches(object);
     if (event.type === 'DELETED' || !isMatch) {
       const wasKnown = this.known.delete(uid);
-      if (isMatch || (wasKnown && event.type !== 'DELETED')) this.tell('DELETED', served);
+      if (isMatch || (wasKnown && event.type !== 'DELETED')) this.tell('DELETED', event.resource);
       return;
     }
-    this.tell(event.type === 'MODIFIED' && !this.known.has(uid) ? 'ADDED' : event.type, served);
+    this.tell(event.type === 'MODIFIED' && !this.known.has(uid) ? 'ADDED' : event.type, event.resource);
   }
 
-  private tell(type: string, object: AnyResource): void {
-    if (type !== 'DELETED') this.known.add(object.metadata.uid ?? '');
+  private tell(type: string, resource: StoredResource): void {
+    if (type !== 'DELETED') this.known.add(resource.object.metadata.uid ?? '');
+    if (this.isStarted) this.send(this.lineOf(type, resource));
+    else this.lines.addLater(() => this.lineOf(type, resource));
+  }
+
+  private lineOf(type: string, resource: StoredResource): string {
+    const object = servedObject(this.context, this.info, this.version, resource);
     const { resourceVersion } = object.metadata;
     const shown = this.isTable
       ? tableOf(this.info, [object], { resourceVersion }, this.context.clock.wallMs())
       : object;
-    this.send({ type, object: shown });
+    return lineOf({ type, object: shown });
   }
 
   private bookmark(extra: object): void {
     const metadata = { resourceVersion: String(this.context.store.revision), creationTimestamp: null, ...extra };
     const object = { kind: this.info.kind, apiVersion: apiVersionOf(this.info, this.version), metadata };
-    this.send({ type: 'BOOKMARK', object: this.isTable ? tableOf(this.info, [], metadata, 0) : object });
+    this.send(lineOf({ type: 'BOOKMARK', object: this.isTable ? tableOf(this.info, [], metadata, 0) : object }));
   }
 
-  private send(event: object): void {
-    if (this.isClosed) return;
-    this.response.write(`${JSON.stringify(event)}\n`);
-    if (this.response.writableLength > maxUnsentBytes) {
-      this.close();
-      this.response.destroy();
-    }
+  private send(line: string): void {
+    if (this.isClosed || this.lines.add(line)) return;
+    this.close();
+    this.response.destroy();
   }
 
   private schedule(): void {
@@ -149,4 +212,8 @@ class WatchStream {
     if (this.context.clock.now() >= this.endMs) this.close();
     else this.schedule();
   }
+}
+
+function lineOf(event: object): string {
+  return `${JSON.stringify(event)}\n`;
 }

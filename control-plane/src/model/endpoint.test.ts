@@ -11,7 +11,7 @@ const web = resource('Service', 'web', {
 const process = { annotations: { 'weft.dev/process': 'web' } };
 
 function endpointsOf(...more: AnyResource[]): readonly Endpoint[] {
-  const mesh = meshOf([web, ...more]);
+  const mesh = meshOf([...(more.some(({ kind }) => kind === 'Service') ? [] : [web]), ...more]);
   return mesh.endpoints.get('default/web.default.svc.cluster.local:80') ?? [];
 }
 
@@ -40,6 +40,18 @@ test('a workload says its own port by the name of the service port, or by having
   assert.equal(at({ main: 9003 }), 9003);
   assert.equal(at({ main: 9003, admin: 9004 }), 8080);
   assert.equal(at({}), 8080);
+});
+
+test('a port may be called like a member of every object', () => {
+  const named = resource('Service', 'web', {
+    ports: [
+      { name: 'constructor', port: 80, targetPort: 'valueOf' },
+      { name: 'admin', port: 81 },
+    ],
+    selector: { app: 'web' },
+  });
+  const entry = resource('WorkloadEntry', 'a', { address: '10.0.0.1', labels: { app: 'web' }, ports: { http: 9001 } });
+  assert.equal(endpointsOf(named, entry)[0]?.port, 80);
 });
 
 test('a process of the local mesh has an identity and speaks mutual TLS, unless it has no sidecar', () => {

@@ -40,10 +40,15 @@ interface Workload {
   readonly name: string;
   readonly isHealthy: boolean;
   readonly hasSidecar: boolean;
+  /** Whether it is a process of the local mesh, whose ports are called by the numbers of its services too. */
+  readonly isProcess: boolean;
 }
 
 /** Label by which a workload says that it accepts the mesh's mutual TLS (`istio`) or not (`disabled`). */
 const tlsModeLabel = 'security.istio.io/tlsMode';
+
+/** By it a registered workload names its Process. */
+const processAnnotation = 'weft.dev/process';
 
 export function buildEndpoints(
   world: World,
@@ -109,13 +114,14 @@ function registeredWorkload(resource: StoredResource<'WorkloadEntry'>, world: Wo
     name: metadata.name,
     isHealthy: !isMarkedUnhealthy(status),
     hasSidecar: tlsMode === undefined ? isProxiedProcess(resource, world) : tlsMode === 'istio',
+    isProcess: metadata.annotations?.[processAnnotation] !== undefined,
   };
 }
 
 /** A process of the local mesh is registered by its supervisor with the port of its sidecar, unless it wants none. */
 function isProxiedProcess(resource: StoredResource<'WorkloadEntry'>, world: World): boolean {
   const { metadata } = resource.object;
-  const process = metadata.annotations?.['weft.dev/process'];
+  const process = metadata.annotations?.[processAnnotation];
   if (process === undefined) return false;
   return world.get('Process', metadata.namespace ?? 'default', process)?.object.spec.proxy?.enabled !== false;
 }
@@ -149,6 +155,7 @@ function inlineWorkload(service: MeshService, spec: InlineEndpoint): Workload {
     name: spec.address ?? '',
     isHealthy: true,
     hasSidecar: labels[tlsModeLabel] === 'istio',
+    isProcess: false,
   };
 }
 
@@ -164,7 +171,8 @@ function endpointOf(
   // A static cluster cannot resolve names; validation reports it.
   if (service.resolution === 'static' && isIP(spec.address) === 0) return null;
   const number = workloadPort(service, port, spec.ports);
-  const mode = authentications.modeOf(workload, [number, port.targetPort, port.number]);
+  const names = workload.isProcess ? [number, port.targetPort, port.number] : [number];
+  const mode = authentications.modeOf(workload, names);
   return {
     address: spec.address,
     port: number,
@@ -184,11 +192,16 @@ function workloadPort(
   port: MeshPort,
   ports: Readonly<Record<string, number>> | undefined,
 ): number {
-  const named = ports?.[port.name] ?? ports?.[String(port.targetPort)];
+  const named = ownPort(ports, port.name) ?? ownPort(ports, String(port.targetPort));
   if (named !== undefined) return named;
   const [only, ...more] = Object.values(ports ?? {});
   if (only !== undefined && more.length === 0 && service.ports.length === 1) return only;
   return typeof port.targetPort === 'number' ? port.targetPort : port.number;
+}
+
+/** A port may have any name, also that of a member which every object inherits. */
+function ownPort(ports: Readonly<Record<string, number>> | undefined, name: string): number | undefined {
+  return ports !== undefined && Object.hasOwn(ports, name) ? ports[name] : undefined;
 }
 
 /** The new table, with the old lists where nothing changed; `isSame` when no cluster changes either. */

@@ -33,8 +33,9 @@ export class PeerAuthentications {
   /** The mode of a workload's port. `ports` are the names of one port: as the workload, as the service calls it. */
   modeOf(workload: WorkloadIdentityView, ports: readonly (number | string)[]): SettledMutualTls {
     const item = this.selecting(workload);
+    const byPort = new Map(Object.entries(item?.spec.portLevelMtls ?? {}));
     for (const port of ports) {
-      const mode = item?.spec.portLevelMtls?.[String(port)]?.mode;
+      const mode = byPort.get(String(port))?.mode;
       if (isSet(mode)) return mode;
     }
     if (isSet(item?.spec.mtls?.mode)) return item.spec.mtls.mode;

@@ -293,6 +293,22 @@ describe('checkWorld', () => {
     assert.deepEqual(checkText(text, proxies('ingressgateway')), []);
   });
 
+  it("takes the number of a service for a workload's port only where processes of the local mesh are meant", () => {
+    const text = (workload: string) =>
+      resource('v1', 'Service', 'shop', '{selector: {app: shop}, ports: [{port: 80, targetPort: 8080, name: http}]}') +
+      workload +
+      resource(
+        'security.istio.io/v1',
+        'PeerAuthentication',
+        'p',
+        '{selector: {matchLabels: {app: shop}}, portLevelMtls: {80: {mode: DISABLE}, 8080: {mode: DISABLE}}}',
+      );
+    const entry = resource('networking.istio.io/v1', 'WorkloadEntry', 'w', '{address: 10.0.0.1, labels: {app: shop}}');
+    assert.deepEqual(shortForm(checkText(text(entry))), ['WEFT0493 spec.portLevelMtls["80"]']);
+    const process = entry.replace('name: w', 'name: w, annotations: {weft.dev/process: shop}');
+    assert.deepEqual(checkText(text(process)), []);
+  });
+
   it('warns of a certificate whose time is over or has not come', () => {
     const secret = (notBeforeMs: number, notAfterMs: number) => {
       const { pem, keyPem } = makeSampleCertificate({ notBeforeMs, notAfterMs });
@@ -317,6 +333,11 @@ describe('checkWorld', () => {
     assert.deepEqual(checkText(text('default'), { proxies }), []);
     assert.deepEqual(checkText(text('istio-system')), []);
     assert.deepEqual(shortForm(checkText(text('other'), { proxies })), ['WEFT0491 spec.servers[0].tls.credentialName']);
+    const elsewhere = [{ namespace: 'edge', labels: { istio: 'ingressgateway' } }];
+    assert.deepEqual(checkText(text('edge'), { proxies: elsewhere }), []);
+    const [refused] = checkText(text('default'), { proxies: elsewhere });
+    assert.equal(refused?.code, 'WEFT0491');
+    assert.match(refused?.message ?? '', /^There is no Secret edge\/c, .* Secret default\/c does not count/);
   });
 
   it('says what a credential lacks', () => {

@@ -26,6 +26,8 @@ export interface Workload {
   readonly labels: Labels;
   /** Ports it is known to listen on; empty when unknown. */
   readonly ports: readonly number[];
+  /** Whether it is a process of the local mesh, whose ports policies may call by the numbers of its services. */
+  readonly isProcess: boolean;
 }
 
 /** What the world itself does not say. */
@@ -197,13 +199,16 @@ function collectWorkloads(world: World, context: CheckContext): readonly Workloa
     namespace: namespaceOf(resource),
     labels: { ...resource.object.metadata.labels, ...resource.object.spec.labels },
     ports: Object.values(resource.object.spec.ports ?? {}),
+    isProcess: resource.object.metadata.annotations?.['weft.dev/process'] !== undefined,
   }));
   const processes = world.list('Process').map((resource) => ({
     namespace: namespaceOf(resource),
     labels: resource.object.metadata.labels ?? {},
     ports: (resource.object.spec.ports ?? []).map((port) => port.port),
+    isProcess: true,
   }));
-  return [...entries, ...processes, ...context.proxies.map((proxy) => ({ ...proxy, ports: [] }))];
+  const proxies = context.proxies.map(({ namespace, labels }) => ({ namespace, labels, ports: [], isProcess: false }));
+  return [...entries, ...processes, ...proxies];
 }
 
 function collectNamespaces(world: World, workloads: readonly Workload[]): ReadonlySet<string> {

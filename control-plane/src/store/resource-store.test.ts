@@ -124,6 +124,7 @@ describe('ResourceStore', () => {
     const restored = store.get('Service', 'default', 'a');
     assert.equal(portOf(restored), 81);
     assert.notEqual(restored?.object.metadata.uid, uid, 'the file is another object');
+    assert.equal(restored?.object.metadata.generation, 1);
     assert.equal(result.type === 'deleted' && result.resource.object.metadata.uid, uid);
     assert.deepEqual(
       events.map((event) => [event.type, portOf(event.resource)]),
@@ -133,6 +134,16 @@ describe('ResourceStore', () => {
       ],
     );
     assert.equal(events[1]?.resource.object.metadata.resourceVersion, String(events[1]?.revision));
+  });
+
+  it('leaves a file as old as it was when an API write above it goes', async () => {
+    const { clock, store } = openStore();
+    store.replaceFiles([fileService('a', 80)]);
+    clock.advance(60_000);
+    await put(store, service('a', 81));
+    clock.advance(60_000);
+    await store.delete('Service', 'default', 'a');
+    assert.equal(store.get('Service', 'default', 'a')?.object.metadata.creationTimestamp, '2026-01-01T00:00:00Z');
   });
 
   it('keeps a status beside the file, which goes on deciding the rest', async () => {

@@ -186,8 +186,7 @@ export class ResourceStore {
       const gone = { ...current, object: withVersion(current.object, this.lastRevision) } as StoredResource;
       return { type: 'deleted', resource: gone, restored: null };
     }
-    // What shows again is another object than the one deleted, with a uid of its own: who waits for the deletion sees it happen.
-    const restored = this.stamp(below.object, null, 'file', below.positions, this.lastRevision + 3);
+    const restored = this.stamp(below.object, reborn(below), 'file', below.positions, this.lastRevision + 3);
     this.commit(kind, [{ layer: 'file', key, resource: null }, removal, { layer: 'file', key, resource: restored }]);
     return { type: 'deleted', resource: current, restored };
   }
@@ -336,6 +335,15 @@ export class ResourceStore {
     else records.set(key, resource);
     this.dirty.add(kind);
   }
+}
+
+/**
+ * What shows again is another object than the one deleted, with a uid of its own: who waits for the deletion sees it happen. It is as
+ * old as the file's was, for the oldest of several policies counts, and a deletion above a file must not change which one that is.
+ */
+function reborn(below: StoredResource): StoredResource {
+  const metadata = { ...below.object.metadata, uid: randomUUID(), generation: 1 };
+  return { ...below, object: { ...below.object, metadata } } as StoredResource;
 }
 
 interface Change {

@@ -72,6 +72,35 @@ test('says what is wrong with an id or with metadata', () => {
   );
 });
 
+test('takes only so much of one proxy as a workload may well have', () => {
+  const paths = (metadata: NonNullable<envoy.config.core.v3.Node['metadata']>) =>
+    parse('sidecar~10.0.0.1~a.b~c', metadata).issues.map(({ path }) => path);
+  const labels = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, index) => [`l${index}`, 'x']));
+  const inbound = (count: number) => {
+    const ports = Array.from({ length: count }, () => ({ name: 'p', servicePort: 80, listenPort: 0, targetPort: 80 }));
+    return { WEFT_LOCAL: { inbound: ports } };
+  };
+  const tcp = (count: number) => {
+    const services = Array.from({ length: count }, () => ({ host: 'db', port: 5432, listenPort: 0 }));
+    return { WEFT_LOCAL: { tcp: services } };
+  };
+  const gateway = (count: number) => {
+    const ports = Object.fromEntries(Array.from({ length: count }, (_, index) => [String(index + 1), 0]));
+    return { WEFT_LOCAL: { gateway: ports } };
+  };
+  const addresses = (count: number) => ({ INSTANCE_IPS: Array(count).fill('10.0.0.1').join(',') });
+  assert.deepEqual(paths({ LABELS: { ['k'.repeat(317)]: 'v'.repeat(63), ...labels(63) }, ...addresses(16) }), []);
+  assert.deepEqual([...paths(inbound(256)), ...paths(tcp(512)), ...paths(gateway(256))], []);
+  assert.deepEqual(paths({ LABELS: labels(65) }), ['node.metadata.LABELS']);
+  assert.deepEqual(paths({ LABELS: { k: 'v'.repeat(64) } }), ['node.metadata.LABELS.k']);
+  assert.equal(paths({ LABELS: { ['k'.repeat(318)]: 'v' } }).length, 1);
+  assert.deepEqual(paths(addresses(17)), ['node.metadata.INSTANCE_IPS']);
+  assert.deepEqual(paths(inbound(257)), ['node.metadata.WEFT_LOCAL.inbound']);
+  assert.deepEqual(paths(tcp(513)), ['node.metadata.WEFT_LOCAL.tcp']);
+  assert.deepEqual(paths(gateway(257)), ['node.metadata.WEFT_LOCAL.gateway']);
+  assert.equal(paths({ WEFT_LOCAL: { inbound: Array(200).fill('x') } }).length, 10, 'a refusal stays readable');
+});
+
 test("offers HTTP/2 to callers of a proxy that takes it: Weft's own says so", () => {
   const http2 = (more: envoy.config.core.v3.Node) =>
     parseProxyNode({ id: 'sidecar~10.0.0.1~a.b~c', ...more }, [])?.speaksHttp2;

@@ -7,6 +7,24 @@ import { z } from 'zod';
 const port = z.int().min(0).max(65535);
 const portNumber = z.int().min(1).max(65535);
 
+/** Most ports of a workload or gateway, and most services of TCP, that one proxy may ask listeners for. */
+const maxPorts = 256;
+const maxTcpServices = 512;
+/** What Kubernetes lets a label have, and as many of them as a workload may well have. */
+const maxLabels = 64;
+const maxLabelKeyLength = 317;
+const maxLabelValueLength = 63;
+const maxAddresses = 16;
+const maxAddressLength = 45;
+/** Problems that one refusal tells. */
+const maxProblems = 10;
+
+const name = z.string().max(253);
+
+function hasAtMost(count: number): [(record: object) => boolean, string] {
+  return [(record) => Object.keys(record).length <= count, `has more than ${count} entries`];
+}
+
 const localSchema = z.object({
   capture: z
     .object({
@@ -20,16 +38,23 @@ const localSchema = z.object({
   inbound: z
     .array(
       z.object({
-        name: z.string(),
+        name,
         servicePort: portNumber,
         protocol: z.enum(['http', 'http2', 'grpc', 'grpc-web', 'tcp', 'auto']).default('http'),
         listenPort: port,
         targetPort: portNumber,
       }),
     )
+    .max(maxPorts)
     .optional(),
-  tcp: z.array(z.object({ host: z.string(), port: portNumber, listenPort: port })).optional(),
-  gateway: z.record(z.string().regex(/^\d+$/, 'is no port'), port).optional(),
+  tcp: z
+    .array(z.object({ host: name, port: portNumber, listenPort: port }))
+    .max(maxTcpServices)
+    .optional(),
+  gateway: z
+    .record(z.string().regex(/^\d{1,5}$/, 'is no port'), port)
+    .refine(...hasAtMost(maxPorts))
+    .optional(),
 });
 
 /** Where the rules of transparent capture send connections; Istio's numbers unless said otherwise. */
@@ -39,11 +64,18 @@ const captureSchema = z.object({
 });
 
 const metadataSchema = z.object({
-  NAMESPACE: z.string().optional(),
-  SERVICE_ACCOUNT: z.string().optional(),
-  WORKLOAD_NAME: z.string().optional(),
-  LABELS: z.record(z.string(), z.string()).optional(),
-  INSTANCE_IPS: z.string().optional(),
+  NAMESPACE: name.optional(),
+  SERVICE_ACCOUNT: name.optional(),
+  WORKLOAD_NAME: name.optional(),
+  LABELS: z
+    .record(z.string().max(maxLabelKeyLength), z.string().max(maxLabelValueLength))
+    .refine(...hasAtMost(maxLabels))
+    .optional(),
+  INSTANCE_IPS: z
+    .string()
+    .max(maxAddresses * (maxAddressLength + 1))
+    .refine((text) => text.split(',').length <= maxAddresses, `has more than ${maxAddresses} addresses`)
+    .optional(),
   INTERCEPTION_MODE: z.string().optional(),
   WEFT_CAPTURE: captureSchema.optional(),
   WEFT_LOCAL: localSchema.optional(),
@@ -91,7 +123,8 @@ export function parseProxyNode(node: envoy.config.core.v3.Node, issues: Issue[])
   }
   const metadata = metadataSchema.safeParse(node.metadata ?? {});
   if (!metadata.success) {
-    for (const problem of metadata.error.issues) issues.push(metadataIssue(problem.path, problem.message));
+    for (const problem of metadata.error.issues.slice(0, maxProblems))
+      issues.push(metadataIssue(problem.path, problem.message));
     return null;
   }
   const { data } = metadata;

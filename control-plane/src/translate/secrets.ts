@@ -9,16 +9,30 @@ const rootsSuffix = '-cacert';
 
 type SecretData = Readonly<Record<string, string>>;
 
-/**
- * The SDS name of a credential: `kubernetes://name` in the proxy's own namespace, `kubernetes://namespace/name` when only the
- * namespace of the Gateway has it.
- */
+/** The SDS name of a credential in the proxy's own namespace: `kubernetes://name`. */
+export function ownSecretName(credential: string): string {
+  // No Secret has a slash in its name; here one would be taken for the end of a namespace.
+  return `${scheme}${credential.replaceAll('/', '%2F')}`;
+}
+
+/** The same, or `kubernetes://namespace/name` when only the namespace of the Gateway has it and the proxy may look there. */
 export function gatewaySecretName(credential: string, gatewayNamespace: string, reach: Reach): string {
   const { world } = reach.mesh;
   const own = reach.caller.namespace;
-  if (gatewayNamespace === own || findData(world, own, credential) !== null) return `${scheme}${credential}`;
+  const mayLook = mayRead(gatewayNamespace, reach) && !credential.includes('/');
+  if (gatewayNamespace === own || !mayLook || findData(world, own, credential) !== null) {
+    return ownSecretName(credential);
+  }
   const isThere = findData(world, gatewayNamespace, credential) !== null;
-  return isThere ? `${scheme}${gatewayNamespace}/${credential}` : `${scheme}${credential}`;
+  return isThere ? `${scheme}${gatewayNamespace}/${credential}` : ownSecretName(credential);
+}
+
+/**
+ * Whoever calls itself a gateway has the labels that a Gateway selects, and so may any workload: only proxies of a namespace that
+ * the mesh itself is run from are given secrets of other namespaces.
+ */
+function mayRead(namespace: string, { mesh, caller }: Reach): boolean {
+  return namespace === caller.namespace || mesh.settings.rootNamespaces.includes(caller.namespace);
 }
 
 /** The secrets of these SDS names that exist. */
@@ -29,6 +43,7 @@ export function namedSecrets(names: Iterable<string>, reach: Reach): Secret[] {
     const path = name.slice(scheme.length);
     const slash = path.indexOf('/');
     const namespace = slash < 0 ? reach.caller.namespace : path.slice(0, slash);
+    if (!mayRead(namespace, reach)) continue;
     const secret = secretOf(name, path.slice(slash + 1), findData(reach.mesh.world, namespace, path.slice(slash + 1)));
     if (secret !== null) secrets.push(secret);
   }

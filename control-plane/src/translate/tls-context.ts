@@ -8,6 +8,7 @@ type CommonTlsContext = envoy.extensions.transport_sockets.tls.v3.CommonTlsConte
 type CertificateValidationContext = envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext;
 type SdsSecretConfig = envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig;
 type TransportSocket = envoy.config.core.v3.TransportSocket;
+type StringMatcher = envoy.type.matcher.v3.StringMatcher;
 
 /** Name of the workload's own certificate and key. */
 export const identitySecret = 'default';
@@ -21,13 +22,13 @@ export function sdsSecret(name: string): SdsSecretConfig {
   return { name, sdsConfig: adsSource };
 }
 
-/** Certificates that name one of these URIs. */
-function uriSans(uris: readonly string[]): CertificateValidationContext {
-  const matchTypedSubjectAltNames = uris.map((exact) => ({ sanType: 'URI' as const, matcher: { exact } }));
-  return uris.length === 0 ? {} : { matchTypedSubjectAltNames };
+/** Certificates whose URI fits one of these; any certificate when there is none. */
+function uriSans(matchers: readonly StringMatcher[]): CertificateValidationContext {
+  const matchTypedSubjectAltNames = matchers.map((matcher) => ({ sanType: 'URI' as const, matcher }));
+  return matchers.length === 0 ? {} : { matchTypedSubjectAltNames };
 }
 
-function meshContext(alpnProtocols: readonly string[], peers: readonly string[]): CommonTlsContext {
+function meshContext(alpnProtocols: readonly string[], peers: readonly StringMatcher[]): CommonTlsContext {
   return {
     tlsCertificateSdsSecretConfigs: [sdsSecret(identitySecret)],
     combinedValidationContext: {
@@ -56,7 +57,8 @@ export const meshAlpnMarkers: readonly string[] = [
 
 /** The mesh's mutual TLS towards an upstream with one of these identities. */
 export function meshUpstreamSocket(alpn: readonly string[], peers: readonly string[], sni: string): TransportSocket {
-  return upstreamSocket({ commonTlsContext: meshContext(alpn, peers), sni });
+  const identities = peers.map((exact) => ({ exact }));
+  return upstreamSocket({ commonTlsContext: meshContext(alpn, identities), sni });
 }
 
 /** Any TLS towards an upstream. */
@@ -65,9 +67,13 @@ export function upstreamSocket(context: envoy.extensions.transport_sockets.tls.v
   return { name: socketName, typedConfig };
 }
 
-/** The mesh's mutual TLS for callers of the workload. */
-export function meshDownstreamSocket(alpnProtocols: readonly string[]): TransportSocket {
-  return downstreamSocket({ commonTlsContext: meshContext(alpnProtocols, []), requireClientCertificate: true });
+/**
+ * The mesh's mutual TLS for callers of the workload. A root may be shared with others, so that a certificate under it says nothing:
+ * it has to name an identity of the trust domain.
+ */
+export function meshDownstreamSocket(alpnProtocols: readonly string[], trustDomain: string): TransportSocket {
+  const commonTlsContext = meshContext(alpnProtocols, [{ prefix: `spiffe://${trustDomain}/` }]);
+  return downstreamSocket({ commonTlsContext, requireClientCertificate: true });
 }
 
 /** Any TLS for callers. */

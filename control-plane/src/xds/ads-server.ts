@@ -110,13 +110,14 @@ export class AdsServer {
     return [...this.connections].flatMap(({ session }) => (session === null ? [] : [session.node]));
   }
 
-  /** Until every connected proxy that fits has accepted the revision, or refused it, or time is up. */
+  /** Until every connected proxy that fits has accepted the revision, or refused it, or time is up, or the asker is gone. */
   waitForRevision(
     revision: number,
     timeoutMs: number,
     filter: (proxy: ProxyStatus) => boolean = () => true,
+    onGone?: (end: () => void) => void,
   ): Promise<WaitOutcome> {
-    return this.waiters.wait(revision, timeoutMs, filter);
+    return this.waiters.wait(revision, timeoutMs, filter, onGone);
   }
 
   /** Ends all streams; clients come back to whoever serves next. */
@@ -318,10 +319,12 @@ export const adsService: ServiceDefinition = {
   },
 };
 
-/** Options of the gRPC server that ADS needs: no proxy variables, dead peers found, requests bounded. */
+/** Options of the gRPC server that ADS needs: no proxy variables, dead peers found, requests and streams bounded. */
 export const adsServerOptions = {
   'grpc.enable_http_proxy': 0,
   'grpc.max_receive_message_length': 16 * 1024 * 1024,
+  // Of one connection. A proxy has one stream for everything, and one more while it gets a certificate.
+  'grpc.max_concurrent_streams': 100,
   'grpc.max_send_message_length': -1,
   'grpc.keepalive_time_ms': 30_000,
   'grpc.keepalive_timeout_ms': 10_000,

@@ -75,6 +75,22 @@ test('a proxy whose configuration cannot be made is told as such', async () => {
   assert.deepEqual((await waiters.wait(5, 60_000, () => true)).missing, [{ proxy: 'a', reason: 'WEFT0607: broken' }]);
 });
 
+test('ends a wait that nobody waits for any more', async () => {
+  const { waiters } = setUp(5, [status('a', 3)]);
+  let leave = () => {};
+  const outcome = waiters.wait(
+    5,
+    60_000,
+    () => true,
+    (end) => {
+      leave = end;
+    },
+  );
+  leave();
+  assert.equal((await outcome).missing.length, 1);
+  leave();
+});
+
 test('ends all waits when the control plane goes', async () => {
   const { waiters } = setUp(5, [status('a', 3)]);
   const outcome = waiters.wait(5, 60_000, () => true);

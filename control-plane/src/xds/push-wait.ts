@@ -27,11 +27,18 @@ export class RevisionWaiters {
     this.look = look;
   }
 
-  wait(revision: number, timeoutMs: number, filter: Waiter['filter']): Promise<WaitOutcome> {
+  /** `onGone` is told what to call when nobody waits for the outcome any more. */
+  wait(
+    revision: number,
+    timeoutMs: number,
+    filter: Waiter['filter'],
+    onGone: (end: () => void) => void = () => {},
+  ): Promise<WaitOutcome> {
     return new Promise((resolve) => {
       const waiter: Waiter = { revision, filter, finish: resolve, timer: null };
       this.waiters.add(waiter);
       waiter.timer = this.clock.start(timeoutMs, () => this.end(waiter), null);
+      onGone(() => this.end(waiter));
       this.check();
     });
   }

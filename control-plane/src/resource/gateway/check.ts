@@ -6,7 +6,7 @@ import type { Findings } from '../findings.ts';
 import { hostsOverlap } from '../host.ts';
 import { referenceCodes } from '../issue-code.ts';
 import { isSameResource, type MeshIndex, namespaceOf } from '../mesh-index.ts';
-import { type CredentialUse, checkCredential } from '../secret/credential.ts';
+import { type CredentialQuery, type CredentialUse, checkCredential } from '../secret/credential.ts';
 import { selectorText, selects } from '../selector.ts';
 import { familyOf } from './validate.ts';
 
@@ -35,8 +35,8 @@ function checkSecrets(
   const { tls } = server;
   if (tls === undefined) return;
   const check = (field: string, name: string, use: CredentialUse): void => {
-    const namespace = credentialNamespace(resource, name, index);
-    checkCredential(findings, `${path}.${field}`, name, { namespace, use, index });
+    const place = credentialPlace(resource, name, index);
+    checkCredential(findings, `${path}.${field}`, name, { ...place, use, index });
   };
   const isMutual = (tls.mode === 'MUTUAL' || tls.mode === 'OPTIONAL_MUTUAL') && tls.caCertCredentialName === undefined;
   const use = isMutual ? 'mutual' : 'key-pair';
@@ -45,9 +45,16 @@ function checkSecrets(
   if (tls.caCertCredentialName !== undefined) check('caCertCredentialName', tls.caCertCredentialName, 'authorities');
 }
 
-/** Proxies take a secret from their own namespace first, then from the Gateway's. Where no proxy is known, any may be theirs. */
-function credentialNamespace(resource: StoredGateway, name: string, index: MeshIndex): string {
-  const { proxies } = index.context;
+/**
+ * Proxies take a secret from their own namespace, those of a root namespace also from the Gateway's. Where no proxy is known, any
+ * may be theirs.
+ */
+function credentialPlace(
+  resource: StoredGateway,
+  name: string,
+  index: MeshIndex,
+): Pick<CredentialQuery, 'namespace' | 'refused'> {
+  const { proxies, rootNamespaces } = index.context;
   const { selector = {} } = resource.object.spec;
   const serving = new Set(proxies.filter((proxy) => selects(selector, proxy.labels)).map((proxy) => proxy.namespace));
   const held = index.world
@@ -56,8 +63,12 @@ function credentialNamespace(resource: StoredGateway, name: string, index: MeshI
     .map(({ origin }) => origin.namespace);
   const own = namespaceOf(resource);
   const found = held.find((namespace) => serving.has(namespace));
-  if (found !== undefined || held.includes(own) || proxies.length > 0) return found ?? own;
-  return held[0] ?? own;
+  if (found !== undefined) return { namespace: found };
+  if (proxies.length === 0) return { namespace: held.includes(own) ? own : (held[0] ?? own) };
+  const [first] = serving;
+  const mayLook = first === undefined || rootNamespaces.some((root) => serving.has(root));
+  if (mayLook || !held.includes(own)) return { namespace: own };
+  return { namespace: first, refused: own };
 }
 
 function checkSharedCertificates(servers: readonly GatewayServer[], findings: Findings): void {

@@ -20,7 +20,11 @@ export function checkPeerAuthentication(resource: StoredPolicy, index: MeshIndex
     findings.add(referenceCodes.selectorMatchesNothing, 'spec.selector', message);
     return;
   }
-  const ports = new Set(selected.flatMap((workload) => [...workload.ports, ...servicePortsOf(workload, index)]));
+  // A connected proxy of a process says nothing of it, so one process among the selected speaks for all.
+  const byService = selected.some(({ isProcess }) => isProcess);
+  const ports = new Set(
+    selected.flatMap((workload) => [...workload.ports, ...servicePortsOf(workload, byService, index)]),
+  );
   if (ports.size === 0) return;
   for (const port of Object.keys(resource.object.spec?.portLevelMtls ?? {})) {
     if (ports.has(Number(port))) continue;
@@ -29,12 +33,16 @@ export function checkPeerAuthentication(resource: StoredPolicy, index: MeshIndex
   }
 }
 
-function servicePortsOf(workload: MeshIndex['workloads'][number], index: MeshIndex): readonly number[] {
+/** Ports that services expect a workload to have, and with `byService` the services' own numbers. */
+function servicePortsOf(workload: MeshIndex['workloads'][number], byService: boolean, index: MeshIndex): number[] {
   return index.world.list('Service').flatMap((service) => {
     const { selector, ports = [] } = service.object.spec;
     if (selector === undefined || namespaceOf(service) !== workload.namespace) return [];
     if (!index.selected(selector, workload.namespace).includes(workload)) return [];
-    return ports.flatMap((port) => [port.port, ...(typeof port.targetPort === 'number' ? [port.targetPort] : [])]);
+    return ports.flatMap(({ port, targetPort = port }) => [
+      ...(byService ? [port] : []),
+      ...(typeof targetPort === 'number' ? [targetPort] : []),
+    ]);
   });
 }
 

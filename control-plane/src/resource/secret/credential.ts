@@ -12,6 +12,8 @@ export type CredentialUse = 'key-pair' | 'authorities' | 'mutual';
 /** Where a credential is looked for and what for. */
 export interface CredentialQuery {
   readonly namespace: string;
+  /** The namespace of a Gateway that has it, but whose proxies may not take it from there. */
+  readonly refused?: string;
   readonly use: CredentialUse;
   readonly index: MeshIndex;
 }
@@ -27,7 +29,8 @@ export function checkCredential(findings: Findings, path: string, name: string, 
       name,
       known.map((each) => each.object.metadata.name),
     );
-    const message = `There is no Secret ${query.namespace}/${name}, so TLS cannot be served here; create it.${hint}`;
+    const refused = query.refused === undefined ? hint : refusal(query.refused, name, query.index);
+    const message = `There is no Secret ${query.namespace}/${name}, so TLS cannot be served here; create it.${refused}`;
     if (authorities === null || query.use !== 'authorities') findings.add(referenceCodes.missingSecret, path, message);
     return;
   }
@@ -39,4 +42,9 @@ export function checkCredential(findings: Findings, path: string, name: string, 
   if (authorities !== null && tlsMaterialOf(authorities.object).authorities !== null) return;
   const message = `Neither Secret ${query.namespace}/${name} nor ${name}-cacert has ca.crt, which this TLS mode needs to verify the peer.`;
   findings.add(referenceCodes.unusableSecret, path, message);
+}
+
+function refusal(namespace: string, name: string, index: MeshIndex): string {
+  const roots = index.context.rootNamespaces.join(' or ');
+  return ` Secret ${namespace}/${name} does not count: outside of ${roots}, a gateway is given secrets of its own namespace only.`;
 }

@@ -73,3 +73,19 @@ test('identities are compared whole, by their beginning, by their end, or for be
   assert.deepEqual(names({ serviceAccounts: ['a/b'] }), { suffix: '/ns/a/sa/b' });
   assert.deepEqual(names({ trustDomains: ['td'] }), { prefix: 'spiffe://td/' });
 });
+
+test('cluster.local is the trust domain of the mesh in principals, whatever that is called', () => {
+  const context: RuleContext = { ...http, action: 'DENY', settings: { ...defaultSettings, trustDomain: 'td.example' } };
+  const names = (rule: AuthorizationRule) => {
+    const [principal] = rulePolicy(rule, context)?.principals ?? [];
+    return (principal?.notId ?? principal)?.authenticated?.principalName;
+  };
+  const exact = { exact: 'spiffe://td.example/ns/a/sa/b' };
+  assert.deepEqual(names({ from: [{ source: { principals: ['cluster.local/ns/a/sa/b'] } }] }), exact);
+  assert.deepEqual(names({ from: [{ source: { notPrincipals: ['cluster.local/ns/a/sa/b'] } }] }), exact);
+  assert.deepEqual(names({ when: [{ key: 'source.principal', values: ['cluster.local/ns/a/sa/b'] }] }), exact);
+  assert.deepEqual(names({ from: [{ source: { principals: ['cluster.local/*'] } }] }), {
+    prefix: 'spiffe://td.example/',
+  });
+  assert.deepEqual(names({ from: [{ source: { principals: ['other/ns/a/*'] } }] }), { prefix: 'spiffe://other/ns/a/' });
+});

@@ -176,7 +176,7 @@ function addPorts(
 function sourceClause(source: AuthorizationSource, context: RuleContext): Result<Principal> {
   const parts = principalParts(context);
   const account = (value: string) => serviceAccountMatcher(value, context.namespace);
-  parts.add(source.principals, source.notPrincipals, identityMatcher);
+  parts.add(source.principals, source.notPrincipals, identity(context));
   parts.add(source.namespaces, source.notNamespaces, namespaceMatcher);
   parts.add(source.serviceAccounts, source.notServiceAccounts, account);
   parts.add(source.trustDomains, source.notTrustDomains, trustDomainMatcher);
@@ -185,6 +185,10 @@ function sourceClause(source: AuthorizationSource, context: RuleContext): Result
   // No request carries a verified token yet: a rule that asks for one allows nobody and denies everybody.
   parts.add(source.requestPrincipals, source.notRequestPrincipals, null);
   return parts.result();
+}
+
+function identity({ settings }: RuleContext): (value: string) => Principal {
+  return (value) => identityMatcher(value, settings.trustDomain);
 }
 
 function directIp(block: string): Principal | null {
@@ -238,7 +242,7 @@ function addCondition(
       principals.add(values, notValues, namespaceMatcher);
       break;
     case 'source.principal':
-      principals.add(values, notValues, identityMatcher);
+      principals.add(values, notValues, identity(context));
       break;
     case 'source.serviceAccount':
       principals.add(values, notValues, (value) => serviceAccountMatcher(value, context.namespace));

@@ -46,12 +46,19 @@ function authenticated(principalName: StringMatcher): Principal {
   return { authenticated: { principalName } };
 }
 
+const anyIdentity: StringMatcher = { prefix: 'spiffe://' };
+
+/** What policies call the mesh's own trust domain, whatever its name is. */
+const ownTrustDomain = 'cluster.local/';
+
 /** `cluster.local/ns/default/sa/reviews`, with `*` in front, behind, or alone for every authenticated caller. */
-export function identityMatcher(value: string): Principal {
-  if (value === '*') return authenticated({ prefix: 'spiffe://' });
+export function identityMatcher(value: string, trustDomain: string): Principal {
+  if (value === '*') return authenticated(anyIdentity);
   // What stands behind `*` may begin anywhere, hence no `spiffe://` in front of it.
   if (value.startsWith('*')) return authenticated({ suffix: value.slice(1) });
-  return authenticated(valueMatcher(`spiffe://${value}`));
+  const isOwn = value.startsWith(ownTrustDomain);
+  const identity = isOwn ? `${trustDomain}/${value.slice(ownTrustDomain.length)}` : value;
+  return authenticated(valueMatcher(`spiffe://${identity}`));
 }
 
 /** Callers of a namespace. Neither trust domains nor accounts hold a slash, so the part cannot be faked by another. */
@@ -69,7 +76,7 @@ export function serviceAccountMatcher(value: string, policyNamespace: string): P
 }
 
 export function trustDomainMatcher(value: string): Principal {
-  if (value === '*') return identityMatcher('*');
+  if (value === '*') return authenticated(anyIdentity);
   if (value.startsWith('*')) {
     return authenticated({ safeRegex: { regex: `spiffe://[^/]*${escapeRegex(value.slice(1))}/.*` } });
   }

@@ -5,6 +5,7 @@ import type { envoy } from '@weft/api/xds/types';
 import type { Endpoint } from '../../model/endpoint.ts';
 import { clusterSni } from '../cluster-name.ts';
 import type { Target } from '../reach.ts';
+import { ownSecretName } from '../secrets.ts';
 import type { Cluster } from '../snapshot.ts';
 import { meshAlpn, meshUpstreamSocket, rawSocket, sdsSecret, upstreamSocket } from '../tls-context.ts';
 
@@ -88,7 +89,7 @@ function originatedTls(
 function ownCertificate(tls: ClientTls): CommonTlsContext {
   if (tls.mode !== 'MUTUAL') return {};
   if (tls.credentialName !== undefined) {
-    return { tlsCertificateSdsSecretConfigs: [sdsSecret(`kubernetes://${tls.credentialName}`)] };
+    return { tlsCertificateSdsSecretConfigs: [sdsSecret(ownSecretName(tls.credentialName))] };
   }
   return {
     tlsCertificates: [
@@ -109,7 +110,7 @@ function validation(tls: ClientTls, names: readonly string[], systemRoots: Syste
     return {
       combinedValidationContext: {
         defaultValidationContext: sans,
-        validationContextSdsSecretConfig: sdsSecret(`kubernetes://${tls.credentialName}-cacert`),
+        validationContextSdsSecretConfig: sdsSecret(ownSecretName(`${tls.credentialName}-cacert`)),
       },
     };
   }

@@ -98,7 +98,8 @@ function addRedirects(drafts: Map<string, HostDraft>, server: OfferedServer): vo
 function virtualHost(host: string, { routes, servers, first }: HostDraft): VirtualHost {
   const all = [...servers];
   const [one] = all;
-  const redirects = all.length > 0 && all.every(({ server }) => server.tls?.httpsRedirect === true);
+  // Whoever asks for the redirect wants nothing of the host in the clear, whatever else is offered beside it.
+  const redirects = all.some(({ server }) => server.tls?.httpsRedirect === true);
   const port = one?.bindPort ?? 0;
   const origin = first?.origin ?? one?.origin;
   return {

@@ -17,7 +17,7 @@ export function serverSocket(
   reach: Reach,
 ): envoy.config.core.v3.TransportSocket {
   const tls = offered.server.tls ?? {};
-  if (tls.mode === 'ISTIO_MUTUAL') return meshDownstreamSocket(alpnProtocols);
+  if (tls.mode === 'ISTIO_MUTUAL') return meshDownstreamSocket(alpnProtocols, reach.mesh.settings.trustDomain);
   const wantsCertificate = tls.mode === 'MUTUAL' || tls.mode === 'OPTIONAL_MUTUAL';
   const tlsParams = parameters(tls);
   const commonTlsContext: CommonTlsContext = {

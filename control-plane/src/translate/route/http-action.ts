@@ -84,11 +84,12 @@ function forward(route: HttpRoute, match: RouteMatch, context: ActionContext): R
     return unavailable({ missing: 'the rule names no destination with a weight' });
   }
   if (targets.length === 1 && 'missing' in target) return unavailable(target);
-  const host = route.rewrite?.authority ?? hostOverride(route.headers) ?? hostOverride(first.headers);
+  const ofRule = route.rewrite?.authority ?? hostOverride(route.headers);
+  const host = ofRule ?? (targets.length === 1 ? hostOverride(first.headers) : undefined);
   const policy = retryPolicy(route.retries);
   const hashPolicy = hashPolicies(targets, context.reach);
   const action: RouteAction = {
-    ...clusterChoice(destinations, targets),
+    ...clusterChoice(destinations, targets, ofRule === undefined),
     ...(host === undefined ? {} : { hostRewriteLiteral: host }),
     ...pathRewrite(route.rewrite, match),
     ...routeTimeouts(durationOf(route.timeout) ?? noTimeout),
@@ -107,17 +108,21 @@ function withWeight(destinations: readonly HttpRouteDestination[]): readonly Htt
   return weighted.length > 0 ? weighted : destinations.map((entry) => ({ ...entry, weight: 1 }));
 }
 
+/** `ownHosts`: whether a `Host` of a destination counts, which one of the whole rule goes before. */
 function clusterChoice(
   destinations: readonly HttpRouteDestination[],
   targets: readonly (Target | MissingTarget)[],
+  ownHosts: boolean,
 ): RouteAction {
   const [only] = targets;
   if (targets.length === 1 && only !== undefined) return { cluster: clusterOf(only) };
   const clusters = destinations.map((entry, index): ClusterWeight => {
     const target = targets[index];
+    const host = ownHosts ? hostOverride(entry.headers) : undefined;
     return {
       name: target === undefined ? blackHoleCluster : clusterOf(target),
       weight: entry.weight ?? 0,
+      ...(host === undefined ? {} : { hostRewriteLiteral: host }),
       ...headerFields(entry.headers),
     };
   });

@@ -75,10 +75,11 @@ function tlsChains(port: InboundPort): FilterChain[] {
 }
 
 function tlsChain(port: InboundPort, match: FilterChainMatch, asHttp: boolean): FilterChain {
+  const { trustDomain } = port.authorization.settings;
   return {
     ...matchField({ ...port.match, ...match }),
     filters: asHttp ? httpFilters(port) : tcpFilters(port),
-    transportSocket: meshDownstreamSocket(asHttp ? httpAlpn(port) : meshAlpn.tcp),
+    transportSocket: meshDownstreamSocket(asHttp ? httpAlpn(port) : meshAlpn.tcp, trustDomain),
   };
 }
 

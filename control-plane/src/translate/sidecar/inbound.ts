@@ -98,7 +98,8 @@ export function virtualInbound(mesh: MeshModel, node: ProxyNode): InboundResourc
   const filterChains: FilterChain[] = [];
   const modes: SettledMutualTls[] = [];
   for (const { port, workloadPort } of ports.values()) {
-    const mode = mesh.peerAuthentications.modeOf(node, [workloadPort, port.number]);
+    // A policy means the workload's port here, as in Istio, also where the service calls it by the number of another.
+    const mode = mesh.peerAuthentications.modeOf(node, [workloadPort]);
     modes.push(mode);
     const chains = inboundChains({
       statPrefix: `inbound_0.0.0.0_${workloadPort}`,
