@@ -126,6 +126,10 @@ check('ServiceEntry', 'networking.istio.io/v1', [
     '{hosts: [a.com], ports: [{number: 80, name: a, protocol: HTTP}], endpoints: [{address: 1.2.3.4}]}',
     ['WEFT0430 spec.resolution'],
   ],
+  [
+    '{hosts: [a.com], ports: [{number: 80, name: a, protocol: HTTP}], resolution: DNS, workloadSelector: {labels: {app: a}}}',
+    ['WEFT0430 spec.workloadSelector'],
+  ],
   ["{hosts: ['*.a.com'], ports: [{number: 80, name: a, protocol: HTTP}], resolution: DNS}", ['WEFT0432 spec.hosts[0]']],
   [
     '{hosts: [a.com], addresses: [10.0.0.0/8], ports: [{number: 80, name: a, protocol: HTTP}], resolution: STATIC}',

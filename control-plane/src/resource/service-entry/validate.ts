@@ -110,6 +110,13 @@ function validateEndpoints(findings: Findings, spec: Spec): void {
     findings.add(meaningCodes.conflictingFields, 'spec.endpoints', 'DNS_ROUND_ROBIN takes one endpoint at most.');
   }
   const isDns = resolution === 'DNS' || resolution === 'DNS_ROUND_ROBIN';
+  if (isDns && spec.workloadSelector !== undefined) {
+    findings.add(
+      meaningCodes.conflictingFields,
+      'spec.workloadSelector',
+      `With resolution ${resolution} the hosts are looked up, so the workloads that are selected would get no call; use STATIC.`,
+    );
+  }
   for (const [index, endpoint] of endpoints.entries())
     validateWorkload(findings, `spec.endpoints[${index}]`, endpoint, isDns);
   const needsNames = isDns && endpoints.length === 0 && spec.workloadSelector === undefined;
