@@ -26,17 +26,17 @@ function medianOf(row: Row, key: NumberKey): number {
   return median(row.rounds.map((round) => round[key]));
 }
 
-// (largest - smallest) / median: whether a difference between two rows means anything.
-function spreadOf(row: Row): number {
-  const values = row.rounds.map(({ cpuUs }) => cpuUs);
+/** (largest - smallest) / median: whether a difference between two rows means anything. */
+export function spread(values: readonly number[]): number {
   return (Math.max(...values) - Math.min(...values)) / median(values);
 }
 
-const percent = (share: number): string => (Number.isNaN(share) ? '-' : `${Math.round(share * 100)}%`);
+/** A share for people; `-` for none. */
+export const percent = (share: number): string => (Number.isNaN(share) ? '-' : `${Math.round(share * 100)}%`);
 
 const columns: readonly (readonly [title: string, cell: (row: Row, envoy: Row | undefined) => string])[] = [
   ['CPU µs/req', (row) => medianOf(row, 'cpuUs').toFixed(1)],
-  ['±', (row) => percent(spreadOf(row))],
+  ['±', (row) => percent(spread(row.rounds.map(({ cpuUs }) => cpuUs)))],
   ['user', (row) => medianOf(row, 'userUs').toFixed(1)],
   ['vs envoy', (row, envoy) => ratioTo(row, envoy)],
   ['req/s', (row) => medianOf(row, 'perSecond').toFixed(0)],

@@ -14,7 +14,7 @@ import { type Measurement, measureRunning, type Stage } from '../peers/measure.t
 import { envoyWith } from '../peers/peer/envoy.ts';
 import { weftWith } from '../peers/peer/weft.ts';
 import { needProgram } from '../peers/program.ts';
-import { median } from '../peers/report.ts';
+import { median, percent, spread } from '../peers/report.ts';
 import { RunningPeer } from '../peers/running-peer.ts';
 
 const usage = `usage: npm run bench -- workers [options]
@@ -68,13 +68,12 @@ function report(caseName: CaseName, rows: readonly Row[]): string {
   const lines = rows.map((row) => {
     const numbers = row.rounds.map(({ cpuUs }) => cpuUs);
     const single = rows.find(({ peer, workers }) => peer === row.peer && workers === 1) as Row;
-    const spread = (Math.max(...numbers) - Math.min(...numbers)) / median(numbers);
     const cells = [
       row.peer,
       String(row.workers),
       `× ${row.connectionFactor}`,
       cost(row).toFixed(2),
-      `${(spread * 100).toFixed(0)} %`,
+      percent(spread(numbers)),
       (cost(row) / cost(single)).toFixed(3),
       median(row.rounds.map(({ p99Ms }) => p99Ms)).toFixed(2),
       String(row.rounds.reduce((sum, { failed }) => sum + failed, 0)),

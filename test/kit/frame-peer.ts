@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import { CONTINUATION, DATA, HEADERS, headBytes, SETTINGS } from '@weft/proxy/protocol/http2/frame/frame';
 import { HpackDecoder } from '@weft/proxy/protocol/http2/hpack/decoder';
@@ -11,6 +11,7 @@ import { frameLine, parseFrames, type WrittenFrame } from '@weft/proxy/protocol/
 import { framesOf } from '@weft/proxy/protocol/http2/testing/frame-script';
 import { Changes } from './changes.ts';
 import { within } from './until.ts';
+import { startTcpServer } from './upstream.ts';
 
 /** Frames go by `framesOf`; what comes is written down as by `frameLine`, heads with their fields. */
 export class FramePeer {
@@ -135,18 +136,8 @@ export async function startFrameUpstream(
   context: Pick<TestContext, 'after'>,
   onPeer: (peer: FramePeer, count: number) => void,
 ): Promise<number> {
-  const sockets: Socket[] = [];
-  const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
-    const count = sockets.push(socket);
-    onPeer(new FramePeer(socket, 'server'), count);
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  context.after(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  return (server.address() as AddressInfo).port;
+  let count = 0;
+  return startTcpServer(context, (socket) => onPeer(new FramePeer(socket, 'server'), ++count));
 }
 
 /** The stream of a request's head among the lines; null when the line is another. */

@@ -1,10 +1,11 @@
 // Processes that `weft run` joined to the mesh from outside: each has a file in the state folder while it runs. The mesh lists them
 // in run.json and cleans up after one that was killed.
-import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { kindInfo } from '@weft/api/resource/kind';
 import { makeFolder } from '@weft/lib/disk/make-folder';
 import type { MeshApiClient } from '../mesh-api/client.ts';
+import { writePrivate } from '../state/private-file.ts';
 import { startMark } from '../state/process-identity.ts';
 import type { RunningWorkload } from '../state/run-file.ts';
 
@@ -20,8 +21,7 @@ export function announceJoined(folder: string, workload: RunningWorkload): () =>
   makeFolder(folder, 0o700);
   const path = join(folder, `${workload.namespace}.${workload.name}.json`);
   const content: JoinedFile = { ...workload, pid: process.pid, started: startMark(process.pid) ?? '' };
-  writeFileSync(`${path}.draft`, JSON.stringify(content), { mode: 0o600 });
-  renameSync(`${path}.draft`, path);
+  writePrivate(path, JSON.stringify(content));
   return () => rmSync(path, { force: true });
 }
 

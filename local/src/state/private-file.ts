@@ -1,4 +1,4 @@
-// Files that hold a secret.
+// Files that are nobody else's business: secrets, and how a running mesh is found.
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 
 /** Written whole or not at all, readable by the owner only. */

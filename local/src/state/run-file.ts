@@ -1,8 +1,9 @@
 // run.json: how other commands and programs find the running mesh. Written whole or not at all, removed when the mesh stops.
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { WeftError } from '@weft/lib/error';
 import type { StatePaths } from './folder.ts';
 import { lockHolder } from './lock.ts';
+import { writePrivate } from './private-file.ts';
 
 /** One proxy of the mesh. */
 export interface RunningWorkload {
@@ -26,9 +27,7 @@ export interface RunFile {
 }
 
 export function writeRunFile(path: string, content: RunFile): void {
-  const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
-  renameSync(draft, path);
+  writePrivate(path, `${JSON.stringify(content, null, 2)}\n`);
 }
 
 export function removeRunFile(path: string): void {
