@@ -1,6 +1,6 @@
 // Takes private keys and other secrets out of configuration before it is shown.
 
-import { isMessageName } from '@weft/lib/protobuf/codec';
+import { isMessageName, typeNameOf } from '@weft/lib/protobuf/codec';
 
 /** Fields whose data sources are secret wherever they stand. */
 const secretFields = new Set([
@@ -54,5 +54,5 @@ function isUnread(value: { readonly '@type': unknown; readonly value: unknown })
   readonly value: string;
 } {
   const { '@type': type, value: bytes } = value;
-  return typeof type === 'string' && typeof bytes === 'string' && !isMessageName(type.slice(type.lastIndexOf('/') + 1));
+  return typeof type === 'string' && typeof bytes === 'string' && !isMessageName(typeNameOf(type));
 }
