@@ -25,6 +25,7 @@ const usage = `usage: npm run bench -- workers [options]
   --seconds N    of load in each measurement (default 3)
   --warmup N     seconds of load before the first round (default 8)
   --cores LIST   of the proxies (default 0); load and backend have core 1
+  --rate N       requests per second for each worker, in place of as many as are answered
   --json FILE    also write every round there
 `;
 
@@ -37,15 +38,22 @@ interface Row {
   readonly peer: PeerName;
   readonly workers: number;
   readonly connectionFactor: number;
+  /** Requests per second; 0 for as many as are answered. */
+  readonly rate: number;
   readonly rounds: Measurement[];
 }
 
-const shapes = [
-  { workers: 1, connectionFactor: 1 },
-  { workers: 1, connectionFactor: 2 },
-  { workers: 2, connectionFactor: 1 },
-  { workers: 2, connectionFactor: 2 },
-];
+type Shape = Pick<Row, 'workers' | 'connectionFactor' | 'rate'>;
+
+function shapesAt(rate: number): Shape[] {
+  const [one, twice] = [
+    { workers: 1, connectionFactor: 1, rate },
+    { workers: 1, connectionFactor: 2, rate: 2 * rate },
+  ];
+  const shared = { ...twice, workers: 2 };
+  // At a rate, as many connections for twice the requests would compare nothing.
+  return rate > 0 ? [one, twice, shared] : [one, twice, { ...one, workers: 2 }, shared];
+}
 
 // Workers that have just started compile their code: all stay for the whole run, each warmed up by itself.
 async function startAll(
@@ -72,6 +80,7 @@ function report(caseName: CaseName, rows: readonly Row[]): string {
       row.peer,
       String(row.workers),
       `× ${row.connectionFactor}`,
+      row.rate === 0 ? 'all' : String(row.rate),
       cost(row).toFixed(2),
       percent(spread(numbers)),
       (cost(row) / cost(single)).toFixed(3),
@@ -80,18 +89,18 @@ function report(caseName: CaseName, rows: readonly Row[]): string {
     ];
     return `| ${cells.join(' | ')} |`;
   });
-  const head = '| peer | workers | connections | CPU µs/req | ± | to the first | p99 ms | failed |';
-  return [`\n### ${caseName}\n`, head, '|---|--:|--:|--:|--:|--:|--:|--:|', ...lines].join('\n');
+  const head = '| peer | workers | connections | requests/s | CPU µs/req | ± | to the first | p99 ms | failed |';
+  return [`\n### ${caseName}\n`, head, '|---|--:|--:|--:|--:|--:|--:|--:|--:|', ...lines].join('\n');
 }
 
 async function runRounds(stage: Stage, rows: readonly Row[], running: Map<string, RunningPeer>, rounds: number) {
   for (let round = 1; round <= rounds; round++) {
     for (const row of rows) {
       const process = running.get(`${row.peer} ${row.workers}`) as RunningPeer;
-      const { connectionFactor } = row;
-      const found = await measureRunning({ ...stage, connectionFactor }, process);
+      const { connectionFactor, rate } = row;
+      const found = await measureRunning({ ...stage, connectionFactor, rate }, process);
       row.rounds.push(found);
-      const name = `${row.peer}, ${row.workers} workers, connections × ${connectionFactor}`;
+      const name = `${row.peer}, ${row.workers} workers, connections × ${connectionFactor}, ${rate || 'all'}/s`;
       console.log(
         `round ${round} ${name}: ${found.cpuUs.toFixed(2)} µs, others ${Math.round(found.othersShare * 100)}%`,
       );
@@ -107,6 +116,7 @@ async function main(): Promise<void> {
     seconds: { type: 'string', default: '3' },
     warmup: { type: 'string', default: '8' },
     cores: { type: 'string', default: '0' },
+    rate: { type: 'string', default: '0' },
     json: { type: 'string' },
     help: { type: 'boolean', short: 'h', default: false },
   } as const;
@@ -123,7 +133,9 @@ async function main(): Promise<void> {
   });
   if (platform() !== 'linux' || cpus().length < 2) throw new Error('this bench needs Linux and two cores');
   needProgram('taskset', 'util-linux');
-  needLoadProgram(caseName, 0);
+  const rate = Number(values.rate);
+  if (!Number.isInteger(rate) || rate < 0) throw new Error(`--rate takes requests per second, not '${values.rate}'`);
+  needLoadProgram(caseName, rate);
   const folder = mkdtempSync(join(tmpdir(), 'weft-workers-'));
   const [backendPort = 0] = await freePorts(1);
   const backend = new Child(loadCore, [buildBackend(folder), String(backendPort)], join(folder, 'backend.log'), {});
@@ -135,7 +147,7 @@ async function main(): Promise<void> {
     const proxyCores = values.cores.split(',').map(Number);
     const stage: Stage = { ...own, ...load, loadCore, proxyCores, seconds: Number(values.seconds) };
     await startAll({ ...stage, seconds: Number(values.warmup) }, names, caseName, running);
-    const rows: Row[] = names.flatMap((peer) => shapes.map((shape) => ({ peer, ...shape, rounds: [] })));
+    const rows: Row[] = names.flatMap((peer) => shapesAt(rate).map((shape) => ({ peer, ...shape, rounds: [] })));
     await runRounds(stage, rows, running, Number(values.rounds));
     console.log(report(caseName, rows));
     const conditions = { ...values, cpu: cpus()[0]?.model, kernel: release() };
