@@ -150,8 +150,9 @@ async function main(): Promise<void> {
     const rows: Row[] = names.flatMap((peer) => shapesAt(rate).map((shape) => ({ peer, ...shape, rounds: [] })));
     await runRounds(stage, rows, running, Number(values.rounds));
     console.log(report(caseName, rows));
-    const conditions = { ...values, cpu: cpus()[0]?.model, kernel: release() };
-    if (values.json !== undefined) writeFileSync(values.json, JSON.stringify({ conditions, rows }, null, 2));
+    const { json, ...asked } = values;
+    const conditions = { ...asked, cpu: cpus()[0]?.model, kernel: release() };
+    if (json !== undefined) writeFileSync(json, JSON.stringify({ conditions, rows }, null, 2));
   } finally {
     await Promise.all([...running.values(), backend].map((one) => one.stop()));
     rmSync(folder, { recursive: true, force: true });
