@@ -1,14 +1,11 @@
 // Reads Envoy's `DataSource`: inline text, inline bytes, a file, or an environment variable.
 
-import { readFileSync, statSync } from 'node:fs';
 import type { envoy } from '@weft/api/xds/types';
+import { FileTooLargeError, readConfigFile } from '@weft/lib/disk/config-file';
 import { describeReadProblem } from '@weft/lib/disk/read-problem';
 import type { Issue } from '@weft/lib/issue';
 
 type DataSource = envoy.config.core.v3.DataSource;
-
-/** A certificate bundle is far smaller; a wrong path to something huge must not fill the memory. */
-const maxFileBytes = 4 * 1024 * 1024;
 
 /** Where the issues of one compilation go, and the path of the field they are about. */
 export interface IssueSink {
@@ -32,41 +29,62 @@ export function reportWarning(sink: IssueSink, code: string, message: string): v
   sink.issues.push({ code, level: 'warning', path: sink.path, message });
 }
 
+/** How sources of one kind are read. */
+export interface DataSourceRules {
+  /** Code of the finding where there is no source. */
+  readonly missingCode: string;
+  /** Code of the finding where the source cannot be read. */
+  readonly unreadableCode: string;
+  /** Of a file; what is larger is reported and not read. */
+  readonly maxFileBytes: number;
+  /** Ends the sentence about a file that is larger: what to do. */
+  readonly tooLargeHint: string;
+}
+
+/** Certificates, keys, lists of revoked ones. */
+const secretRules: DataSourceRules = {
+  missingCode: 'WEFT0700',
+  unreadableCode: 'WEFT0701',
+  // A certificate bundle is far smaller; a wrong path to something huge must not fill the memory.
+  maxFileBytes: 4 * 1024 * 1024,
+  tooLargeHint: 'is it the right file?',
+};
+
 /** The text, or null after reporting why there is none. Config time only: it reads files synchronously. */
-export function readDataSource(source: DataSource, sink: IssueSink): string | null {
-  return readDataBytes(source, sink)?.toString('utf8') ?? null;
+export function readDataSource(source: DataSource, sink: IssueSink, rules = secretRules): string | null {
+  return readDataBytes(source, sink, rules)?.toString('utf8') ?? null;
 }
 
 /** The same as bytes. */
-export function readDataBytes(source: DataSource, sink: IssueSink): Buffer | null {
+export function readDataBytes(source: DataSource, sink: IssueSink, rules = secretRules): Buffer | null {
   if (source.inlineString !== undefined) return Buffer.from(source.inlineString);
   if (source.inlineBytes !== undefined) return Buffer.from(source.inlineBytes);
-  if (source.filename !== undefined) return readSmallFile(source.filename, sinkAt(sink, 'filename'));
-  if (source.environmentVariable === undefined) {
-    return reportError(
-      sink,
-      'WEFT0700',
-      'the data source names no source; give inline_string, inline_bytes or filename',
-    );
-  }
-  const value = process.env[source.environmentVariable];
-  if (value !== undefined && value !== '') return Buffer.from(value);
-  const problem = `the environment variable ${source.environmentVariable} is not set; set it or use a file`;
-  return reportError(sinkAt(sink, 'environment_variable'), 'WEFT0701', problem);
+  if (source.filename !== undefined) return readSmallFile(source.filename, sinkAt(sink, 'filename'), rules);
+  if (source.environmentVariable !== undefined) return readVariable(source.environmentVariable, sink, rules);
+  return reportError(
+    sink,
+    rules.missingCode,
+    'the data source names no source; give inline_string, inline_bytes, filename or environment_variable',
+  );
 }
 
-function readSmallFile(file: string, sink: IssueSink): Buffer | null {
+function readVariable(name: string, sink: IssueSink, { unreadableCode }: DataSourceRules): Buffer | null {
+  const value = process.env[name];
+  if (value !== undefined && value !== '') return Buffer.from(value);
+  const problem = `the environment variable ${name} is not set; set it or use a file`;
+  return reportError(sinkAt(sink, 'environment_variable'), unreadableCode, problem);
+}
+
+function readSmallFile(file: string, sink: IssueSink, rules: DataSourceRules): Buffer | null {
+  const { unreadableCode, maxFileBytes, tooLargeHint } = rules;
   try {
-    if (statSync(file).size > maxFileBytes) {
-      return reportError(sink, 'WEFT0701', `${file} is larger than ${maxFileBytes} bytes; is it the right file?`);
-    }
-    return readFileSync(file);
+    return readConfigFile(file, maxFileBytes);
   } catch (error) {
-    return reportError(
-      sink,
-      'WEFT0701',
-      `cannot read ${file}: ${describeReadProblem(error)}; check the path and its permissions`,
-    );
+    const problem =
+      error instanceof FileTooLargeError
+        ? `${file} has ${error.size} bytes, more than ${maxFileBytes}; ${tooLargeHint}`
+        : `cannot read ${file}: ${describeReadProblem(error)}; check the path and its permissions`;
+    return reportError(sink, unreadableCode, problem);
   }
 }
 

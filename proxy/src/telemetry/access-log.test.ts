@@ -233,7 +233,7 @@ describe('access log configuration', () => {
       'a format file that is missing',
       () => fileConfig('/dev/stdout', { log_format: { text_format_source: { filename: '/nonexistent' } } }),
       'WEFT0207',
-      'access_log[0].typed_config.log_format.text_format_source',
+      'access_log[0].typed_config.log_format.text_format_source.filename',
     ],
     [
       'an unknown filter',

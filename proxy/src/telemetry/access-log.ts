@@ -1,11 +1,11 @@
 // Access logs from `envoy.config.accesslog.v3.AccessLog`: one line per exchange or connection that its filter takes.
 
-import { readFileSync } from 'node:fs';
 import type { envoy, google } from '@weft/api/xds/types';
 import { messageOf } from '@weft/lib/error';
 import { hasErrors, type Issue } from '@weft/lib/issue';
 import type { LineWriter } from '@weft/lib/line-writer';
 import { unpackAny } from '@weft/lib/protobuf/codec';
+import { type DataSourceRules, readDataSource } from '../security/data-source.ts';
 import { type AccessLogFilter, type AccessLogFilterContext, compileAccessLogFilter } from './access-log-filter.ts';
 import type { AccessLogSinks } from './access-log-sinks.ts';
 import { compileJsonFormat, compileTextFormat, defaultTextFormat, type FormatPlace, type Formatter } from './format.ts';
@@ -36,6 +36,13 @@ interface Plan {
 const fileType = 'envoy.extensions.access_loggers.file.v3.FileAccessLog';
 const stdoutType = 'envoy.extensions.access_loggers.stream.v3.StdoutAccessLog';
 const stderrType = 'envoy.extensions.access_loggers.stream.v3.StderrAccessLog';
+
+const formatRules: DataSourceRules = {
+  missingCode: 'WEFT0207',
+  unreadableCode: 'WEFT0207',
+  maxFileBytes: 1024 * 1024,
+  tooLargeHint: 'is it the right file?',
+};
 
 /**
  * Compiles a list of access logs; null when there is none. Findings are added to `issues`; with an error among them nothing stays
@@ -127,32 +134,9 @@ export function compileSubstitution(config: SubstitutionFormat | undefined, plac
   }
   if (config.textFormatSource !== undefined) {
     const inner = { issues, path: `${path}.text_format_source` };
-    return compileTextFormat(readSource(config.textFormatSource, inner), omitEmpty, inner);
+    return compileTextFormat(readDataSource(config.textFormatSource, inner, formatRules) ?? '', omitEmpty, inner);
   }
   return compileTextFormat(config.textFormat ?? '', omitEmpty, { issues, path: `${path}.text_format` });
-}
-
-function readSource(source: envoy.config.core.v3.DataSource, place: FormatPlace): string {
-  if (source.inlineString !== undefined) return source.inlineString;
-  if (source.inlineBytes !== undefined) return Buffer.from(source.inlineBytes).toString('utf8');
-  const fail = (message: string) => {
-    place.issues.push({ code: 'WEFT0207', level: 'error', message, path: place.path });
-    return '';
-  };
-  if (source.environmentVariable !== undefined) {
-    const value = process.env[source.environmentVariable];
-    return (
-      value ??
-      fail(`the environment variable ${source.environmentVariable} is not set; set it or give the format inline`)
-    );
-  }
-  if (source.filename === undefined)
-    return fail('the source is empty; give inline_string, inline_bytes, filename or environment_variable');
-  try {
-    return readFileSync(source.filename, 'utf8');
-  } catch (error) {
-    return fail(`the format cannot be read from ${source.filename}: ${messageOf(error)}`);
-  }
 }
 
 function openAll(plans: readonly Plan[], issues: Issue[], path: string, sinks: AccessLogSinks): AccessLogger | null {

@@ -1,5 +1,6 @@
 // What the main thread and its workers say to each other.
 
+import type { FileContents } from '@weft/lib/disk/config-file';
 import type { LogLevel } from '@weft/lib/log';
 import type { DnsAnswer, DnsFamily } from '../cluster/dns/resolver.ts';
 import type { ListenRequest } from '../listener/listen-sockets.ts';
@@ -33,6 +34,8 @@ export interface WorkerStart {
   readonly index: number;
   readonly bootstrap: Uint8Array;
   readonly configPath: string;
+  /** For those that have gone since. */
+  readonly files: FileContents;
   readonly levels: LogLevels;
   /** Listeners that take no new connections any more. */
   readonly stopped: DrainScope | null;

@@ -1,6 +1,7 @@
 // The workers of a process: starts them, tells them what changes, asks them what they count, replaces one that dies.
 
 import { systemClock } from '@weft/lib/clock';
+import { keepFiles, keptFiles } from '@weft/lib/disk/config-file';
 import { messageOf, stackOf, WeftError } from '@weft/lib/error';
 import type { Log } from '@weft/lib/log';
 import type { Counter, Gauge } from '@weft/lib/metrics';
@@ -68,6 +69,7 @@ export class Workers implements SlotOwner, ChangeFollower {
   private stopped: DrainScope | null = null;
 
   constructor(options: WorkersOptions) {
+    keepFiles();
     this.count = options.count;
     this.random = options.random;
     this.log = options.log;
@@ -245,6 +247,7 @@ export class Workers implements SlotOwner, ChangeFollower {
       index,
       bootstrap: encodeMessage('envoy.config.bootstrap.v3.Bootstrap', proxy?.bootstrap ?? {}),
       configPath: proxy?.configPath ?? '',
+      files: keptFiles(),
       levels: this.levels(),
       stopped: this.stopped,
       cells: this.cells.all(),

@@ -1,9 +1,7 @@
 // Envoy's `DirectResponseAction`: the route answers by itself. A body from a file is read once, when the configuration is accepted.
 
-import { readFileSync, statSync } from 'node:fs';
 import type { envoy } from '@weft/api/xds/types';
-import { messageOf } from '@weft/lib/error';
-import { type IssueSink, reportError, sinkAt } from '../../security/data-source.ts';
+import { type IssueSink, readDataBytes, reportError, sinkAt } from '../../security/data-source.ts';
 
 type DataSource = envoy.config.core.v3.DataSource;
 
@@ -38,43 +36,15 @@ export function compileDirectResponse(
 }
 
 function readBody(source: DataSource, maxBodyBytes: number, sink: IssueSink): string | null {
-  const bytes = readSource(source, maxBodyBytes, sink);
+  const tooLargeHint = 'raise max_direct_response_body_size_bytes or shorten the body';
+  const codes = { missingCode: 'WEFT0333', unreadableCode: 'WEFT0333' };
+  const bytes = readDataBytes(source, sink, { ...codes, maxFileBytes: maxBodyBytes, tooLargeHint });
   if (bytes === null) return null;
   if (bytes.length > maxBodyBytes) {
-    return reportError(
-      sink,
-      'WEFT0333',
-      `the body has ${bytes.length} bytes, more than max_direct_response_body_size_bytes (${maxBodyBytes}); raise it or shorten the body`,
-    );
+    const problem = `the body has ${bytes.length} bytes, more than ${maxBodyBytes}; ${tooLargeHint}`;
+    return reportError(sink, 'WEFT0333', problem);
   }
   const text = bytes.toString('utf8');
   if (Buffer.compare(Buffer.from(text, 'utf8'), bytes) === 0) return text;
   return reportError(sink, 'WEFT0333', 'the body is no UTF-8 text; binary bodies are not carried out');
-}
-
-function readSource(source: DataSource, maxBodyBytes: number, sink: IssueSink): Buffer | null {
-  if (source.inlineString !== undefined) return Buffer.from(source.inlineString, 'utf8');
-  if (source.inlineBytes !== undefined) return Buffer.from(source.inlineBytes);
-  if (source.environmentVariable !== undefined) {
-    const value = process.env[source.environmentVariable];
-    if (value !== undefined) return Buffer.from(value, 'utf8');
-    return reportError(
-      sinkAt(sink, 'environment_variable'),
-      'WEFT0333',
-      `the environment variable ${source.environmentVariable} is not set; set it or give the body inline`,
-    );
-  }
-  if (source.filename === undefined)
-    return reportError(sink, 'WEFT0333', 'the body names no source; give inline_string, inline_bytes or filename');
-  try {
-    const { size } = statSync(source.filename);
-    // Only its size is wanted of a file that is too large.
-    return size > maxBodyBytes ? Buffer.alloc(size > 2 ** 30 ? maxBodyBytes + 1 : size) : readFileSync(source.filename);
-  } catch (error) {
-    return reportError(
-      sinkAt(sink, 'filename'),
-      'WEFT0333',
-      `cannot read ${source.filename}: ${messageOf(error)}; check the path and its permissions`,
-    );
-  }
 }

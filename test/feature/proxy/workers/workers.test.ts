@@ -1,7 +1,7 @@
 // Several workers in one proxy: connections spread, statistics add up, limits hold for all, and one that dies is replaced.
 
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -239,5 +239,22 @@ describe('a worker that dies', { skip }, () => {
     const holder = [0, 1].find((i) => (all.get(`listener.pipe.worker_${i}.downstream_cx_total`) ?? 0) > 0) ?? 0;
     await killWorker(proxy, holder);
     await until('the other has it', async () => existsSync(path) && (await ask().catch(() => 0)) === 200);
+  });
+
+  it('is replaced although a file of its configuration has gone', async (context) => {
+    const file = join(temporaryFolder(context), 'body.txt');
+    writeFileSync(file, 'from a file');
+    const route = { match: { prefix: '/' }, direct_response: { status: 200, body: { filename: file } } };
+    const proxy = await startTwoWorkers(context, () => ({
+      listeners: [listener('main', httpManager([route]))],
+      clusters: [],
+    }));
+    rmSync(file);
+    await killWorker(proxy, 0);
+    await killWorker(proxy, 1);
+    await everyWorkerServes(proxy);
+    for (const client of await openClients(context, proxy.port())) {
+      assert.equal(String((await client.fetch('GET', '/')).body), 'from a file');
+    }
   });
 });
