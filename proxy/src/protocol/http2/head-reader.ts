@@ -69,13 +69,18 @@ export class HeadReader {
     if (result === MALFORMED) return 'compression';
     if (result === FLOOD) return 'flood';
     if (result === TOO_LARGE) return 'too-large';
-    const { names, values } = decoder;
-    if (kind === REQUEST) return readRequest(names, values) ?? 'malformed';
-    return (kind === RESPONSE ? readResponse(names, values) : readTrailers(names, values)) ?? 'malformed';
+    const head = makeHead(kind, decoder.names, decoder.values);
+    decoder.forgetFields();
+    return head ?? 'malformed';
   }
 
   private forget(): void {
     this.generation = this.decoder.generation;
     for (const cache of this.caches) cache.clear();
   }
+}
+
+function makeHead(kind: BlockKind, names: readonly string[], values: readonly string[]): Head | null {
+  if (kind === REQUEST) return readRequest(names, values);
+  return kind === RESPONSE ? readResponse(names, values) : readTrailers(names, values);
 }

@@ -94,6 +94,11 @@ export class HpackDecoder {
     return result;
   }
 
+  /** The fields were read: they need not stay until the next block comes. */
+  forgetFields(): void {
+    this.names.length = this.values.length = 0;
+  }
+
   private field(buffer: Buffer, end: number, byte: number): void {
     if ((byte & 0x80) !== 0) {
       const index = this.integer(buffer, end, 7);
@@ -189,6 +194,9 @@ export class HpackDecoder {
       const name = this.tableNames[this.first] as string;
       const value = this.tableValues[this.first] as string;
       this.tableBytes -= name.length + value.length + entryOverhead;
+      // What is out of force must not stay in memory: up to four kilobytes each, and there may be hundreds before `compact`.
+      this.tableNames[this.first] = '';
+      this.tableValues[this.first] = '';
       this.first++;
     }
   }
