@@ -58,7 +58,8 @@ export class HeadReader {
     const before = this.decoder.generation;
     const head = this.decode(kind, buffer, start, end);
     // A block that changes the table means something else the next time.
-    if (typeof head !== 'string' && this.decoder.generation === before) cache.put(buffer, start, end, head);
+    if (typeof head !== 'string' && this.decoder.generation === before)
+      cache.put(buffer, start, end, head, this.decoder.listBytes);
     return head;
   }
 

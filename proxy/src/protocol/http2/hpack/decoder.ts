@@ -28,6 +28,8 @@ export class HpackDecoder {
   /** Fields of the last block. */
   readonly names: string[] = [];
   readonly values: string[] = [];
+  /** Size of the last block once decoded, each field with its overhead. */
+  listBytes = 0;
   /** Rises with every change of the table: equal bytes mean equal fields only within one generation. */
   generation = 0;
   // A queue: entries enter at the end; `first` is the oldest that is still in force.
@@ -68,6 +70,7 @@ export class HpackDecoder {
     names.length = values.length = 0;
     this.at = start;
     this.isBroken = this.isOversized = false;
+    this.listBytes = 0;
     let bytes = 0;
     let count = 0;
     let result: BlockResult = OK;
@@ -91,6 +94,7 @@ export class HpackDecoder {
         result = TOO_LARGE;
       }
     }
+    this.listBytes = bytes;
     return result;
   }
 
