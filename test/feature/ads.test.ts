@@ -283,4 +283,14 @@ describe('incremental', () => {
     assert.equal((await client.next()).typeUrl, typeUrl.lds);
     client.close();
   });
+
+  test('ends a stream that says it has more resources than any mesh gives', async () => {
+    mesh.apply(service('reviews'));
+    const client = new DeltaClient(mesh.address, sidecarNode('a', capture));
+    const initialResourceVersions = Object.fromEntries(Array.from({ length: 200_001 }, (_, i) => [`${i}`, '1']));
+    client.send({ typeUrl: typeUrl.cds, initialResourceVersions });
+    const { details } = await client.over;
+    assert.match(details, /^WEFT0605: more than 200000 resource names/);
+    client.close();
+  });
 });
