@@ -267,4 +267,30 @@ describe('incremental', () => {
     assert.deepEqual(namesOf(await client.next()), [cluster('reviews')]);
     client.close();
   });
+
+  test('sends nothing more to a client that answers what it has not read', async () => {
+    mesh.apply(service('reviews'));
+    const client = new DeltaClient(mesh.address, sidecarNode('a', capture));
+    client.send({ typeUrl: typeUrl.cds });
+    const first = await client.next();
+    const again = { typeUrl: typeUrl.eds, resourceNamesSubscribe: [cluster('reviews')] };
+    client.send(again);
+    for (let ahead = 1; ahead <= 3; ahead++) {
+      client.send({ ...again, responseNonce: String(Number(first.nonce) + ahead) });
+    }
+    await client.next();
+    client.send({ typeUrl: typeUrl.lds });
+    assert.equal((await client.next()).typeUrl, typeUrl.lds);
+    client.close();
+  });
+
+  test('ends a stream that says it has more resources than any mesh gives', async () => {
+    mesh.apply(service('reviews'));
+    const client = new DeltaClient(mesh.address, sidecarNode('a', capture));
+    const initialResourceVersions = Object.fromEntries(Array.from({ length: 200_001 }, (_, i) => [`${i}`, '1']));
+    client.send({ typeUrl: typeUrl.cds, initialResourceVersions });
+    const { details } = await client.over;
+    assert.match(details, /^WEFT0605: more than 200000 resource names/);
+    client.close();
+  });
 });

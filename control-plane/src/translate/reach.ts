@@ -22,7 +22,10 @@ export interface MissingTarget {
   readonly missing: string;
 }
 
-/** The reach of every kind of caller, per mesh: proxies of one namespace mostly have the same. */
+/** Callers' labels are their own word: whoever comes again with others each time must not fill the memory with what was made for them. */
+const reachesMax = 64;
+
+/** The reach of every kind of caller, per mesh, the one asked for last at the end: proxies of one namespace mostly have the same. */
 const reaches: WeakMap<MeshModel, Map<string, Reach>> = new WeakMap();
 
 /** The reach of a proxy, shared with all proxies for which it is the same. */
@@ -30,11 +33,18 @@ export function reachOf(mesh: MeshModel, { namespace, labels }: WorkloadIdentity
   const ofMesh = reaches.get(mesh) ?? new Map<string, Reach>();
   reaches.set(mesh, ofMesh);
   const key = mesh.asksForCallerLabels ? `${namespace} ${JSON.stringify(Object.entries(labels).sort())}` : namespace;
-  const known = ofMesh.get(key);
-  if (known !== undefined) return known;
-  const reach = new Reach(mesh, { namespace, labels });
+  const reach = ofMesh.get(key) ?? new Reach(mesh, { namespace, labels });
+  ofMesh.delete(key);
   ofMesh.set(key, reach);
+  if (ofMesh.size > reachesMax) forgetOldest(ofMesh);
   return reach;
+}
+
+function forgetOldest(ofMesh: Map<string, Reach>): void {
+  for (const key of ofMesh.keys()) {
+    ofMesh.delete(key);
+    return;
+  }
 }
 
 export class Reach {

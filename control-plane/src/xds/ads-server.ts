@@ -1,6 +1,7 @@
 // The Aggregated Discovery Service: streams of proxies in, resources out. What comes before it is the mesh model; what comes after is
 // each proxy's own configuration.
 
+import { randomUUID } from 'node:crypto';
 import {
   type ServerDuplexStream,
   type ServiceDefinition,
@@ -64,7 +65,6 @@ export class AdsServer {
   private readonly encoder = new ResourceEncoder();
   private readonly queue: PushQueue<Connection>;
   private readonly waiters: RevisionWaiters;
-  private nonce = 0;
   private mesh: MeshModel | null = null;
 
   constructor(options: AdsOptions) {
@@ -198,7 +198,8 @@ export class AdsServer {
       node,
       protocol,
       (bytes) => void call.write(bytes),
-      () => String(++this.nonce),
+      // Not to be guessed: who answers a response before it is read would be sent another one, and another, all kept for it.
+      randomUUID,
     );
     connection.session = session;
     this.options.log.info({ proxy: node.id, protocol: protocol.name }, 'proxy connected');

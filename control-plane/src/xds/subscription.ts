@@ -60,8 +60,9 @@ export class Subscription {
     return this.pending !== null;
   }
 
+  /** Names that are kept for the client: asked for, or said to be there already. */
   get size(): number {
-    return this.names.size;
+    return Math.max(this.names.size, this.acked.size);
   }
 
   /** State of the world: the client names all it wants; none at first means everything. */

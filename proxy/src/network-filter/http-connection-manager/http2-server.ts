@@ -126,9 +126,9 @@ export class Http2Server implements ConnectionOwner, Http2Sink, KeepAliveOwner, 
     if (stream.user instanceof Http2Downstream) stream.user.onWritable();
   }
 
+  // What it means to ask for no more may still be on its way, and is answered.
   onGoAway(): void {
-    this.isDraining = true;
-    this.endWhenIdle();
+    this.drain();
   }
 
   onPong(): void {

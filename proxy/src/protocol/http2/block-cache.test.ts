@@ -5,7 +5,7 @@ import { BlockCache } from './block-cache.ts';
 function putOnce(cache: BlockCache<string>, text: string): void {
   const bytes = Buffer.from(text);
   cache.get(bytes, 0, bytes.length);
-  cache.put(bytes, 0, bytes.length, text);
+  cache.put(bytes, 0, bytes.length, text, 0);
 }
 
 function put(cache: BlockCache<string>, text: string): void {
@@ -59,18 +59,25 @@ describe('the cache of header blocks', () => {
     const bytes = Buffer.from('first');
     for (let time = 0; time < 2; time++) {
       cache.get(bytes, 0, 5);
-      cache.put(bytes, 0, 5, 'first');
+      cache.put(bytes, 0, 5, 'first', 0);
     }
     bytes.fill('x');
     assert.equal(get(cache, 'first'), 'first');
     assert.equal(get(cache, 'xxxxx'), null);
   });
 
-  it('holds at most 16 KiB of blocks', () => {
+  it('holds at most 32 KiB of blocks and what they stand for', () => {
     const cache = new BlockCache<string>();
     const texts = Array.from({ length: 60 }, (_, number) => `${number} `.padEnd(1000, 'y'));
     for (const text of texts) put(cache, text);
-    assert.ok(texts.filter((text) => get(cache, text) !== null).length <= 16);
+    assert.ok(texts.filter((text) => get(cache, text) !== null).length <= 32);
+    const large = Buffer.from('stands for much');
+    cache.clear();
+    for (let time = 0; time < 2; time++) {
+      cache.get(large, 0, large.length);
+      cache.put(large, 0, large.length, 'much', 60_000);
+    }
+    assert.equal(get(cache, 'stands for much'), null);
   });
 
   it('forgets everything when it is cleared, and starts anew', () => {

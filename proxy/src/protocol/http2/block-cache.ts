@@ -3,13 +3,15 @@
 
 const places = 64;
 const blockBytesMax = 1024;
-/** Copies of blocks that one cache may hold: what an idle connection keeps. */
-const heldBytesMax = 16 * 1024;
+/** Blocks and what they stand for that one cache may hold: what an idle connection keeps. A byte may stand for four kilobytes. */
+const heldBytesMax = 32 * 1024;
 
 interface Entry<T> {
   readonly hash: number;
   readonly bytes: Buffer;
   readonly value: T;
+  /** Of the block and the value. */
+  readonly size: number;
 }
 
 /** `get` and then, for the same bytes, `put`. What is put is kept from the second time on: most of what comes once never comes again. */
@@ -32,8 +34,8 @@ export class BlockCache<T> {
     return entry.value;
   }
 
-  /** Keeps the value for the bytes that `get` was last asked for, if they came before. */
-  put(buffer: Buffer, start: number, end: number, value: T): void {
+  /** Keeps the value, which takes `valueBytes` of memory, for the bytes that `get` was last asked for, if they came before. */
+  put(buffer: Buffer, start: number, end: number, value: T, valueBytes: number): void {
     const place = this.hash & (places - 1);
     this.seen ??= new Int32Array(places);
     if (this.seen[place] !== this.hash) {
@@ -41,10 +43,11 @@ export class BlockCache<T> {
       return;
     }
     this.entries ??= new Array<Entry<T> | null>(places).fill(null);
-    const held = this.heldBytes + end - start - (this.entries[place]?.bytes.length ?? 0);
+    const size = end - start + valueBytes;
+    const held = this.heldBytes + size - (this.entries[place]?.size ?? 0);
     if (held > heldBytesMax) return;
     this.heldBytes = held;
-    this.entries[place] = { hash: this.hash, bytes: Buffer.from(buffer.subarray(start, end)), value };
+    this.entries[place] = { hash: this.hash, bytes: Buffer.from(buffer.subarray(start, end)), value, size };
   }
 
   clear(): void {

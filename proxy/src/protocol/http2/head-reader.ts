@@ -58,7 +58,8 @@ export class HeadReader {
     const before = this.decoder.generation;
     const head = this.decode(kind, buffer, start, end);
     // A block that changes the table means something else the next time.
-    if (typeof head !== 'string' && this.decoder.generation === before) cache.put(buffer, start, end, head);
+    if (typeof head !== 'string' && this.decoder.generation === before)
+      cache.put(buffer, start, end, head, this.decoder.listBytes);
     return head;
   }
 
@@ -69,13 +70,18 @@ export class HeadReader {
     if (result === MALFORMED) return 'compression';
     if (result === FLOOD) return 'flood';
     if (result === TOO_LARGE) return 'too-large';
-    const { names, values } = decoder;
-    if (kind === REQUEST) return readRequest(names, values) ?? 'malformed';
-    return (kind === RESPONSE ? readResponse(names, values) : readTrailers(names, values)) ?? 'malformed';
+    const head = makeHead(kind, decoder.names, decoder.values);
+    decoder.forgetFields();
+    return head ?? 'malformed';
   }
 
   private forget(): void {
     this.generation = this.decoder.generation;
     for (const cache of this.caches) cache.clear();
   }
+}
+
+function makeHead(kind: BlockKind, names: readonly string[], values: readonly string[]): Head | null {
+  if (kind === REQUEST) return readRequest(names, values);
+  return kind === RESPONSE ? readResponse(names, values) : readTrailers(names, values);
 }

@@ -174,13 +174,18 @@ export class MessageReceiver {
   }
 
   private beginBlock(flags: number, id: number, payload: Buffer, start: number, end: number): Http2Error | null {
-    return this.blocks.begin(flags, id, payload, start, end) ?? this.onBlock(id);
+    return this.endBlock(this.blocks.begin(flags, id, payload, start, end) ?? this.onBlock(id));
   }
 
   onContinuation(flags: number, id: number, payload: Buffer, start: number, end: number): Http2Error | null {
     const isEmpty = start === end && (flags & END_HEADERS) === 0;
     const flood = isEmpty ? this.streams.floods.onEmptyFrame() : null;
-    return flood ?? this.blocks.append(flags, payload, start, end) ?? this.onBlock(id);
+    return this.endBlock(flood ?? this.blocks.append(flags, payload, start, end) ?? this.onBlock(id));
+  }
+
+  private endBlock(error: Http2Error | null): Http2Error | null {
+    this.blocks.release();
+    return error;
   }
 
   private onBlock(id: number): Http2Error | null {

@@ -167,3 +167,18 @@ describe('a connection of HTTP/2', () => {
     assert.equal(scene.proxy.stat('http.test.downstream_cx_idle_timeout') >= 1, true);
   });
 });
+
+describe('an HTTP/2 client that says goodbye', () => {
+  it('is answered what it asks for behind its GOAWAY, and then the connection ends', async (context) => {
+    const { scene, clock, client } = await open(context);
+    client.send('goaway 0 0\nheaders 1 end |get');
+    await client.seen(/^HEADERS 1 .*:status=200/);
+    client.send('headers 3 end |get');
+    await client.seen(/^HEADERS 3 .*:status=200/);
+    await clock.leap(1_000);
+    await client.seen(/^GOAWAY 3 NO_ERROR$/);
+    client.socket.end();
+    await client.closed();
+    await scene.isClear();
+  });
+});

@@ -13,7 +13,7 @@ export class HeaderBlockReader {
   /** The stream of the block under way; 0 between blocks. */
   openId = 0;
   endsStream = false;
-  /** The complete block, valid until the next frame. */
+  /** The complete block, until `release` or the next frame. */
   buffer: Buffer = noBytes;
   start = 0;
   end = 0;
@@ -74,6 +74,11 @@ export class HeaderBlockReader {
     this.openId = 0;
     this.set(whole, 0, whole.length);
     return null;
+  }
+
+  /** The complete block was read: its bytes need not stay until the next one comes. */
+  release(): void {
+    this.buffer = noBytes;
   }
 
   private set(buffer: Buffer, start: number, end: number): void {

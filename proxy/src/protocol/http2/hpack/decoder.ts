@@ -28,6 +28,8 @@ export class HpackDecoder {
   /** Fields of the last block. */
   readonly names: string[] = [];
   readonly values: string[] = [];
+  /** Size of the last block once decoded, each field with its overhead. */
+  listBytes = 0;
   /** Rises with every change of the table: equal bytes mean equal fields only within one generation. */
   generation = 0;
   // A queue: entries enter at the end; `first` is the oldest that is still in force.
@@ -68,6 +70,7 @@ export class HpackDecoder {
     names.length = values.length = 0;
     this.at = start;
     this.isBroken = this.isOversized = false;
+    this.listBytes = 0;
     let bytes = 0;
     let count = 0;
     let result: BlockResult = OK;
@@ -91,7 +94,13 @@ export class HpackDecoder {
         result = TOO_LARGE;
       }
     }
+    this.listBytes = bytes;
     return result;
+  }
+
+  /** The fields were read: they need not stay until the next block comes. */
+  forgetFields(): void {
+    this.names.length = this.values.length = 0;
   }
 
   private field(buffer: Buffer, end: number, byte: number): void {
@@ -189,6 +198,9 @@ export class HpackDecoder {
       const name = this.tableNames[this.first] as string;
       const value = this.tableValues[this.first] as string;
       this.tableBytes -= name.length + value.length + entryOverhead;
+      // What is out of force must not stay in memory: up to four kilobytes each, and there may be hundreds before `compact`.
+      this.tableNames[this.first] = '';
+      this.tableValues[this.first] = '';
       this.first++;
     }
   }
