@@ -171,6 +171,10 @@ test('looks into extensions, lists and maps, naming the whole path', () => {
   ]);
 });
 
+test('says that a listener writes no log of its own', () => {
+  assert.deepEqual(check('envoy.config.listener.v3.Listener', { access_log: [{}] }), ['warning WEFT0121 access_log']);
+});
+
 test('refuses enum values that it does not carry out or know', () => {
   const address = (protocol: unknown) => check('envoy.config.core.v3.SocketAddress', { protocol });
   assert.deepEqual(address('UDP'), ['error WEFT0124 protocol']);

@@ -89,9 +89,13 @@ function serverNameFit(pattern: string, name: string): number {
   return name.endsWith(suffix) && name.length > suffix.length ? suffix.length + 1 : -1;
 }
 
+// Of chains that want different protocols, the one that wants what the client names first.
 function applicationProtocols(wanted: readonly string[] | undefined): Criterion | null {
   if (wanted === undefined || wanted.length === 0) return null;
-  return (input) => (input.alpn.some((protocol) => wanted.includes(protocol)) ? 1 : -1);
+  return ({ alpn }) => {
+    const place = alpn.findIndex((protocol) => wanted.includes(protocol));
+    return place < 0 ? -1 : alpn.length - place;
+  };
 }
 
 function sourceType(type: FilterChainMatch['sourceType']): Criterion | null {

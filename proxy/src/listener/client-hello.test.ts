@@ -31,6 +31,16 @@ test('asks for more at every shorter length and never throws', async () => {
     assert.equal(readClientHello(hello.subarray(0, length)), 'more');
 });
 
+test('reads it whatever stands behind it in the same read', async () => {
+  const hello = await recordHello({ servername: 'a.b', ALPNProtocols: ['h2'] });
+  const changeCipherSpec = Buffer.from([20, 3, 3, 0, 1, 1]);
+  const earlyData = Buffer.from([23, 3, 3, 0, 3, 1, 2, 3]);
+  const flight = Buffer.concat([hello, changeCipherSpec, earlyData]);
+  for (let length = hello.length; length <= flight.length; length++)
+    assert.deepEqual(readClientHello(flight.subarray(0, length)), { serverName: 'a.b', alpn: ['h2'] });
+  assert.equal(readClientHello(Buffer.concat([Buffer.from([22, 3, 1, 0, 1, 1]), earlyData])), 'other');
+});
+
 test('takes anything else for another protocol', () => {
   assert.equal(readClientHello(Buffer.from('GET / HTTP/1.1\r\n')), 'other');
   assert.equal(readClientHello(Buffer.from([22, 3, 1, 0, 5, 2, 0, 0, 1, 0])), 'other');

@@ -21,27 +21,34 @@ export function readClientHello(bytes: Buffer): HelloResult {
   if (bytes.length === 0) return 'more';
   if (bytes[0] !== RECORD_HANDSHAKE) return 'other';
   if (bytes.length > 1 && bytes[1] !== 3) return 'other';
-  const handshake = joinRecords(bytes);
-  if (handshake === null) return 'other';
-  if (handshake.length < 4) return 'more';
+  const { handshake, isOver } = joinRecords(bytes);
+  const unfinished = isOver ? 'other' : 'more';
+  if (handshake.length < 4) return unfinished;
   if (handshake[0] !== CLIENT_HELLO) return 'other';
   const length = handshake.readUIntBE(1, 3);
   if (length > maxHelloBytes) return 'other';
-  if (handshake.length < 4 + length) return 'more';
+  if (handshake.length < 4 + length) return unfinished;
   return readBody(handshake.subarray(4, 4 + length));
 }
 
-// A ClientHello may be spread over several records.
-function joinRecords(bytes: Buffer): Buffer | null {
+interface Joined {
+  readonly handshake: Buffer;
+  /** A record of another type came, which may not stand within a message (RFC 8446 §5.1). */
+  readonly isOver: boolean;
+}
+
+// A ClientHello may be spread over several records, and early data may stand behind it (RFC 8446 §2.3).
+function joinRecords(bytes: Buffer): Joined {
   const parts: Buffer[] = [];
   let at = 0;
-  while (at + 5 <= bytes.length) {
-    if (bytes[at] !== RECORD_HANDSHAKE) return null;
+  let isOver = false;
+  while (at + 5 <= bytes.length && !isOver) {
+    isOver = bytes[at] !== RECORD_HANDSHAKE;
     const length = bytes.readUInt16BE(at + 3);
-    parts.push(bytes.subarray(at + 5, Math.min(bytes.length, at + 5 + length)));
+    if (!isOver) parts.push(bytes.subarray(at + 5, Math.min(bytes.length, at + 5 + length)));
     at += 5 + length;
   }
-  return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
+  return { handshake: parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts), isOver };
 }
 
 /** Reads forward; a read past the end marks it broken and gives zeros. */

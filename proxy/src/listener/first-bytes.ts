@@ -33,4 +33,13 @@ export class FirstBytes {
     const seen = inspect(plan, this.bytes);
     return seen === 'more' && this.bytes.length >= inspectedBytesMax ? notInspected : seen;
   }
+
+  /**
+   * Whether the connection may go on where nothing more is waited for. Other than with Envoy, waiting is no way round a header that every
+   * connection needs.
+   */
+  mayGoOn(plan: InspectionPlan | null): boolean {
+    if (this.isHeaderRead || plan === null || plan.proxyProtocol === null) return true;
+    return plan.proxyProtocol.mayBeMissing();
+  }
 }

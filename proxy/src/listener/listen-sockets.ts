@@ -1,11 +1,19 @@
 // How a listener gets its socket: one of this thread's own, or by agreement with the other threads of the process.
 
+import { chmodSync } from 'node:fs';
 import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
 import { bindTransparent } from '../io/kernel/transparent-socket.ts';
+import { isAbstract, systemPath } from '../io/unix-path.ts';
 import { removeIfStale } from './stale-socket.ts';
 
 /** Where a listener listens; null for those that own no socket (internal, or reached through another). */
-export type ListenAddress = SocketListenAddress | { readonly path: string } | null;
+export type ListenAddress = SocketListenAddress | PipeListenAddress | null;
+
+export interface PipeListenAddress {
+  readonly path: string;
+  /** Who may connect, as permissions of the file; 0 leaves that to the process' umask. */
+  readonly mode: number;
+}
 
 export interface SocketListenAddress {
   readonly host: string;
@@ -104,7 +112,24 @@ class ListenGroup implements OpenSocket {
   }
 
   private listenOnce(where: ListenOptions, onFailed: (error: Error) => void): void {
-    this.listen(where, (port) => this.events.onBound(port), onFailed);
+    const onBound = (port: number): void => {
+      const problem = this.restrict();
+      if (problem === null) this.events.onBound(port);
+      else onFailed(problem);
+    };
+    this.listen(where, onBound, onFailed);
+  }
+
+  private restrict(): Error | null {
+    const { address } = this.request;
+    if (!('path' in address) || address.mode === 0 || isAbstract(address.path)) return null;
+    try {
+      chmodSync(address.path, address.mode);
+      return null;
+    } catch (error) {
+      this.close();
+      return error as Error;
+    }
   }
 
   private onRefused(where: ListenOptions, error: Error): void {
@@ -187,7 +212,8 @@ function listenOptions(
   { address, backlog, isTransparent }: ListenRequest,
   isShared: boolean,
 ): (ListenOptions & { readonly fd?: number }) | Error {
-  if ('path' in address || !isTransparent) return { ...address, backlog };
+  if ('path' in address) return { path: systemPath(address.path), backlog };
+  if (!isTransparent) return { ...address, backlog };
   const { host, port, ipv6Only } = address;
   const fd = bindTransparent({ address: host, port }, ipv6Only, isShared);
   return fd instanceof Error ? fd : { fd, backlog };

@@ -271,7 +271,8 @@ class SocketInspection {
 
   onTimeout(): void {
     if (this.isOver) return;
-    if (this.listener.onInspectionTimeout()) this.finish(notInspected);
+    const goesOn = this.listener.onInspectionTimeout() && this.first.mayGoOn(this.listener.current.inspection);
+    if (goesOn) this.finish(notInspected);
     else this.refuse();
   }
 
@@ -336,7 +337,8 @@ class TunnelInspection implements ConnectionOwner {
 
   onTimeout(): void {
     if (this.isOver) return;
-    if (this.listener.onInspectionTimeout()) this.finish(notInspected);
+    const goesOn = this.listener.onInspectionTimeout() && this.first.mayGoOn(this.listener.current.inspection);
+    if (goesOn) this.finish(notInspected);
     else this.refuse();
   }
 

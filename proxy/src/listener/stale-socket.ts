@@ -2,10 +2,11 @@
 
 import { lstatSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
+import { isAbstract } from '../io/unix-path.ts';
 
 /** Removes the file if it is why binding failed, is a socket, and nobody listens there. Says whether it is gone; never during the call. */
 export function removeIfStale(path: string, failure: NodeJS.ErrnoException, done: (isRemoved: boolean) => void): void {
-  if (failure.code !== 'EADDRINUSE') {
+  if (failure.code !== 'EADDRINUSE' || isAbstract(path)) {
     setImmediate(done, false);
     return;
   }

@@ -108,6 +108,24 @@ async function lastRecordType(port: number, options: ConnectionOptions): Promise
   return type;
 }
 
+const hash = createHash('sha256').update(client.der).digest('hex');
+const choices: [what: string, context: object][] = [
+  ['names', { matchTypedSubjectAltNames: [{ sanType: 'URI', matcher: { prefix: 'spiffe://cluster.local/' } }] }],
+  ['hashes', { verifyCertificateHash: [hash] }],
+];
+for (const [what, context] of choices) {
+  test(`that expects certain ${what} refuses who shows no certificate, even if require_client_certificate is not set`, async () => {
+    const validationContext = { trustedCa: { inlineString: root.pem }, ...context };
+    const { server, port } = await serve(
+      compile({ ...mutualTls({ validationContext }), requireClientCertificate: false }),
+    );
+    dial(port);
+    assert.match((await server.next()).reason, /no certificate/);
+    dial(port, showing(client));
+    assert.equal((await server.next()).reason, '');
+  });
+}
+
 test('ends with an alert when it refuses a client', async () => {
   const trust = { trustedCa: { inlineString: root.pem } };
   const matcher = { exact: 'spiffe://cluster.local/ns/default/sa/somebody' };

@@ -59,15 +59,18 @@ export class HandshakeServer {
   private readonly trust: TrustMaterial | null;
   private readonly environment: HandshakeEnvironment;
   private readonly asksForCertificate: boolean;
+  private readonly requiresCertificate: boolean;
 
   constructor(settings: TlsSettings, policy: ServerPolicy, material: TlsMaterial, environment: HandshakeEnvironment) {
     this.policy = policy;
     this.trust = material.trust;
     this.environment = environment;
     const verifies = material.trust !== null && wantsVerification(material.trust);
-    this.asksForCertificate = policy.requireClientCertificate || verifies;
+    // As Envoy: who says which certificates are the right ones does not mean to let those in who show none.
+    this.requiresCertificate = policy.requireClientCertificate || choosesPeers(material.trust);
+    this.asksForCertificate = this.requiresCertificate || verifies;
     // OpenSSL's own refusal sends the client an alert; it covers the usual case, `judge` covers the rest.
-    const strict = policy.requireClientCertificate && verifies && needsChain(material.trust);
+    const strict = this.requiresCertificate && verifies && needsChain(material.trust);
     this.server = new (nodeTls().Server)({
       ...this.serverOptions(settings, material),
       requestCert: this.asksForCertificate,
@@ -89,7 +92,7 @@ export class HandshakeServer {
 
   private serverOptions(settings: TlsSettings, material: TlsMaterial): TlsOptions {
     const choice = compileSniChoice(material.certificates);
-    const sessionIdContext = sessionContext(material.trust, this.policy.requireClientCertificate);
+    const sessionIdContext = sessionContext(material.trust, this.requiresCertificate);
     const shared = { ...contextOptions(settings.parameters, material.trust, this.policy), sessionIdContext };
     const options: TlsOptions = { ...shared, ...certificateOptions(choice.fallback) };
     options.sessionTimeout = this.policy.sessionTimeoutSeconds;
@@ -135,9 +138,9 @@ export class HandshakeServer {
     }
     const der = socket.getPeerX509Certificate()?.raw;
     if (der === undefined) {
-      const counter = this.policy.requireClientCertificate ? stats.failVerifyNoCertificate : stats.noCertificate;
+      const counter = this.requiresCertificate ? stats.failVerifyNoCertificate : stats.noCertificate;
       counter.inc();
-      return this.policy.requireClientCertificate ? 'the client showed no certificate, which is required here' : null;
+      return this.requiresCertificate ? 'the client showed no certificate, which is required here' : null;
     }
     // Without rules for it a certificate is taken, but its names count for nothing.
     if (this.trust === null || !wantsVerification(this.trust) || this.trust.acceptUntrusted) return null;
@@ -199,6 +202,13 @@ function handshakeReason(error: Error): string {
 
 function needsChain(trust: TrustMaterial | null): boolean {
   return trust !== null && hasRoots(trust) && !trust.acceptUntrusted;
+}
+
+/** Whether names or hashes say which peers may come, beyond who issued their certificates. */
+function choosesPeers(trust: TrustMaterial | null): boolean {
+  if (trust === null || trust.acceptUntrusted) return false;
+  const { sanMatchers, pins } = trust;
+  return sanMatchers.length > 0 || pins.certificates.length > 0 || pins.publicKeys.length > 0;
 }
 
 function pendingOf(emitter: Server): PendingServer {

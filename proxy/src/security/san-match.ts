@@ -38,7 +38,9 @@ export function compileSanMatchers(context: ValidationContext, sink: IssueSink):
   }
   for (const [i, config] of (context.matchSubjectAltNames ?? []).entries()) {
     const matches = compileStringMatcher(config, sinkAt(sink, `match_subject_alt_names[${i}]`));
-    if (matches !== null) matchers.push({ kind: 'any', matches });
+    if (matches === null) continue;
+    matchers.push({ kind: 'any', matches });
+    if (config.exact !== undefined) matchers.push({ kind: 'dnsNames', matches: coveredBy(config.exact) });
   }
   return matchers;
 }
@@ -53,11 +55,16 @@ function compileTyped(typed: TypedMatcher, sink: IssueSink): SanMatcher | null {
   if (typed.matcher === undefined) return reportError(matcherSink, 'WEFT0720', 'the matcher is missing');
   const matches = compileStringMatcher(typed.matcher, matcherSink);
   if (matches === null) return null;
-  // An exact DNS matcher also accepts a certificate's wildcard name that covers it, as Envoy's does.
   const { exact } = typed.matcher;
   if (kind !== 'dnsNames' || exact === undefined) return { kind, matches };
+  const covers = coveredBy(exact);
+  return { kind, matches: (name) => matches(name) || covers(name) };
+}
+
+/** As Envoy's, an exact matcher also accepts a certificate's DNS name in other letters, or a wildcard that covers it. */
+function coveredBy(exact: string): TextPredicate {
   const host = exact.toLowerCase();
-  return { kind, matches: (name) => matches(name) || matchesDnsName(name, host) };
+  return (name) => matchesDnsName(name, host);
 }
 
 /** Whether a certificate's DNS name, perhaps `*.example.com`, covers the lower-case host. A wildcard covers one label. */

@@ -335,6 +335,7 @@ function isSameContent(a: Secret, b: Secret): boolean {
     a.certificate?.keyPem === b.certificate?.keyPem &&
     a.trust?.rootsPem === b.trust?.rootsPem &&
     a.trust?.crlPem === b.trust?.crlPem &&
+    a.trust?.rulesText === b.trust?.rulesText &&
     (a.ticketSecret ?? noBytes).equals(b.ticketSecret ?? noBytes)
   );
 }

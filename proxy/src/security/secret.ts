@@ -49,6 +49,8 @@ export interface TrustMaterial {
   readonly pins: Pins;
   /** Let a peer in whose chain does not verify; its names then count for nothing. */
   readonly acceptUntrusted: boolean;
+  /** All of the message but what it reads from elsewhere, as text: tells versions apart whose roots are the same. */
+  readonly rulesText: string;
 }
 
 /** Immutable: a rotation makes a new one, so identity tells versions apart. */
@@ -308,6 +310,7 @@ function compileTrust(message: ValidationContextMessage, clock: Clock, sink: Iss
     sanMatchers,
     pins: compilePins(message, sink),
     acceptUntrusted: message.trustChainVerification === 'ACCEPT_UNTRUSTED',
+    rulesText: JSON.stringify({ ...message, trustedCa: undefined, crl: undefined }),
   };
 }
 
@@ -321,6 +324,7 @@ export function rootsOnly(rootsPem: string, roots: readonly CertificateFacts[]):
     sanMatchers: [],
     pins: { certificates: [], publicKeys: [] },
     acceptUntrusted: false,
+    rulesText: '',
   };
 }
 
@@ -337,5 +341,6 @@ export function mergeTrust(own: TrustMaterial, sent: TrustMaterial): TrustMateri
       publicKeys: [...own.pins.publicKeys, ...sent.pins.publicKeys],
     },
     acceptUntrusted: sent.acceptUntrusted || own.acceptUntrusted,
+    rulesText: own.rulesText + sent.rulesText,
   };
 }

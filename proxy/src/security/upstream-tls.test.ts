@@ -84,6 +84,7 @@ test('verifies chain and identity and knows the server', async () => {
   assert.deepEqual(peerCertificate(socket)?.uriSans, ['spiffe://cluster.local/ns/default/sa/reviews']);
 });
 
+const wildcard = makeWorkload(root, 'reviews', { dnsNames: ['*.Example'] });
 const stranger = makeWorkload(makeSampleRoot('another'), 'reviews');
 const expired = makeWorkload(root, 'reviews', { notBeforeMs: Date.UTC(2020, 0), notAfterMs: Date.UTC(2021, 0) });
 const uri = (text: string): Validation => ({
@@ -111,6 +112,27 @@ const cases: [name: string, server: SampleCertificate, rules: Validation, names:
     { matchTypedSubjectAltNames: [{ sanType: 'DNS', matcher: { exact: 'reviews.example' } }] },
     {},
     /^$/,
+  ],
+  [
+    'accepts a wildcard that covers the name, by exact matcher',
+    wildcard,
+    { matchTypedSubjectAltNames: [{ sanType: 'DNS', matcher: { exact: 'reviews.example' } }] },
+    {},
+    /^$/,
+  ],
+  [
+    'accepts a wildcard that covers the name, by the deprecated matcher without type',
+    wildcard,
+    { matchSubjectAltNames: [{ exact: 'reviews.example' }] },
+    {},
+    /^$/,
+  ],
+  [
+    'refuses a wildcard that does not cover the name, by the deprecated matcher without type',
+    wildcard,
+    { matchSubjectAltNames: [{ exact: 'a.reviews.example' }] },
+    {},
+    /none of whose/,
   ],
   [
     'accepts an address',

@@ -9,6 +9,7 @@ import { type Fault, fault } from '../fault/fault.ts';
 import { Connection, type ConnectionOwner } from '../io/connection.ts';
 import { isShortage, shortageDetails } from '../io/descriptor-watch.ts';
 import { sharedRead } from '../io/shared-read.ts';
+import { systemPath } from '../io/unix-path.ts';
 import { ConnectionRecord } from './connection-record.ts';
 
 /** Who asked for the connection. Exactly one of the two is called, once. */
@@ -135,7 +136,7 @@ export class Connecting implements ConnectionOwner {
 }
 
 function target(host: Host): ({ host: string; port: number } & Partial<SourceAddress>) | { path: string } {
-  if (host.isPipe) return { path: host.address };
+  if (host.isPipe) return { path: systemPath(host.address) };
   const source = host.cluster.sourceFor(host.address);
   return source === null ? { host: host.address, port: host.port } : { host: host.address, port: host.port, ...source };
 }

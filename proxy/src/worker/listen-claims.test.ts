@@ -14,7 +14,12 @@ const free: ListenRequest = {
   backlog: 1,
   isTransparent: false,
 };
-const pipe: ListenRequest = { name: 'pipe', address: { path: '/run/x.sock' }, backlog: 1, isTransparent: false };
+const pipe: ListenRequest = {
+  name: 'pipe',
+  address: { path: '/run/x.sock', mode: 0 },
+  backlog: 1,
+  isTransparent: false,
+};
 
 /** Opens a listener in the main thread; resolves as it goes. */
 function open(claims: ListenClaims, request: ListenRequest) {

@@ -5,6 +5,7 @@ import type { envoy } from '@weft/api/xds/types';
 import { WeftError } from '@weft/lib/error';
 import type { ResourceDump } from '../admin/state.ts';
 import type { Host } from '../cluster/host.ts';
+import { systemPath } from '../io/unix-path.ts';
 import type { RunningProxy } from '../proxy.ts';
 import { AdsClient } from './ads-client.ts';
 import { type AdsSettings, readAdsSettings } from './ads-settings.ts';
@@ -116,7 +117,7 @@ export function openTransport(proxy: RunningProxy, clusterName: string): Socket 
 }
 
 function targetOf(host: Host): { host: string; port: number } | { path: string } {
-  return host.isPipe ? { path: host.address } : { host: host.address, port: host.port };
+  return host.isPipe ? { path: systemPath(host.address) } : { host: host.address, port: host.port };
 }
 
 // A resource the client accepted may still warm: only what serves is active.

@@ -71,6 +71,18 @@ describe('a port without a declared protocol', () => {
     assert.equal((await client.response()).text, 'GET /slow');
   });
 
+  it('takes HTTP/1 whose first line is long and comes in parts', async (context) => {
+    const proxy = await startUndeclared(context);
+    const client = await openClient(context, proxy.port());
+    const target = `/${'long'.repeat(12_000)}`;
+    for (const part of [`GET ${target.slice(0, 9000)}`, target.slice(9000), ' HTTP/1.1\r\nhost: a\r\n\r\n']) {
+      const passed = performance.now() + 20;
+      await new Promise((resolve) => client.socket.write(part, resolve));
+      await until('it is a read of its own', () => performance.now() > passed);
+    }
+    assert.equal((await client.response()).text, `GET ${target}`);
+  });
+
   it('takes HTTP/2 by its preface', async (context) => {
     const proxy = await startUndeclared(context);
     const session = connectHttp2(`http://127.0.0.1:${proxy.port()}`);

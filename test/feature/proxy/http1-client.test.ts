@@ -1,7 +1,8 @@
 // Clients over HTTP/1 that read late, leave early, or ask in odd ways.
 
 import assert from 'node:assert/strict';
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
@@ -317,6 +318,31 @@ describe('Unix sockets', () => {
     const next = dial(context, path);
     next.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
     assert.match(String((await waitFor(next, 'data'))[0]), /^HTTP\/1.1 200 /);
+  });
+
+  it('have the mode that the address says', async (context) => {
+    const path = join(temporaryFolder(context), 'main.sock');
+    const upstream = await startUpstream(context, [reply(200)]);
+    await proxyTo(context, upstream.port, { listener: { address: { pipe: { path, mode: 0o660 } } } });
+    assert.equal(statSync(path).mode & 0o777, 0o660);
+  });
+
+  it('may be names without a file', { skip: process.platform !== 'linux' }, async (context) => {
+    const name = `weft-test-${randomUUID()}`;
+    const server = createServer((socket) => {
+      socket.on('error', () => {}).end('HTTP/1.1 200 OK\r\n\r\nfar');
+    });
+    context.after(() => server.close());
+    server.listen(`\0${name}`);
+    const far = { endpoint: { address: { pipe: { path: `@${name}` } } } };
+    await startTestProxy(context, () => ({
+      listeners: [{ ...listener('main', httpManager([routeTo('a')])), address: { pipe: { path: `@${name}-near` } } }],
+      clusters: [{ ...cluster('a', []), load_assignment: { cluster_name: 'a', endpoints: [{ lb_endpoints: [far] }] } }],
+    }));
+    const client = dial(context, `\0${name}-near`);
+    client.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
+    assert.match(String((await waitFor(client, 'data'))[0]), /^HTTP\/1.1 200 /);
+    assert.equal(existsSync(`@${name}-near`), false);
   });
 
   it('take the place of one that a killed process left', async (context) => {

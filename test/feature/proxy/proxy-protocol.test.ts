@@ -174,6 +174,33 @@ describe('a PROXY protocol header from a load balancer', () => {
     await closedWithoutAnswer(silent);
     assert.equal(proxy.stat('listener.front.downstream_pre_cx_timeout'), 2);
   });
+
+  it('is not to be got round by waiting where silence is taken for TCP', async (context) => {
+    const inspector = { '@type': `${typeUrl}.filters.listener.tls_inspector.v3.TlsInspector` };
+    const port = await startTcpServer(context, (socket) => socket.write('hello'));
+    const start = (filter: Json): Promise<TestProxy> => {
+      const one = behindBalancer(listener('main', tcpProxy('a')), filter);
+      const filters = [...(one.listener_filters as Json[]), { name: 'tls', typed_config: inspector }];
+      const waiting = { listener_filters_timeout: '0.05s', continue_on_listener_filters_timeout: true };
+      return startTestProxy(context, () => ({
+        listeners: [{ ...one, ...waiting, listener_filters: filters }],
+        clusters: [cluster('a', [port])],
+      }));
+    };
+    const strict = await start({});
+    for (const text of ['', 'PROXY TC']) {
+      const client = await openClient(context, strict.port());
+      client.send(text);
+      await closedWithoutAnswer(client);
+    }
+    assert.equal(strict.stat('proxy_proto.not_found_disallowed'), 2);
+    const carried = await openClient(context, strict.port());
+    carried.send(v1);
+    assert.equal(String(await carried.received(5)), 'hello');
+    const lenient = await start({ allow_requests_without_proxy_protocol: true });
+    const direct = await openClient(context, lenient.port());
+    assert.equal(String(await direct.received(5)), 'hello');
+  });
 });
 
 function serverTls(certificate: { pem: string; keyPem: string }): Json {

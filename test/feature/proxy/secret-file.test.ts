@@ -113,6 +113,34 @@ describe('secrets in a file', () => {
     assert.match(String((await waitFor(before, 'data'))[0]), /^HTTP\/1\.1 200/);
   });
 
+  it('say whom to trust: a file that changes nothing but the names counts too', async (context) => {
+    const folder = temporaryFolder(context);
+    const trusting = (name: string): string => {
+      const names = [{ san_type: 'DNS', matcher: { exact: name } }];
+      const rules = { trusted_ca: { inline_string: root.pem }, match_typed_subject_alt_names: names };
+      return fileOf(folder, [{ name: 'clients', validation_context: rules }]);
+    };
+    const common = {
+      tls_certificates: [certificateIn(folder, issue('a.test'))],
+      validation_context_sds_secret_config: reference('clients', trusting('client.test')),
+    };
+    const transportSocket = ended(common, { require_client_certificate: true });
+    const proxy = await startTestProxy(context, () => ({
+      listeners: [{ ...tlsListener(transportSocket, httpManager([routeTo('web')])), stat_prefix: 'front' }],
+      clusters: [cluster('web', [])],
+    }));
+    const client = issue('client.test');
+    const showing = { cert: client.pem, key: client.keyPem };
+    await dial(context, proxy.port(), showing);
+    await until('it is let in', () => proxy.stat('listener.front.ssl.handshake') === 1);
+    trusting('somebody.test');
+    proxy.running.secrets.reloadFiles();
+    const refused = await dial(context, proxy.port(), showing);
+    refused.resume();
+    await until('it is refused', () => refused.destroyed);
+    assert.equal(proxy.stat('listener.front.ssl.fail_verify_san'), 1);
+  });
+
   it('stay as they are while the file is broken', async (context) => {
     const folder = temporaryFolder(context);
     const path = fileOf(folder, [{ name: 'web', tls_certificate: certificateIn(folder, issue('a.test')) }]);

@@ -213,6 +213,19 @@ describe('a TCP connection', () => {
     assert.equal(proxy.stat('cluster.a.upstream_cx_connect_attempts_exceeded'), 1);
   });
 
+  it('is counted with its bytes while it lasts', async (context) => {
+    const port = await startTcpServer(context, chat);
+    const proxy = await start(context, [port]);
+    const client = await openClient(context, proxy.port());
+    client.send('hello');
+    await client.received(5);
+    const counted = () => ['rx', 'tx'].map((way) => proxy.stat(`tcp.test.downstream_cx_${way}_bytes_total`));
+    assert.deepEqual(counted(), [5, 5]);
+    client.close();
+    await until('it is over', () => proxy.stat('tcp.test.downstream_cx_active') === 0);
+    assert.deepEqual(counted(), [5, 5]);
+  });
+
   it('is logged with its bytes, its time, both its ends and the cluster', async (context) => {
     const port = await startTcpServer(context, (socket) => {
       socket.resume().on('end', () => socket.end('four'));

@@ -122,6 +122,27 @@ describe('one port for several server names', () => {
     assert.equal(upstream.requests.length, 3);
   });
 
+  it('goes by the protocol that the client names first where chains are for different ones', async (context) => {
+    const chain = (protocol: string): Json => ({
+      filter_chain_match: { application_protocols: [protocol] },
+      filters: [httpManager([routeTo('web')])],
+      ...ended({ tls_certificates: [pair(issue(`${protocol}.test`))] }),
+    });
+    const proxy = await startTestProxy(context, () => ({
+      listeners: [{ ...listener('main'), filter_chains: [chain('one'), chain('two')] }],
+      clusters: [cluster('web', [])],
+    }));
+    for (const ALPNProtocols of [
+      ['one', 'two'],
+      ['two', 'one'],
+      ['other', 'two', 'one'],
+    ]) {
+      const socket = await dial(context, proxy.port(), { ALPNProtocols, checkServerIdentity: () => undefined });
+      const first = ALPNProtocols.find((protocol) => protocol !== 'other');
+      assert.equal(socket.getPeerCertificate().subject.CN, `${first}.test`);
+    }
+  });
+
   it('speaks HTTP/2 or HTTP/1.1 as the client can', async (context) => {
     const upstream = await startUpstream(context);
     const proxy = await startTestProxy(context, () => ({

@@ -18,13 +18,17 @@ export function listenersPage(state: AdminState, request: AdminRequest): AdminRe
 }
 
 function addressText(listener: ListenerReport): string {
-  if (listener.address.startsWith('/')) return listener.address;
+  if (isPipe(listener)) return listener.address;
   return listener.address === '' ? 'internal' : formatAddress(listener.address, listener.port);
+}
+
+function isPipe({ address }: ListenerReport): boolean {
+  return address.startsWith('/') || address.startsWith('@');
 }
 
 function listenerToJson(listener: ListenerReport): unknown {
   const { name, address, port } = listener;
   if (address === '') return { name };
-  if (address.startsWith('/')) return { name, local_address: { pipe: { path: address } } };
+  if (isPipe(listener)) return { name, local_address: { pipe: { path: address } } };
   return { name, local_address: { socket_address: { address, port_value: port } } };
 }

@@ -32,7 +32,7 @@ export const coreSupport: SupportTable = {
     carried: 'address',
     instead: { socket_options: 'options of upstream sockets cannot be set; the defaults of the system hold' },
   },
-  [`${core}.Pipe`]: { carried: 'path mode' },
+  [`${core}.Pipe`]: { carried: 'path mode', ranges: { mode: [0, 0o777] } },
   [`${core}.EnvoyInternalAddress`]: { carried: 'server_listener_name endpoint_id' },
   [`${core}.CidrRange`]: { carried: 'address_prefix prefix_len', ranges: { prefix_len: [0, 128] } },
   [`${core}.Locality`]: { carried: 'region zone sub_zone' },

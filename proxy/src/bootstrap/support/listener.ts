@@ -10,9 +10,11 @@ export const listenerSupport: SupportTable = {
   [`${listener}.Listener`]: {
     carried:
       'name address filter_chains default_filter_chain per_connection_buffer_limit_bytes metadata listener_filters ' +
-      'listener_filters_timeout ignore_global_conn_limit continue_on_listener_filters_timeout traffic_direction access_log bind_to_port ' +
+      'listener_filters_timeout ignore_global_conn_limit continue_on_listener_filters_timeout traffic_direction bind_to_port ' +
       'internal_listener stat_prefix tcp_backlog_size api_listener use_original_dst transparent',
     harmless: {
+      access_log:
+        'connections are logged by the connection manager or TCP proxy that takes them, so give it the log; those that no filter chain takes are only counted',
       drain_type: 'listeners drain when they change and when the process stops',
       enable_reuse_port: 'on Linux several sockets of the process always share a port',
       reuse_port: 'on Linux several sockets of the process always share a port',

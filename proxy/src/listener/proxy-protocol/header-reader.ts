@@ -52,6 +52,11 @@ export class HeaderReader {
     return result.length;
   }
 
+  /** No whole header came in time, which is counted: whether the connection may go on without. */
+  mayBeMissing(): boolean {
+    return this.notFound() !== 'refused';
+  }
+
   private notFound(): HeaderVerdict {
     if (this.policy.isOptional) {
       this.stats.notFoundAllowed.inc();

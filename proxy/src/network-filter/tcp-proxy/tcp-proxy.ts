@@ -308,6 +308,7 @@ class TcpSession implements ConnectionOwner, ConnectEvents, TunnelOwner, Placed 
   onBytes(buffer: Buffer, offset: number, length: number): void {
     this.activeMs = this.proxy.options.clock.now();
     this.view.bytesReceived += length;
+    this.proxy.stats.rxBytes.value += length;
     const { upstream } = this;
     if (upstream === null) {
       // What the kernel had handed over before the pause; at most one read.
@@ -347,6 +348,7 @@ class TcpSession implements ConnectionOwner, ConnectEvents, TunnelOwner, Placed 
   onUpstreamBytes(buffer: Buffer, offset: number, length: number): void {
     this.activeMs = this.proxy.options.clock.now();
     this.view.bytesSent += length;
+    this.proxy.stats.txBytes.value += length;
     this.downstream.write(buffer, offset, length);
     if (this.downstream.isCongested) this.pauseUpstream();
   }
@@ -403,8 +405,6 @@ class TcpSession implements ConnectionOwner, ConnectEvents, TunnelOwner, Placed 
     view.fault = reason;
     view.details = details;
     view.endMs = proxy.options.clock.now() - view.startMs;
-    proxy.stats.rxBytes.add(view.bytesReceived);
-    proxy.stats.txBytes.add(view.bytesSent);
     if (reason !== null) {
       view.decisionId = proxy.options.decisions.newId();
       proxy.options.decisions.record(view);
