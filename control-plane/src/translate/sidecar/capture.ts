@@ -24,8 +24,7 @@ import type { Reach } from '../reach.ts';
 import { matchAll } from '../route/http-match.ts';
 import { serviceTarget, type TcpTarget } from '../route/tcp-target.ts';
 import {
-  extraHosts,
-  extraVirtualHost,
+  extraVirtualHosts,
   fallbackVirtualHost,
   notInMesh,
   type Route,
@@ -139,8 +138,7 @@ function captureRouteTable(reach: Reach): RouteConfiguration {
   for (const service of reach.services.values()) {
     for (const port of service.ports) hosts.push(serviceVirtualHost(service, port, reach));
   }
-  for (const { item, host } of extraHosts(reach)) {
-    const made = extraVirtualHost(item, host, 80, reach);
+  for (const made of extraVirtualHosts(80, reach)) {
     hosts.push({ ...made, routes: [connectRoute({ cluster: tunnelName }), ...(made.routes ?? [])] });
   }
   hosts.push(fallbackVirtualHost(reach, [fallbackConnectRoute(reach)], true));

@@ -4,8 +4,7 @@ import type { MeshPort, MeshService } from '../../model/service.ts';
 import { originMetadata } from '../origin-metadata.ts';
 import type { Reach } from '../reach.ts';
 import {
-  extraHosts,
-  extraVirtualHost,
+  extraVirtualHosts,
   fallbackVirtualHost,
   serviceDomains,
   serviceRoutes,
@@ -29,7 +28,7 @@ export function portRoutes(
     const port = portOf(service, number);
     if (port !== undefined) hosts.push(portVirtualHost(service, port, reach));
   }
-  for (const { item, host } of extraHosts(reach)) hosts.push(extraVirtualHost(item, host, number, reach));
+  hosts.push(...extraVirtualHosts(number, reach));
   hosts.push(fallbackVirtualHost(reach, [], !isRedirected));
   return { name: String(number), virtualHosts: withoutRepeatedDomains(hosts), validateClusters: false };
 }
