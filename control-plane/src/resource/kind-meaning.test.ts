@@ -82,6 +82,43 @@ check('Gateway', 'networking.istio.io/v1', [
     `{selector: {a: b}, servers: [{${https}, hosts: [a], tls: {mode: SIMPLE, credentialName: c, minProtocolVersion: TLSV1_3, maxProtocolVersion: TLSV1_2}}]}`,
     ['WEFT0430 spec.servers[0].tls'],
   ],
+  [`{selector: {a: b}, servers: [{${https}, hosts: ['*'], tls: {}}]}`, []],
+  [
+    `{selector: {a: b}, servers: [{${https}, hosts: ['*'], tls: {serverCertificate: /c, privateKey: /k}}]}`,
+    ['WEFT0430 spec.servers[0].tls'],
+  ],
+  [
+    `{selector: {a: b}, servers: [{${https}, hosts: ['*'], tls: {mode: MUTUAL, credentialNames: [c, d]}}]}`,
+    ['WEFT0445 spec.servers[0].tls'],
+  ],
+  [
+    `{selector: {a: b}, servers: [{${https}, hosts: ['*'], tls: {mode: MUTUAL, credentialNames: [c, d], caCertCredentialName: e}}]}`,
+    [],
+  ],
+  [
+    `{selector: {a: b}, servers: [{${https}, hosts: ['*'], tls: {mode: SIMPLE, tlsCertificates: [{serverCertificate: /c}]}}]}`,
+    ['WEFT0445 spec.servers[0].tls'],
+  ],
+  [
+    `{selector: {a: b}, servers: [{${https}, hosts: ['*'], tls: {mode: MUTUAL, tlsCertificates: [{serverCertificate: /c, privateKey: /k}]}}]}`,
+    ['WEFT0445 spec.servers[0].tls'],
+  ],
+  [
+    `{selector: {a: b}, servers: [{port: {number: 9, name: t, protocol: TCP}, hosts: ['*'], tls: {mode: SIMPLE}}]}`,
+    ['WEFT0445 spec.servers[0].tls'],
+  ],
+  [
+    `{selector: {a: b}, servers: [{${https}, hosts: ['*'], tls: {mode: SIMPLE, credentialName: c, minProtocolVersion: TLSV1_0}}]}`,
+    ['WEFT0415 spec.servers[0].tls.minProtocolVersion'],
+  ],
+  [
+    `{selector: {a: b}, servers: [{${https}, hosts: ['*'], tls: {mode: SIMPLE, credentialName: c, cipherSuites: [ECDHE-RSA-AES128-GCM-SHA256, NONE]}}]}`,
+    ['WEFT0410 spec.servers[0].tls.cipherSuites[1]'],
+  ],
+  [
+    `{selector: {a: b}, servers: [{${https}, hosts: ['*'], tls: {mode: MUTUAL, credentialName: c, verifyCertificateHash: [zz], verifyCertificateSpki: [zz]}}]}`,
+    ['WEFT0410 spec.servers[0].tls.verifyCertificateHash[0]', 'WEFT0410 spec.servers[0].tls.verifyCertificateSpki[0]'],
+  ],
   [`{selector: {a: b}, servers: [{${http}, hosts: ['*'], tls: {httpsRedirect: true}}]}`, []],
   [
     `{selector: {a: b}, servers: [{${http}, hosts: ['*'], tls: {mode: SIMPLE, credentialName: c}}]}`,

@@ -1,10 +1,11 @@
 // Semantic checks of one Gateway.
 
 import { isIP } from 'node:net';
+import { getCiphers } from 'node:tls';
 import type { Gateway, GatewayServer, GatewayTls } from '@weft/api/resource/gateway';
 import type { Findings } from '../findings.ts';
 import { isDnsName, isHostPattern } from '../host.ts';
-import { meaningCodes } from '../issue-code.ts';
+import { formCodes, meaningCodes } from '../issue-code.ts';
 import { didYouMean } from '../near-name.ts';
 
 const plainProtocols = ['HTTP', 'HTTP2', 'GRPC', 'GRPC-WEB', 'TCP', 'MONGO'];
@@ -88,13 +89,13 @@ function validateTls(findings: Findings, path: string, tls: GatewayTls, protocol
   if (sources.length > 1)
     findings.add(meaningCodes.conflictingFields, path, `Only one of ${sources.join(', ')} can be set.`);
   const mode = tls.mode ?? 'PASSTHROUGH';
-  const isSecured = tlsProtocols.includes(protocol);
+  const isSecured = tlsProtocols.includes(protocol) || (protocol === 'TCP' && setsMore(tls));
   if (!isSecured) return;
-  if (tls.mode === undefined && tls.credentialName !== undefined) {
+  if (tls.mode === undefined && certificateFields.some((name) => tls[name] !== undefined)) {
     findings.add(
       meaningCodes.conflictingFields,
       path,
-      'Without a mode TLS passes through and the credential is not used; add mode: SIMPLE.',
+      'Without a mode TLS passes through and the certificate is not used; add mode: SIMPLE.',
     );
   }
   if (mode === 'PASSTHROUGH' && protocol === 'HTTPS' && tls.httpsRedirect === true) {
@@ -104,8 +105,9 @@ function validateTls(findings: Findings, path: string, tls: GatewayTls, protocol
       'A redirect needs plain HTTP; set it on the server of port 80.',
     );
   }
+  validateTlsValues(findings, path, tls);
   if (mode === 'SIMPLE' || mode === 'MUTUAL' || mode === 'OPTIONAL_MUTUAL')
-    validateCertificate(findings, path, tls, mode, sources.length > 0);
+    validateCertificate(findings, path, tls, mode);
   if (
     tlsVersions.indexOf(tls.minProtocolVersion ?? 'TLS_AUTO') <= 0 ||
     tlsVersions.indexOf(tls.maxProtocolVersion ?? 'TLS_AUTO') <= 0
@@ -119,24 +121,63 @@ function validateTls(findings: Findings, path: string, tls: GatewayTls, protocol
   );
 }
 
+/** What the proxies would refuse, and with it every other change of their listeners. */
+function validateTlsValues(findings: Findings, path: string, tls: GatewayTls): void {
+  const known = new Set(getCiphers());
+  for (const [index, suite] of (tls.cipherSuites ?? []).entries()) {
+    if (known.has(suite.toLowerCase())) continue;
+    const message = `"${suite}" is no cipher suite; write OpenSSL's names, such as ECDHE-RSA-AES128-GCM-SHA256.`;
+    findings.add(formCodes.invalidValue, `${path}.cipherSuites[${index}]`, message);
+  }
+  for (const [index, hash] of (tls.verifyCertificateHash ?? []).entries()) {
+    if (/^[0-9a-f]{64}$/i.test(hash.replaceAll(':', ''))) continue;
+    findings.add(formCodes.invalidValue, `${path}.verifyCertificateHash[${index}]`, `"${hash}" is no SHA-256 in hex.`);
+  }
+  for (const [index, hash] of (tls.verifyCertificateSpki ?? []).entries()) {
+    if (/^[A-Za-z0-9+/]{43}=$/.test(hash)) continue;
+    const message = `"${hash}" is no SHA-256 in base64.`;
+    findings.add(formCodes.invalidValue, `${path}.verifyCertificateSpki[${index}]`, message);
+  }
+}
+
+const certificateFields = [
+  'credentialName',
+  'credentialNames',
+  'tlsCertificates',
+  'serverCertificate',
+  'privateKey',
+] as const;
+
 const tlsVersions = ['TLS_AUTO', 'TLSV1_0', 'TLSV1_1', 'TLSV1_2', 'TLSV1_3'];
 
-function validateCertificate(
-  findings: Findings,
-  path: string,
-  tls: GatewayTls,
-  mode: string,
-  hasSecret: boolean,
-): void {
-  if (hasSecret) return;
-  const needed = ['serverCertificate', 'privateKey', ...(mode === 'SIMPLE' ? [] : ['caCertificates'])] as const;
-  const missing = needed.filter((name) => tls[name as 'privateKey'] === undefined);
+function validateCertificate(findings: Findings, path: string, tls: GatewayTls, mode: string): void {
+  const missing = [...missingKeyPair(tls), ...(mode === 'SIMPLE' ? [] : missingAuthority(tls))];
   if (missing.length === 0) return;
   findings.add(
     meaningCodes.missingCredential,
     path,
     `Mode ${mode} needs a credentialName, or the files ${missing.join(', ')}.`,
   );
+}
+
+function missingKeyPair(tls: GatewayTls): readonly string[] {
+  if (tls.credentialName !== undefined || tls.credentialNames !== undefined) return [];
+  const pairs = (tls.tlsCertificates ?? [tls]).map((pair, at) => ({
+    pair,
+    prefix: tls.tlsCertificates === undefined ? '' : `tlsCertificates[${at}].`,
+  }));
+  return pairs.flatMap(({ pair, prefix }) =>
+    (['serverCertificate', 'privateKey'] as const)
+      .filter((name) => pair[name] === undefined)
+      .map((name) => `${prefix}${name}`),
+  );
+}
+
+/** A Secret may have the authority of its clients beside its key pair; which of several is meant nobody can tell. */
+function missingAuthority(tls: GatewayTls): readonly string[] {
+  const named = tls.credentialName ?? tls.caCertCredentialName ?? tls.caCertificates;
+  if (named !== undefined) return [];
+  return [tls.credentialNames === undefined ? 'caCertificates' : 'caCertificates (or a caCertCredentialName)'];
 }
 
 /** Servers of one port speak one protocol, and no host twice. */
