@@ -77,16 +77,17 @@ function manager(server: OfferedServer, servers: readonly OfferedServer[], hasCl
 function otherChains(servers: readonly OfferedServer[], reach: Reach): FilterChain[] {
   const claimed = new Set<string>();
   const chains: FilterChain[] = [];
-  for (const server of servers) {
-    for (const chain of serverChains(server, reach)) {
-      const key = JSON.stringify(chain.filterChainMatch ?? {});
-      if (claimed.has(key)) continue;
-      claimed.add(key);
-      chains.push(chain);
-    }
+  for (const chain of servers.flatMap((server) => serverChains(server, reach))) {
+    const names = chain.filterChainMatch?.serverNames ?? [anyName];
+    const free = names.filter((name) => !claimed.has(name));
+    for (const name of free) claimed.add(name);
+    if (free.length > 0) chains.push(free.length === names.length ? chain : { ...chain, ...nameMatch(free) });
   }
   return chains;
 }
+
+/** Stands for a chain that asks for no name. */
+const anyName = '*';
 
 function serverChains(server: OfferedServer, reach: Reach): FilterChain[] {
   const kind = serverKind(server.server);
@@ -103,7 +104,7 @@ function isEnded({ server }: OfferedServer): boolean {
 
 /** Conditions on the TLS server name; none when any name will do. */
 function nameMatch(hosts: readonly string[]): FilterChain {
-  return hosts.length === 0 || hosts.includes('*') ? {} : { filterChainMatch: { serverNames: hosts } };
+  return hosts.length === 0 || hosts.includes(anyName) ? {} : { filterChainMatch: { serverNames: hosts } };
 }
 
 function hostNames({ hosts }: OfferedServer): string[] {
