@@ -11,6 +11,8 @@ export interface OfferedServer {
   /** `namespace/name`, as VirtualServices bind to it. */
   readonly gatewayName: string;
   readonly server: GatewayServer;
+  /** How many servers before it in the Gateway have the same port by number and name. */
+  readonly namesake: number;
   readonly hosts: readonly OfferedHost[];
   readonly origin: Origin;
   readonly bindAddress: string;
@@ -34,7 +36,9 @@ export function serverKind({ port, tls }: GatewayServer): ServerKind {
 }
 
 /** The table of a plain HTTP port is shared by its servers; each HTTPS server has its own. */
-export function routeTableName({ server, gatewayName, bindPort }: OfferedServer): string {
+export function routeTableName({ server, gatewayName, bindPort, namesake }: OfferedServer): string {
   if (serverKind(server) === 'http') return `http.${bindPort}`;
-  return `https.${server.port.number}.${server.port.name}.${gatewayName.split('/').reverse().join('.')}`;
+  const name = `https.${server.port.number}.${server.port.name}.${gatewayName.split('/').reverse().join('.')}`;
+  // What one server asks of its clients must not be evaded by way of another.
+  return namesake === 0 ? name : `${name}.${namesake}`;
 }
