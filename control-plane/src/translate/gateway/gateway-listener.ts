@@ -94,7 +94,8 @@ function serverChains(server: OfferedServer, reach: Reach): FilterChain[] {
   if (kind === 'tcp') return tcpChains(server, reach);
   if (kind === 'tls') return isEnded(server) ? endedTlsChains(server, reach) : passthroughChains(server, reach);
   const socket = serverSocket(server, server.alpnProtocols, reach);
-  const isMutual = server.server.tls?.mode === 'MUTUAL' || server.server.tls?.mode === 'ISTIO_MUTUAL';
+  const mode = server.server.tls?.mode;
+  const isMutual = mode === 'MUTUAL' || mode === 'OPTIONAL_MUTUAL' || mode === 'ISTIO_MUTUAL';
   return [{ ...nameMatch(hostNames(server)), filters: [manager(server, [server], isMutual)], transportSocket: socket }];
 }
 
