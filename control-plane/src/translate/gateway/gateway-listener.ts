@@ -25,7 +25,7 @@ import { type TcpTarget, tcpTarget, tlsRuleTarget } from '../route/tcp-target.ts
 import type { Listener } from '../snapshot.ts';
 import { boundServices, commonHosts } from './gateway-route.ts';
 import { serverSocket } from './gateway-tls.ts';
-import { type OfferedServer, routeTableName, serverKind } from './offered-server.ts';
+import { type OfferedServer, passesThrough, routeTableName, serverKind } from './offered-server.ts';
 
 type FilterChain = envoy.config.listener.v3.FilterChain;
 
@@ -92,15 +92,12 @@ const anyName = '*';
 function serverChains(server: OfferedServer, reach: Reach): FilterChain[] {
   const kind = serverKind(server.server);
   if (kind === 'tcp') return tcpChains(server, reach);
-  if (kind === 'tls') return isEnded(server) ? endedTlsChains(server, reach) : passthroughChains(server, reach);
+  if (kind === 'tls')
+    return passesThrough(server.server) ? passthroughChains(server, reach) : endedTlsChains(server, reach);
   const socket = serverSocket(server, server.alpnProtocols, reach);
   const mode = server.server.tls?.mode;
   const isMutual = mode === 'MUTUAL' || mode === 'OPTIONAL_MUTUAL' || mode === 'ISTIO_MUTUAL';
   return [{ ...nameMatch(hostNames(server)), filters: [manager(server, [server], isMutual)], transportSocket: socket }];
-}
-
-function isEnded({ server }: OfferedServer): boolean {
-  return server.tls?.mode !== 'PASSTHROUGH' && server.tls?.mode !== 'AUTO_PASSTHROUGH';
 }
 
 /** Conditions on the TLS server name; none when any name will do. */
@@ -156,7 +153,9 @@ function passthroughChains(server: OfferedServer, reach: Reach): FilterChain[] {
   for (const item of boundServices(server, reach)) {
     for (const [index, rule] of (item.spec.tls ?? []).entries()) {
       const fitting = rule.match.filter((entry) => isApplicable(entry, context, item.namespace));
-      const names = fitting.flatMap(({ sniHosts }) => sniHosts).filter((sni) => isOffered(server, sni));
+      const names = fitting
+        .flatMap(({ sniHosts }) => sniHosts.map((sni) => sni.toLowerCase()))
+        .filter((sni) => isOffered(server, sni));
       if (names.length === 0) continue;
       const target = tlsRuleTarget(item, index, reach, context);
       chains.push({

@@ -32,7 +32,12 @@ export function serverKind({ port, tls }: GatewayServer): ServerKind {
   if (protocol === 'TCP' || protocol === 'MONGO') return tls === undefined ? 'tcp' : 'tls';
   if (protocol === 'TLS') return 'tls';
   if (protocol !== 'HTTPS') return 'http';
-  return tls?.mode === 'PASSTHROUGH' || tls?.mode === 'AUTO_PASSTHROUGH' ? 'tls' : 'https';
+  return passesThrough({ tls }) ? 'tls' : 'https';
+}
+
+/** Whether TLS is passed on unread, which is what a server gets that names no mode. */
+export function passesThrough({ tls }: Pick<GatewayServer, 'tls'>): boolean {
+  return tls?.mode === undefined || tls.mode === 'PASSTHROUGH' || tls.mode === 'AUTO_PASSTHROUGH';
 }
 
 /** The table of a plain HTTP port is shared by its servers; each HTTPS server has its own. */

@@ -58,7 +58,9 @@ export function tlsTarget(
   const rules = item.spec.tls ?? [];
   const index = rules.findIndex(({ match }) =>
     match.some(
-      (entry) => isApplicable(entry, context, item.namespace) && entry.sniHosts.some((sni) => hostCovers(sni, host)),
+      (entry) =>
+        isApplicable(entry, context, item.namespace) &&
+        entry.sniHosts.some((sni) => hostCovers(sni.toLowerCase(), host)),
     ),
   );
   return index < 0 ? null : tlsRuleTarget(item, index, reach, context);
