@@ -35,6 +35,13 @@ check('DestinationRule', 'networking.istio.io/v1', [
     ['WEFT0410 spec.trafficPolicy.loadBalancer.consistentHash.maglev.tableSize'],
   ],
   [
+    '{host: a, trafficPolicy: {loadBalancer: {consistentHash: {httpHeaderName: "a b", ringHash: {minimumRingSize: 8388609}}}}}',
+    [
+      'WEFT0410 spec.trafficPolicy.loadBalancer.consistentHash.ringHash.minimumRingSize',
+      'WEFT0434 spec.trafficPolicy.loadBalancer.consistentHash.httpHeaderName',
+    ],
+  ],
+  [
     '{host: a, trafficPolicy: {outlierDetection: {interval: 0s}}}',
     ['WEFT0436 spec.trafficPolicy.outlierDetection.interval'],
   ],
