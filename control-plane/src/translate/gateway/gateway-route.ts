@@ -5,6 +5,7 @@ import { bySpecificity, hostIntersection, isVisible } from '../../model/host.ts'
 import type { VirtualServiceItem } from '../../model/virtual-service.ts';
 import { originMetadata } from '../origin-metadata.ts';
 import type { Reach } from '../reach.ts';
+import { bodyLimit } from '../route/http-action.ts';
 import { isCatchAll } from '../route/http-match.ts';
 import { virtualServiceRoutes } from '../route/http-route.ts';
 import type { RouteConfiguration } from '../snapshot.ts';
@@ -28,7 +29,7 @@ export function gatewayRouteTable(name: string, servers: readonly OfferedServer[
   }
   const hosts = [...drafts].sort(([a], [b]) => bySpecificity(a, b)).map(([host, draft]) => virtualHost(host, draft));
   // What stands in front of a gateway may show clients any port.
-  return { name, virtualHosts: hosts, validateClusters: false, ignorePortInHostMatching: true };
+  return { name, virtualHosts: hosts, validateClusters: false, ignorePortInHostMatching: true, ...bodyLimit };
 }
 
 /** VirtualServices that name the server's Gateway and are seen from it, or from where the proxy is that serves it. */

@@ -23,3 +23,11 @@ test('a host that only a VirtualService knows is a name like any other where non
     [],
   );
 });
+
+test('a direct response may have as long a body as a VirtualService is taken with', () => {
+  const http = [{ directResponse: { status: 200, body: { string: 'a'.repeat(5000) } } }];
+  const table = snapshotOf([webService, resource('VirtualService', 'web', { hosts: ['web'], http })]).routes.get(
+    'capture',
+  );
+  assert.equal(table?.maxDirectResponseBodySizeBytes, 1024 * 1024);
+});

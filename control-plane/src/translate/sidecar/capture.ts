@@ -21,6 +21,7 @@ import {
 import { noTimeout, socketAddress } from '../message.ts';
 import { originMetadata } from '../origin-metadata.ts';
 import type { Reach } from '../reach.ts';
+import { bodyLimit } from '../route/http-action.ts';
 import { matchAll } from '../route/http-match.ts';
 import { serviceTarget, type TcpTarget } from '../route/tcp-target.ts';
 import {
@@ -142,7 +143,7 @@ function captureRouteTable(reach: Reach): RouteConfiguration {
     hosts.push({ ...made, routes: [connectRoute({ cluster: tunnelName }), ...(made.routes ?? [])] });
   }
   hosts.push(fallbackVirtualHost(reach, [fallbackConnectRoute(reach)], true));
-  return { name: captureRoutes, virtualHosts: withoutRepeatedDomains(hosts), validateClusters: false };
+  return { name: captureRoutes, virtualHosts: withoutRepeatedDomains(hosts), validateClusters: false, ...bodyLimit };
 }
 
 function serviceVirtualHost(service: MeshService, port: MeshPort, reach: Reach): VirtualHost {

@@ -3,6 +3,7 @@
 import type { MeshPort, MeshService } from '../../model/service.ts';
 import { originMetadata } from '../origin-metadata.ts';
 import type { Reach } from '../reach.ts';
+import { bodyLimit } from '../route/http-action.ts';
 import {
   extraVirtualHosts,
   fallbackVirtualHost,
@@ -30,7 +31,7 @@ export function portRoutes(
   }
   hosts.push(...extraVirtualHosts(number, reach));
   hosts.push(fallbackVirtualHost(reach, [], !isRedirected));
-  return { name: String(number), virtualHosts: withoutRepeatedDomains(hosts), validateClusters: false };
+  return { name: String(number), virtualHosts: withoutRepeatedDomains(hosts), validateClusters: false, ...bodyLimit };
 }
 
 /** On this port a name without one means this port. */
