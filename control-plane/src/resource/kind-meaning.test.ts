@@ -195,6 +195,7 @@ check('WorkloadEntry', 'networking.istio.io/v1', [
   ['{labels: {app: a}}', ['WEFT0435 spec']],
   ['{address: "unix://tmp/x"}', ['WEFT0415 spec.address', 'WEFT0435 spec.address']],
   ['{address: "a b"}', ['WEFT0435 spec.address']],
+  ['{address: db.example}', ['WEFT0435 spec.address']],
   ['{address: 1.1.1.1, ports: {"a b": 1}}', ['WEFT0442 spec.ports["a b"]']],
   ['{address: 1.1.1.1, locality: a/b/c/d}', ['WEFT0460 spec.locality']],
 ]);
