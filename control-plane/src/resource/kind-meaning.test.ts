@@ -225,6 +225,16 @@ check('AuthorizationPolicy', 'security.istio.io/v1', [
   ['{}', []],
   ['{rules: [{}]}', []],
   ['{action: DENY}', ['WEFT0431 spec.rules']],
+  ['{rules: [{to: [{operation: {paths: ["/a/{*}/b/{**}", "/a/{**}/b", "{**}"]}}]}]}', []],
+  [
+    '{action: DENY, rules: [{to: [{operation: {paths: ["/a/{id}", "/a{*}"], notPaths: ["/{**}/{*}", "/{*}/b*"]}}]}]}',
+    [
+      'WEFT0410 spec.rules[0].to[0].operation.paths[0]',
+      'WEFT0410 spec.rules[0].to[0].operation.paths[1]',
+      'WEFT0410 spec.rules[0].to[0].operation.notPaths[0]',
+      'WEFT0410 spec.rules[0].to[0].operation.notPaths[1]',
+    ],
+  ],
   ['{action: AUDIT, rules: [{}]}', ['WEFT0415 spec.action']],
   ['{action: CUSTOM, provider: {name: x}, rules: [{}]}', ['WEFT0415 spec.action', 'WEFT0415 spec.provider']],
   ['{rules: [{from: [{source: {principals: ["cluster.local/ns/default/sa/a"]}}]}]}', []],

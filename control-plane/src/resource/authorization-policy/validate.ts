@@ -10,7 +10,7 @@ import type {
 import { isAddressOrRange } from '../address.ts';
 import { joinPath } from '../field-path.ts';
 import type { Findings } from '../findings.ts';
-import { meaningCodes } from '../issue-code.ts';
+import { formCodes, meaningCodes } from '../issue-code.ts';
 import { didYouMean } from '../near-name.ts';
 
 /** Everything that can be said about an AuthorizationPolicy seen alone. */
@@ -125,7 +125,19 @@ function validateOperation(findings: Findings, path: string, operation: Authoriz
   checkContradiction(findings, path, operation);
 }
 
+/** Templates take whole segments, and none follows the one for any number of them. Anything else in braces would fit nothing. */
+function isTemplate(text: string): boolean {
+  const segments = text.split('/');
+  const isWhole = segments.every((segment) => segment === '{*}' || segment === '{**}' || !/[{}*]/.test(segment));
+  return isWhole && !/\{\*\*\}.*\{/.test(text);
+}
+
 function validatePath(findings: Findings, path: string, text: string): void {
+  if (/[{}]/.test(text) && !isTemplate(text)) {
+    const message = `"${text}" is no template; {*} stands for one whole segment, {**} for any number of them.`;
+    findings.add(formCodes.invalidValue, path, message);
+    return;
+  }
   if (text.includes('?') || text.includes('#')) {
     findings.add(meaningCodes.neverMatches, path, 'Paths are compared without their query, so ? and # never match.');
   } else if (!text.startsWith('/') && !text.startsWith('*') && !text.startsWith('{')) {
