@@ -17,7 +17,7 @@ import { formCodes } from './issue-code.ts';
 import { kindRules } from './kind-rule.ts';
 import { didYouMean } from './near-name.ts';
 import { addNotCarriedOut } from './not-carried-out.ts';
-import { addSchemaFindings } from './schema-finding.ts';
+import { addSchemaFindings, addUnknownNulls } from './schema-finding.ts';
 
 /** Where a value comes from. */
 export interface ParseContext {
@@ -56,6 +56,7 @@ export function parseResource(value: unknown, context: ParseContext): ParseResul
   const parsed = info.schema.safeParse(cleaned);
   const found = parsed.success ? [] : parsed.error.issues;
   addSchemaFindings(findings, info.schema, cleaned, found);
+  addUnknownNulls(findings, info.schema, value);
   checkIdentity(findings, info, header, context);
   addNotCarriedOut(findings, kindRules[info.id].notCarriedOut ?? [], cleaned);
   // Semantic checks rely on the types of fields, so they wait until those are right.
