@@ -126,12 +126,12 @@ function firstTcpTarget(server: OfferedServer, reach: Reach): TcpTarget | null {
 function tcpChains(server: OfferedServer, reach: Reach): FilterChain[] {
   const target = firstTcpTarget(server, reach);
   if (target === null) return [];
-  return [{ filters: tcpFilters(server, target.clusters), metadata: originMetadata(target.origin) }];
+  return [{ filters: tcpFilters(server, target), metadata: originMetadata(target.origin) }];
 }
 
-function tcpFilters(server: OfferedServer, clusters: TcpTarget['clusters']): NetworkFilter[] {
+function tcpFilters(server: OfferedServer, target: Omit<TcpTarget, 'origin'>): NetworkFilter[] {
   const prefix = statPrefix(server);
-  return [...networkRbacFilters(server.authorization, prefix), tcpProxy(prefix, clusters)];
+  return [...networkRbacFilters(server.authorization, prefix), tcpProxy(prefix, target.clusters, target)];
 }
 
 function statPrefix({ bindAddress, bindPort }: OfferedServer): string {
@@ -140,10 +140,9 @@ function statPrefix({ bindAddress, bindPort }: OfferedServer): string {
 
 /** TLS that ends here, in front of TCP. */
 function endedTlsChains(server: OfferedServer, reach: Reach): FilterChain[] {
-  const target = firstTcpTarget(server, reach);
-  const clusters = target?.clusters ?? [{ name: blackHoleCluster, weight: 1 }];
+  const target = firstTcpTarget(server, reach) ?? { clusters: [{ name: blackHoleCluster, weight: 1 }] };
   const transportSocket = serverSocket(server, [], reach);
-  return [{ ...nameMatch(hostNames(server)), filters: tcpFilters(server, clusters), transportSocket }];
+  return [{ ...nameMatch(hostNames(server)), filters: tcpFilters(server, target), transportSocket }];
 }
 
 /** TLS that is passed on unread: a chain per tls rule, for the names that the rule and the server share. */
@@ -160,7 +159,7 @@ function passthroughChains(server: OfferedServer, reach: Reach): FilterChain[] {
       const target = tlsRuleTarget(item, index, reach, context);
       chains.push({
         ...nameMatch([...new Set(names)]),
-        filters: tcpFilters(server, target.clusters),
+        filters: tcpFilters(server, target),
         metadata: originMetadata(target.origin),
       });
     }
