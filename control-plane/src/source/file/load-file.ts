@@ -74,7 +74,7 @@ export function parseFile(text: string, shown: string, defaultNamespace: string)
   const issues: Issue[] = [...content.issues];
   const documents = content.documents.map((document): LoadedDocument => {
     const result = parseResource(document.value, { positions: document.positions, defaultNamespace });
-    issues.push(...result.issues);
+    for (const issue of result.issues) issues.push(issue);
     return { key: keyOf(document.value, defaultNamespace), resource: result.resource };
   });
   return { documents, issues, isWhole: content.issues.length === 0 };
