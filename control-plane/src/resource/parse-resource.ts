@@ -59,8 +59,12 @@ export function parseResource(value: unknown, context: ParseContext): ParseResul
   addUnknownNulls(findings, info.schema, value);
   checkIdentity(findings, info, header, context);
   addNotCarriedOut(findings, kindRules[info.id].notCarriedOut ?? [], cleaned);
-  // Semantic checks rely on the types of fields, so they wait until those are right.
-  const isSound = found.every((issue) => !['invalid_type', 'invalid_union', 'invalid_key'].includes(issue.code));
+  // Semantic checks rely on the types of fields, and on lists being short, so they wait until those are right.
+  const isSound = found.every(
+    (issue) =>
+      !['invalid_type', 'invalid_union', 'invalid_key'].includes(issue.code) &&
+      !(issue.code === 'too_big' && issue.origin === 'array'),
+  );
   const object = isSound ? toStored(info, cleaned, header, context) : null;
   if (object !== null) validateKind(info.id, object, findings);
   const { issues } = findings;

@@ -155,7 +155,8 @@ function checkContradiction(
   for (const [name, values] of byName) {
     const excluded = byName.get(`not${name.charAt(0).toUpperCase()}${name.slice(1)}`);
     if (name.startsWith('not') || values === undefined || excluded === undefined || values.length === 0) continue;
-    if (!values.every((value) => excluded.includes(value) || excluded.includes('*'))) continue;
+    const without = new Set(excluded);
+    if (!without.has('*') && !values.every((value) => without.has(value))) continue;
     findings.add(
       meaningCodes.neverMatches,
       joinPath(path, name),
@@ -194,7 +195,8 @@ function validateCondition(findings: Findings, path: string, condition: Authoriz
   }
   if (values.length === 0 && notValues.length === 0)
     findings.add(meaningCodes.emptyRule, path, 'The condition has neither values nor notValues.');
-  if (values.length > 0 && values.every((value) => notValues.includes(value))) {
+  const excluded = new Set(notValues);
+  if (values.length > 0 && values.every((value) => excluded.has(value))) {
     findings.add(
       meaningCodes.neverMatches,
       path,

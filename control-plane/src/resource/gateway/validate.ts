@@ -182,23 +182,31 @@ function missingAuthority(tls: GatewayTls): readonly string[] {
 
 /** Servers of one port speak one protocol, and no host twice. */
 function validatePortUse(findings: Findings, servers: readonly GatewayServer[]): void {
+  const uses = new Map<string, PortUse>();
   for (const [index, server] of servers.entries()) {
-    for (const [at, other] of servers.slice(0, index).entries()) {
-      if (other.port.number !== server.port.number || other.bind !== server.bind) continue;
-      const path = `spec.servers[${index}]`;
-      if (familyOf(other.port.protocol) !== familyOf(server.port.protocol)) {
-        const message = `Port ${server.port.number} is ${other.port.protocol} in spec.servers[${at}] already; one port has one protocol.`;
-        findings.add(meaningCodes.protocolConflict, `${path}.port.protocol`, message);
-      }
-      const shared = server.hosts.filter((host) => other.hosts.includes(host));
-      if (shared.length === 0) continue;
-      findings.add(
-        meaningCodes.duplicateName,
-        `${path}.hosts`,
-        `${shared.join(', ')} of port ${server.port.number} belongs to spec.servers[${at}] already.`,
-      );
+    const key = `${server.bind ?? ''} ${server.port.number}`;
+    const use = uses.get(key) ?? { index, protocol: server.port.protocol, hosts: new Map<string, number>() };
+    uses.set(key, use);
+    const path = `spec.servers[${index}]`;
+    if (familyOf(use.protocol) !== familyOf(server.port.protocol)) {
+      const message = `Port ${server.port.number} is ${use.protocol} in spec.servers[${use.index}] already; one port has one protocol.`;
+      findings.add(meaningCodes.protocolConflict, `${path}.port.protocol`, message);
     }
+    const shared = server.hosts.filter((host) => use.hosts.has(host));
+    const [first] = shared;
+    if (first !== undefined) {
+      const message = `${shared.join(', ')} of port ${server.port.number} belongs to spec.servers[${use.hosts.get(first)}] already.`;
+      findings.add(meaningCodes.duplicateName, `${path}.hosts`, message);
+    }
+    for (const host of server.hosts) if (!use.hosts.has(host)) use.hosts.set(host, index);
   }
+}
+
+/** Who had a port first, and which server each of its hosts belongs to. */
+interface PortUse {
+  readonly index: number;
+  readonly protocol: string;
+  readonly hosts: Map<string, number>;
 }
 
 /** Protocols that can share a port: all of plain HTTP, all of TLS, or TCP alone. */

@@ -208,6 +208,7 @@ function validateRetry(findings: Findings, path: string, retry: HttpRetry): void
     findings.add(meaningCodes.zeroDuration, `${path}.backoff`, 'The back-off needs at least 1ms.');
   }
   for (const raw of (retry.retryOn ?? '').split(',')) {
+    if (findings.isFull) return;
     const condition = raw.trim();
     if (condition === '' || retryConditions.includes(condition) || /^[1-5]\d\d$/.test(condition)) continue;
     const hint = didYouMean(condition, retryConditions);
