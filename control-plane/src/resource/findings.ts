@@ -4,6 +4,7 @@ import type { Issue, Origin } from '@weft/lib/issue';
 import type { Positions } from '../store/world.ts';
 import { lineOf } from './field-path.ts';
 import { formCodes, type IssueCode } from './issue-code.ts';
+import { PatternBudget } from './regex.ts';
 
 /** More help nobody, and a large resource can have a hundred thousand. */
 const maxFindings = 200;
@@ -11,11 +12,14 @@ const maxFindings = 200;
 /** The issues of one resource. All are collected up to a limit that no person reads to; nothing stops at the first. */
 export class Findings {
   readonly issues: Issue[] = [];
+  /** What its regular expressions may come to, shared with the rest of the file. */
+  readonly patterns: PatternBudget;
   private hasHiddenError = false;
   private readonly origin: Origin | null;
   private readonly positions: Positions | null;
 
-  constructor(origin: Origin | null, positions: Positions | null) {
+  constructor(origin: Origin | null, positions: Positions | null, patterns = new PatternBudget()) {
+    this.patterns = patterns;
     this.origin = origin;
     this.positions = positions;
   }

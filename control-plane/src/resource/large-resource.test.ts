@@ -70,3 +70,15 @@ test('findings end where nobody reads on, and an error among the rest still refu
   assert.equal(refused.issues.at(-1)?.level, 'error');
   assert.equal(refused.resource, null);
 });
+
+test('regular expressions have a bound in all, which a thousand usual ones keep', () => {
+  const rules = (regex: (index: number) => string) =>
+    many(1000, (i) => ({ match: [{ uri: { regex: regex(i) } }], route }));
+  const usual = parse('VirtualService', { hosts: ['a'], http: rules((i) => `/api/v[0-9]+/things/${i}/[^/]+(/.*)?`) });
+  assert.notEqual(usual.resource, null);
+  const before = process.cpuUsage();
+  const costly = parse('VirtualService', { hosts: ['a'], http: rules((i) => `/${i}${'x{0,1000}'.repeat(10)}`) });
+  assert.ok(process.cpuUsage(before).user < 5_000_000);
+  assert.equal(costly.resource, null);
+  assert.equal(costly.issues[0]?.code, 'WEFT0433');
+});

@@ -17,6 +17,7 @@ import { formCodes } from './issue-code.ts';
 import { kindRules } from './kind-rule.ts';
 import { didYouMean } from './near-name.ts';
 import { addNotCarriedOut } from './not-carried-out.ts';
+import type { PatternBudget } from './regex.ts';
 import { addSchemaFindings, addUnknownNulls } from './schema-finding.ts';
 
 /** Where a value comes from. */
@@ -24,6 +25,8 @@ export interface ParseContext {
   readonly positions: Positions | null;
   /** For a namespaced resource that names none. */
   readonly defaultNamespace: string;
+  /** Of the file that the value stands in; its own when absent. */
+  readonly patterns?: PatternBudget;
 }
 
 /** A resource that is well formed and means something. */
@@ -45,7 +48,7 @@ export interface ParseResult {
 /** Parses one document. All findings come at once. */
 export function parseResource(value: unknown, context: ParseContext): ParseResult {
   const header = readHeader(value);
-  const findings = new Findings(originOf(header, context), context.positions);
+  const findings = new Findings(originOf(header, context), context.positions, context.patterns);
   if (isTooDeep(value, maxDepth)) {
     findings.add(formCodes.tooManyNodes, '', `The resource is nested more than ${maxDepth} levels deep.`);
     return { resource: null, issues: findings.issues };

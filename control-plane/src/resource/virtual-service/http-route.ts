@@ -147,7 +147,7 @@ function validateRewrite(findings: Findings, path: string, rewrite: HttpRewrite)
   validateAuthority(findings, `${path}.authority`, rewrite.authority);
   const regex = rewrite.uriRegexRewrite;
   if (regex === undefined) return;
-  const problem = regexProblem(regex.match ?? '');
+  const problem = regexProblem(regex.match ?? '', findings.patterns);
   if (problem !== null) {
     findings.add(
       meaningCodes.invalidRegex,
