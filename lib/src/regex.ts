@@ -5,11 +5,14 @@ import { createRequire } from 'node:module';
 import type { RE2JS } from 're2js';
 import { WeftError } from './error.ts';
 import { compileNative } from './regex-native.ts';
+import { estimateProgramSize } from './regex-size.ts';
 
 /** Longer patterns are refused: they are a mistake, and their automata fill the memory. */
 export const maxPatternLength = 4096;
 /** Instructions of the compiled program; repetition can make a short pattern huge (`(a{100}){100}`). */
 export const maxProgramSize = 20_000;
+/** The same, told from the text: what the estimate is off by is no reason to refuse a pattern. */
+export const maxEstimate = 4 * maxProgramSize;
 
 type Engine = typeof import('re2js');
 
@@ -126,6 +129,12 @@ export class Substitution {
 export function compileRegex(pattern: string): Regex {
   if (pattern.length > maxPatternLength) {
     const problem = `the pattern has ${pattern.length} characters; at most ${maxPatternLength} are allowed`;
+    throw new WeftError('WEFT0301', problem);
+  }
+  // What is far too large is not even compiled: that alone can take seconds.
+  const estimate = estimateProgramSize(pattern);
+  if (estimate > maxEstimate) {
+    const problem = `the pattern compiles to about ${estimate} instructions; at most ${maxProgramSize} are allowed`;
     throw new WeftError('WEFT0301', problem);
   }
   const regex = parsePattern(pattern);

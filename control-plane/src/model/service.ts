@@ -48,7 +48,7 @@ export type InlineEndpoint = NonNullable<ServiceEntry['spec']['endpoints']>[numb
 /** All services: those of Kubernetes before entries, oldest first; of rivals for a host in one namespace only the first. */
 export function buildServices(world: World, settings: MeshSettings): MeshService[] {
   const services = world.list('Service').map((resource) => kubernetesService(resource, settings));
-  const entries = world.list('ServiceEntry').flatMap((resource) => entryServices(resource, settings));
+  const entries = world.list('ServiceEntry').flatMap(entryServices);
   const byId = new Map<string, MeshService>();
   for (const service of [...services.sort(byAge), ...entries.sort(byAge)]) {
     if (!byId.has(service.id)) byId.set(service.id, service);
@@ -102,7 +102,7 @@ const resolutions: Readonly<Record<string, Resolution>> = {
   DYNAMIC_DNS: 'none',
 };
 
-function entryServices(resource: StoredResource<'ServiceEntry'>, settings: MeshSettings): MeshService[] {
+function entryServices(resource: StoredResource<'ServiceEntry'>): MeshService[] {
   const { metadata, spec } = resource.object;
   const namespace = metadata.namespace ?? 'default';
   const resolution = resolutions[spec.resolution ?? 'NONE'] ?? 'none';
@@ -113,7 +113,8 @@ function entryServices(resource: StoredResource<'ServiceEntry'>, settings: MeshS
     targetPort: port.targetPort ?? port.number,
   }));
   return spec.hosts.map((written) => {
-    const host = resolveHost(written, namespace, settings.clusterDomain);
+    // Unlike elsewhere a name without a dot is no Service of the namespace here: the entry says itself what its hosts are.
+    const host = written.toLowerCase();
     const isDns = resolution === 'dns' || resolution === 'dns-round-robin';
     const byHost = isDns && (spec.endpoints ?? []).length === 0 && !host.startsWith('*');
     return {

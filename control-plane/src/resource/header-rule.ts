@@ -7,6 +7,7 @@ import { meaningCodes } from './issue-code.ts';
 
 const tokenPattern = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const valuePattern = /^[\t\x20-\x7e\x80-\xff]*$/;
+const operatorPattern = /%%|%[A-Z0-9_]+(?:\([\s\S]*?\))?(?::[0-9]+)?%/g;
 
 /** A header field name by RFC 9110 §5.1; pseudo-headers only where they are matched, not changed. */
 export function validateHeaderName(findings: Findings, path: string, name: string, isMatch: boolean): void {
@@ -31,6 +32,10 @@ export function validateHeaderChanges(findings: Findings, path: string, changes:
             at,
             'The value has control characters or characters beyond Latin-1.',
           );
+        else if (value.replaceAll(operatorPattern, '').includes('%')) {
+          const message = 'A % begins an operator such as %REQ(:PATH)%; write %% where the character itself is meant.';
+          findings.add(meaningCodes.invalidHeader, at, message);
+        }
       }
     }
     for (const [index, name] of (operations.remove ?? []).entries()) {

@@ -118,6 +118,12 @@ export const formCodes = {
     'Resource stays though it is no longer declared',
     'A document of the file has errors, and it cannot be told which resource it is: it may be this one with a slip in its kind or name. The resource stays in effect until the errors of the file are mended.',
   ),
+  tooManyFindings: code(
+    '0423',
+    'error',
+    'More findings than are listed',
+    'A resource or a file has so much wrong with it that only the first findings are told. Mend them; the others follow.',
+  ),
 } as const satisfies Record<string, IssueCode>;
 
 /** Findings about what one resource says, seen alone. */

@@ -35,6 +35,13 @@ check('DestinationRule', 'networking.istio.io/v1', [
     ['WEFT0410 spec.trafficPolicy.loadBalancer.consistentHash.maglev.tableSize'],
   ],
   [
+    '{host: a, trafficPolicy: {loadBalancer: {consistentHash: {httpHeaderName: "a b", ringHash: {minimumRingSize: 8388609}}}}}',
+    [
+      'WEFT0410 spec.trafficPolicy.loadBalancer.consistentHash.ringHash.minimumRingSize',
+      'WEFT0434 spec.trafficPolicy.loadBalancer.consistentHash.httpHeaderName',
+    ],
+  ],
+  [
     '{host: a, trafficPolicy: {outlierDetection: {interval: 0s}}}',
     ['WEFT0436 spec.trafficPolicy.outlierDetection.interval'],
   ],
@@ -81,6 +88,43 @@ check('Gateway', 'networking.istio.io/v1', [
   [
     `{selector: {a: b}, servers: [{${https}, hosts: [a], tls: {mode: SIMPLE, credentialName: c, minProtocolVersion: TLSV1_3, maxProtocolVersion: TLSV1_2}}]}`,
     ['WEFT0430 spec.servers[0].tls'],
+  ],
+  [`{selector: {a: b}, servers: [{${https}, hosts: ['*'], tls: {}}]}`, []],
+  [
+    `{selector: {a: b}, servers: [{${https}, hosts: ['*'], tls: {serverCertificate: /c, privateKey: /k}}]}`,
+    ['WEFT0430 spec.servers[0].tls'],
+  ],
+  [
+    `{selector: {a: b}, servers: [{${https}, hosts: ['*'], tls: {mode: MUTUAL, credentialNames: [c, d]}}]}`,
+    ['WEFT0445 spec.servers[0].tls'],
+  ],
+  [
+    `{selector: {a: b}, servers: [{${https}, hosts: ['*'], tls: {mode: MUTUAL, credentialNames: [c, d], caCertCredentialName: e}}]}`,
+    [],
+  ],
+  [
+    `{selector: {a: b}, servers: [{${https}, hosts: ['*'], tls: {mode: SIMPLE, tlsCertificates: [{serverCertificate: /c}]}}]}`,
+    ['WEFT0445 spec.servers[0].tls'],
+  ],
+  [
+    `{selector: {a: b}, servers: [{${https}, hosts: ['*'], tls: {mode: MUTUAL, tlsCertificates: [{serverCertificate: /c, privateKey: /k}]}}]}`,
+    ['WEFT0445 spec.servers[0].tls'],
+  ],
+  [
+    `{selector: {a: b}, servers: [{port: {number: 9, name: t, protocol: TCP}, hosts: ['*'], tls: {mode: SIMPLE}}]}`,
+    ['WEFT0445 spec.servers[0].tls'],
+  ],
+  [
+    `{selector: {a: b}, servers: [{${https}, hosts: ['*'], tls: {mode: SIMPLE, credentialName: c, minProtocolVersion: TLSV1_0}}]}`,
+    ['WEFT0415 spec.servers[0].tls.minProtocolVersion'],
+  ],
+  [
+    `{selector: {a: b}, servers: [{${https}, hosts: ['*'], tls: {mode: SIMPLE, credentialName: c, cipherSuites: [ECDHE-RSA-AES128-GCM-SHA256, NONE]}}]}`,
+    ['WEFT0410 spec.servers[0].tls.cipherSuites[1]'],
+  ],
+  [
+    `{selector: {a: b}, servers: [{${https}, hosts: ['*'], tls: {mode: MUTUAL, credentialName: c, verifyCertificateHash: [zz], verifyCertificateSpki: [zz]}}]}`,
+    ['WEFT0410 spec.servers[0].tls.verifyCertificateHash[0]', 'WEFT0410 spec.servers[0].tls.verifyCertificateSpki[0]'],
   ],
   [`{selector: {a: b}, servers: [{${http}, hosts: ['*'], tls: {httpsRedirect: true}}]}`, []],
   [
@@ -151,6 +195,7 @@ check('WorkloadEntry', 'networking.istio.io/v1', [
   ['{labels: {app: a}}', ['WEFT0435 spec']],
   ['{address: "unix://tmp/x"}', ['WEFT0415 spec.address', 'WEFT0435 spec.address']],
   ['{address: "a b"}', ['WEFT0435 spec.address']],
+  ['{address: db.example}', ['WEFT0435 spec.address']],
   ['{address: 1.1.1.1, ports: {"a b": 1}}', ['WEFT0442 spec.ports["a b"]']],
   ['{address: 1.1.1.1, locality: a/b/c/d}', ['WEFT0460 spec.locality']],
 ]);
@@ -180,6 +225,16 @@ check('AuthorizationPolicy', 'security.istio.io/v1', [
   ['{}', []],
   ['{rules: [{}]}', []],
   ['{action: DENY}', ['WEFT0431 spec.rules']],
+  ['{rules: [{to: [{operation: {paths: ["/a/{*}/b/{**}", "/a/{**}/b", "{**}"]}}]}]}', []],
+  [
+    '{action: DENY, rules: [{to: [{operation: {paths: ["/a/{id}", "/a{*}"], notPaths: ["/{**}/{*}", "/{*}/b*"]}}]}]}',
+    [
+      'WEFT0410 spec.rules[0].to[0].operation.paths[0]',
+      'WEFT0410 spec.rules[0].to[0].operation.paths[1]',
+      'WEFT0410 spec.rules[0].to[0].operation.notPaths[0]',
+      'WEFT0410 spec.rules[0].to[0].operation.notPaths[1]',
+    ],
+  ],
   ['{action: AUDIT, rules: [{}]}', ['WEFT0415 spec.action']],
   ['{action: CUSTOM, provider: {name: x}, rules: [{}]}', ['WEFT0415 spec.action', 'WEFT0415 spec.provider']],
   ['{rules: [{from: [{source: {principals: ["cluster.local/ns/default/sa/a"]}}]}]}', []],

@@ -54,8 +54,9 @@ function visit(
     return;
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return;
-  for (const [key, member] of Object.entries(value)) {
-    if (member === undefined || (part !== '{}' && key !== part)) continue;
-    visit(member, rest, joinPath(path, key), found);
+  const keys = part === '{}' ? Object.keys(value) : Object.hasOwn(value, part) ? [part] : [];
+  for (const key of keys) {
+    const member = (value as Record<string, unknown>)[key];
+    if (member !== undefined) visit(member, rest, joinPath(path, key), found);
   }
 }

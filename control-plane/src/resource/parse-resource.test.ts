@@ -8,6 +8,30 @@ import { findingsOf, shortForm } from './test-findings.ts';
 const context = { positions: null, defaultNamespace: 'default' };
 
 describe('parseResource', () => {
+  it('takes a field without a value for absent, but not one that nobody knows', () => {
+    const issues = findingsOf(`apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews, creationTimestamp: null, lables: null}
+spec:
+  hosts: [reviews]
+  gateways:
+  http:
+  - route: [{destination: {host: a, subset: null}}]
+    rewritte:
+  - route: [{rout: null}]
+status: {anything: null}
+`);
+    assert.deepEqual(
+      issues.map((issue) => `${issue.origin?.line} ${issue.code} ${issue.path}`),
+      [
+        '10 WEFT0409 spec.http[1].route[0].destination',
+        '3 WEFT0407 metadata.lables',
+        '9 WEFT0407 spec.http[0].rewritte',
+        '10 WEFT0407 spec.http[1].route[0].rout',
+      ],
+    );
+  });
+
   it('finds every mistake of form at once, each with its line', () => {
     const issues = findingsOf(`apiVersion: networking.istio.io/v1
 kind: VirtualService

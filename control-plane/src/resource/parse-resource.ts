@@ -17,13 +17,16 @@ import { formCodes } from './issue-code.ts';
 import { kindRules } from './kind-rule.ts';
 import { didYouMean } from './near-name.ts';
 import { addNotCarriedOut } from './not-carried-out.ts';
-import { addSchemaFindings } from './schema-finding.ts';
+import type { PatternBudget } from './regex.ts';
+import { addSchemaFindings, addUnknownNulls } from './schema-finding.ts';
 
 /** Where a value comes from. */
 export interface ParseContext {
   readonly positions: Positions | null;
   /** For a namespaced resource that names none. */
   readonly defaultNamespace: string;
+  /** Of the file that the value stands in; its own when absent. */
+  readonly patterns?: PatternBudget;
 }
 
 /** A resource that is well formed and means something. */
@@ -45,7 +48,7 @@ export interface ParseResult {
 /** Parses one document. All findings come at once. */
 export function parseResource(value: unknown, context: ParseContext): ParseResult {
   const header = readHeader(value);
-  const findings = new Findings(originOf(header, context), context.positions);
+  const findings = new Findings(originOf(header, context), context.positions, context.patterns);
   if (isTooDeep(value, maxDepth)) {
     findings.add(formCodes.tooManyNodes, '', `The resource is nested more than ${maxDepth} levels deep.`);
     return { resource: null, issues: findings.issues };
@@ -56,10 +59,15 @@ export function parseResource(value: unknown, context: ParseContext): ParseResul
   const parsed = info.schema.safeParse(cleaned);
   const found = parsed.success ? [] : parsed.error.issues;
   addSchemaFindings(findings, info.schema, cleaned, found);
+  addUnknownNulls(findings, info.schema, value);
   checkIdentity(findings, info, header, context);
   addNotCarriedOut(findings, kindRules[info.id].notCarriedOut ?? [], cleaned);
-  // Semantic checks rely on the types of fields, so they wait until those are right.
-  const isSound = found.every((issue) => !['invalid_type', 'invalid_union', 'invalid_key'].includes(issue.code));
+  // Semantic checks rely on the types of fields, and on lists being short, so they wait until those are right.
+  const isSound = found.every(
+    (issue) =>
+      !['invalid_type', 'invalid_union', 'invalid_key'].includes(issue.code) &&
+      !(issue.code === 'too_big' && issue.origin === 'array'),
+  );
   const object = isSound ? toStored(info, cleaned, header, context) : null;
   if (object !== null) validateKind(info.id, object, findings);
   const { issues } = findings;

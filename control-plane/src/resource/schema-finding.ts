@@ -15,7 +15,31 @@ export function addSchemaFindings(
   value: unknown,
   issues: readonly SchemaIssue[],
 ): void {
-  for (const issue of issues) addOne(findings, schema, value, issue);
+  for (const issue of issues) {
+    if (findings.isFull) return;
+    addOne(findings, schema, value, issue);
+  }
+}
+
+/** A field without a value is as good as absent, but one that nobody knows is a slip all the same. */
+export function addUnknownNulls(findings: Findings, schema: z.core.$ZodType, value: unknown, path = ''): void {
+  if (typeof value !== 'object' || value === null || findings.isFull) return;
+  const at = unwrap(schema);
+  if (at instanceof z.ZodArray && Array.isArray(value)) {
+    for (const [index, item] of value.entries()) addUnknownNulls(findings, at.element, item, joinPath(path, index));
+  }
+  if (Array.isArray(value)) return;
+  const isStrict = at instanceof z.ZodObject && at.def.catchall instanceof z.ZodNever;
+  for (const [key, member] of Object.entries(value)) {
+    const below = memberSchema(at, key);
+    if (below !== null) addUnknownNulls(findings, below, member, joinPath(path, key));
+    else if (isStrict && member === null) addUnknown(findings, joinPath(path, key), key, Object.keys(at.shape));
+  }
+}
+
+function memberSchema(at: z.core.$ZodType, key: string): z.core.$ZodType | null {
+  if (at instanceof z.ZodRecord) return at.valueType;
+  return at instanceof z.ZodObject && Object.hasOwn(at.shape, key) ? (at.shape[key] ?? null) : null;
 }
 
 function addOne(findings: Findings, schema: z.ZodType, value: unknown, issue: SchemaIssue): void {
@@ -23,7 +47,10 @@ function addOne(findings: Findings, schema: z.ZodType, value: unknown, issue: Sc
   switch (issue.code) {
     case 'unrecognized_keys': {
       const known = fieldNames(schema, issue.path);
-      for (const key of issue.keys) addUnknown(findings, joinPath(path, key), key, known);
+      for (const key of issue.keys) {
+        if (findings.isFull) return;
+        addUnknown(findings, joinPath(path, key), key, known);
+      }
       return;
     }
     case 'invalid_type':

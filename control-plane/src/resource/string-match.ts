@@ -17,12 +17,12 @@ export function validateStringMatch(findings: Findings, path: string, match: Str
     );
   }
   if (match.regex === undefined) return;
-  const problem = regexProblem(match.regex);
+  const problem = regexProblem(match.regex, findings.patterns);
   if (problem === null) return;
   findings.add(
     meaningCodes.invalidRegex,
     joinPath(path, 'regex'),
-    `"${match.regex}" is no regular expression in RE2 syntax: ${problem}.`,
+    `"${match.regex.slice(0, 100)}" is no regular expression in RE2 syntax: ${problem}.`,
   );
 }
 

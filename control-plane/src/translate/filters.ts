@@ -6,7 +6,7 @@ import { isGrpc, type Protocol } from '../model/protocol.ts';
 import { adsSource, durationOf, noTimeout } from './message.ts';
 import { corsFilterName } from './route/cors-policy.ts';
 import { faultFilterName } from './route/fault-injection.ts';
-import type { TcpTarget } from './route/tcp-target.ts';
+import type { TcpSettings, TcpTarget } from './route/tcp-target.ts';
 
 export type HttpFilter = envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter;
 export type NetworkFilter = envoy.config.listener.v3.Filter;
@@ -143,9 +143,13 @@ export function connectionManager(options: ConnectionManagerOptions): NetworkFil
 }
 
 /** The TCP proxy. */
-export function tcpProxy(statPrefix: string, clusters: TcpTarget['clusters'], idleTimeout?: string): NetworkFilter {
+export function tcpProxy(
+  statPrefix: string,
+  clusters: TcpTarget['clusters'],
+  settings: TcpSettings = {},
+): NetworkFilter {
   const [only] = clusters;
-  const idle = durationOf(idleTimeout);
+  const idle = durationOf(settings.idleTimeout);
   const choice =
     clusters.length === 1 && only !== undefined
       ? { cluster: only.name }
@@ -154,6 +158,7 @@ export function tcpProxy(statPrefix: string, clusters: TcpTarget['clusters'], id
     statPrefix,
     ...choice,
     ...(idle === undefined ? {} : { idleTimeout: idle }),
+    ...(settings.hashesSource === true ? { hashPolicy: [{ sourceIp: {} }] } : {}),
     accessLog: tcpLog,
   });
   return { name: 'envoy.filters.network.tcp_proxy', typedConfig };

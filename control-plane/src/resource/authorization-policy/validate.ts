@@ -10,7 +10,7 @@ import type {
 import { isAddressOrRange } from '../address.ts';
 import { joinPath } from '../field-path.ts';
 import type { Findings } from '../findings.ts';
-import { meaningCodes } from '../issue-code.ts';
+import { formCodes, meaningCodes } from '../issue-code.ts';
 import { didYouMean } from '../near-name.ts';
 
 /** Everything that can be said about an AuthorizationPolicy seen alone. */
@@ -125,7 +125,19 @@ function validateOperation(findings: Findings, path: string, operation: Authoriz
   checkContradiction(findings, path, operation);
 }
 
+/** Templates take whole segments, and none follows the one for any number of them. Anything else in braces would fit nothing. */
+function isTemplate(text: string): boolean {
+  const segments = text.split('/');
+  const isWhole = segments.every((segment) => segment === '{*}' || segment === '{**}' || !/[{}*]/.test(segment));
+  return isWhole && !/\{\*\*\}.*\{/.test(text);
+}
+
 function validatePath(findings: Findings, path: string, text: string): void {
+  if (/[{}]/.test(text) && !isTemplate(text)) {
+    const message = `"${text}" is no template; {*} stands for one whole segment, {**} for any number of them.`;
+    findings.add(formCodes.invalidValue, path, message);
+    return;
+  }
   if (text.includes('?') || text.includes('#')) {
     findings.add(meaningCodes.neverMatches, path, 'Paths are compared without their query, so ? and # never match.');
   } else if (!text.startsWith('/') && !text.startsWith('*') && !text.startsWith('{')) {
@@ -143,7 +155,8 @@ function checkContradiction(
   for (const [name, values] of byName) {
     const excluded = byName.get(`not${name.charAt(0).toUpperCase()}${name.slice(1)}`);
     if (name.startsWith('not') || values === undefined || excluded === undefined || values.length === 0) continue;
-    if (!values.every((value) => excluded.includes(value) || excluded.includes('*'))) continue;
+    const without = new Set(excluded);
+    if (!without.has('*') && !values.every((value) => without.has(value))) continue;
     findings.add(
       meaningCodes.neverMatches,
       joinPath(path, name),
@@ -182,7 +195,8 @@ function validateCondition(findings: Findings, path: string, condition: Authoriz
   }
   if (values.length === 0 && notValues.length === 0)
     findings.add(meaningCodes.emptyRule, path, 'The condition has neither values nor notValues.');
-  if (values.length > 0 && values.every((value) => notValues.includes(value))) {
+  const excluded = new Set(notValues);
+  if (values.length > 0 && values.every((value) => excluded.has(value))) {
     findings.add(
       meaningCodes.neverMatches,
       path,

@@ -4,6 +4,7 @@ import { parseDurationMs } from '@weft/api/resource/duration';
 import type { ConsistentHash, LoadBalancer } from '@weft/api/resource/load-balancer';
 import type { ClientTls, PortTrafficPolicy, TrafficPolicy } from '@weft/api/resource/traffic-policy';
 import type { Findings } from '../findings.ts';
+import { validateHeaderName } from '../header-rule.ts';
 import { formCodes, meaningCodes } from '../issue-code.ts';
 
 /** Fields that exclude each other, durations of zero, TLS that lacks or ignores its certificate. */
@@ -71,6 +72,14 @@ function validateHash(findings: Findings, path: string, hash: ConsistentHash): v
   }
   if (keys.length > 1)
     findings.add(meaningCodes.conflictingFields, path, `Only one key can be hashed; here are ${keys.join(' and ')}.`);
+  const ring = hash.ringHash?.minimumRingSize ?? hash.minimumRingSize ?? 0;
+  if (ring > maxRingSize) {
+    const field = hash.ringHash?.minimumRingSize === undefined ? 'minimumRingSize' : 'ringHash.minimumRingSize';
+    const message = `${ring} places are more than a ring can have, which is ${maxRingSize}.`;
+    findings.add(formCodes.invalidValue, `${path}.${field}`, message);
+  }
+  if (hash.httpHeaderName !== undefined)
+    validateHeaderName(findings, `${path}.httpHeaderName`, hash.httpHeaderName, true);
   const size = hash.maglev?.tableSize ?? 0;
   if (size !== 0 && (size > maxTableSize || !isPrime(size))) {
     const message = `${size} is no table size; a prime up to ${maxTableSize} is wanted, such as 65537.`;
@@ -81,6 +90,7 @@ function validateHash(findings: Findings, path: string, hash: ConsistentHash): v
   }
 }
 
+const maxRingSize = 8_388_608;
 const maxTableSize = 5_000_011;
 
 function isPrime(value: number): boolean {
@@ -130,7 +140,7 @@ function validateTls(findings: Findings, path: string, tls: ClientTls): void {
       'Any certificate is taken for the server’s; remove this outside of tests.',
     );
   }
-  if (mode === 'SIMPLE' && isVerified && tls.subjectAltNames === undefined && tls.sni === undefined) {
+  if (mode === 'SIMPLE' && isVerified && (tls.subjectAltNames ?? []).length === 0 && tls.sni === undefined) {
     // Istio then checks the chain only; Weft as well, unless a name is known.
     findings.add(
       meaningCodes.noServerVerification,

@@ -4,6 +4,8 @@ import type { NotCarriedOut } from '../not-carried-out.ts';
 
 const isMongo = (value: unknown) => value === 'MONGO';
 const isAutoPassthrough = (value: unknown) => value === 'AUTO_PASSTHROUGH';
+const isOldTls = (value: unknown) => value === 'TLSV1_0' || value === 'TLSV1_1';
+const oldTls = 'TLS 1.0 and 1.1 are no longer safe; use TLSV1_2 or TLSV1_3.';
 const isSocket = (value: unknown) => typeof value === 'string' && value.startsWith('unix://');
 
 /** Shrinks as Weft grows. */
@@ -28,5 +30,7 @@ export const gatewayNotCarriedOut: readonly NotCarriedOut[] = [
     why: 'client certificates are always verified; use OPTIONAL_MUTUAL to make them optional.',
     when: (value) => value === true,
   },
+  { path: 'spec.servers[].tls.minProtocolVersion', level: 'error', why: oldTls, when: isOldTls },
+  { path: 'spec.servers[].tls.maxProtocolVersion', level: 'error', why: oldTls, when: isOldTls },
   { path: 'spec.servers[].tls.caCrl', level: 'error', why: 'revoked certificates would be accepted; remove it.' },
 ];

@@ -1,10 +1,11 @@
 // Semantic checks of one Gateway.
 
 import { isIP } from 'node:net';
+import { getCiphers } from 'node:tls';
 import type { Gateway, GatewayServer, GatewayTls } from '@weft/api/resource/gateway';
 import type { Findings } from '../findings.ts';
 import { isDnsName, isHostPattern } from '../host.ts';
-import { meaningCodes } from '../issue-code.ts';
+import { formCodes, meaningCodes } from '../issue-code.ts';
 import { didYouMean } from '../near-name.ts';
 
 const plainProtocols = ['HTTP', 'HTTP2', 'GRPC', 'GRPC-WEB', 'TCP', 'MONGO'];
@@ -88,13 +89,13 @@ function validateTls(findings: Findings, path: string, tls: GatewayTls, protocol
   if (sources.length > 1)
     findings.add(meaningCodes.conflictingFields, path, `Only one of ${sources.join(', ')} can be set.`);
   const mode = tls.mode ?? 'PASSTHROUGH';
-  const isSecured = tlsProtocols.includes(protocol);
+  const isSecured = tlsProtocols.includes(protocol) || (protocol === 'TCP' && setsMore(tls));
   if (!isSecured) return;
-  if (tls.mode === undefined && tls.credentialName !== undefined) {
+  if (tls.mode === undefined && certificateFields.some((name) => tls[name] !== undefined)) {
     findings.add(
       meaningCodes.conflictingFields,
       path,
-      'Without a mode TLS passes through and the credential is not used; add mode: SIMPLE.',
+      'Without a mode TLS passes through and the certificate is not used; add mode: SIMPLE.',
     );
   }
   if (mode === 'PASSTHROUGH' && protocol === 'HTTPS' && tls.httpsRedirect === true) {
@@ -104,8 +105,9 @@ function validateTls(findings: Findings, path: string, tls: GatewayTls, protocol
       'A redirect needs plain HTTP; set it on the server of port 80.',
     );
   }
+  validateTlsValues(findings, path, tls);
   if (mode === 'SIMPLE' || mode === 'MUTUAL' || mode === 'OPTIONAL_MUTUAL')
-    validateCertificate(findings, path, tls, mode, sources.length > 0);
+    validateCertificate(findings, path, tls, mode);
   if (
     tlsVersions.indexOf(tls.minProtocolVersion ?? 'TLS_AUTO') <= 0 ||
     tlsVersions.indexOf(tls.maxProtocolVersion ?? 'TLS_AUTO') <= 0
@@ -119,18 +121,37 @@ function validateTls(findings: Findings, path: string, tls: GatewayTls, protocol
   );
 }
 
+/** What the proxies would refuse, and with it every other change of their listeners. */
+function validateTlsValues(findings: Findings, path: string, tls: GatewayTls): void {
+  const known = new Set(getCiphers());
+  for (const [index, suite] of (tls.cipherSuites ?? []).entries()) {
+    if (known.has(suite.toLowerCase())) continue;
+    const message = `"${suite}" is no cipher suite; write OpenSSL's names, such as ECDHE-RSA-AES128-GCM-SHA256.`;
+    findings.add(formCodes.invalidValue, `${path}.cipherSuites[${index}]`, message);
+  }
+  for (const [index, hash] of (tls.verifyCertificateHash ?? []).entries()) {
+    if (/^[0-9a-f]{64}$/i.test(hash.replaceAll(':', ''))) continue;
+    findings.add(formCodes.invalidValue, `${path}.verifyCertificateHash[${index}]`, `"${hash}" is no SHA-256 in hex.`);
+  }
+  for (const [index, hash] of (tls.verifyCertificateSpki ?? []).entries()) {
+    if (/^[A-Za-z0-9+/]{43}=$/.test(hash)) continue;
+    const message = `"${hash}" is no SHA-256 in base64.`;
+    findings.add(formCodes.invalidValue, `${path}.verifyCertificateSpki[${index}]`, message);
+  }
+}
+
+const certificateFields = [
+  'credentialName',
+  'credentialNames',
+  'tlsCertificates',
+  'serverCertificate',
+  'privateKey',
+] as const;
+
 const tlsVersions = ['TLS_AUTO', 'TLSV1_0', 'TLSV1_1', 'TLSV1_2', 'TLSV1_3'];
 
-function validateCertificate(
-  findings: Findings,
-  path: string,
-  tls: GatewayTls,
-  mode: string,
-  hasSecret: boolean,
-): void {
-  if (hasSecret) return;
-  const needed = ['serverCertificate', 'privateKey', ...(mode === 'SIMPLE' ? [] : ['caCertificates'])] as const;
-  const missing = needed.filter((name) => tls[name as 'privateKey'] === undefined);
+function validateCertificate(findings: Findings, path: string, tls: GatewayTls, mode: string): void {
+  const missing = [...missingKeyPair(tls), ...(mode === 'SIMPLE' ? [] : missingAuthority(tls))];
   if (missing.length === 0) return;
   findings.add(
     meaningCodes.missingCredential,
@@ -139,25 +160,53 @@ function validateCertificate(
   );
 }
 
+function missingKeyPair(tls: GatewayTls): readonly string[] {
+  if (tls.credentialName !== undefined || tls.credentialNames !== undefined) return [];
+  const pairs = (tls.tlsCertificates ?? [tls]).map((pair, at) => ({
+    pair,
+    prefix: tls.tlsCertificates === undefined ? '' : `tlsCertificates[${at}].`,
+  }));
+  return pairs.flatMap(({ pair, prefix }) =>
+    (['serverCertificate', 'privateKey'] as const)
+      .filter((name) => pair[name] === undefined)
+      .map((name) => `${prefix}${name}`),
+  );
+}
+
+/** A Secret may have the authority of its clients beside its key pair; which of several is meant nobody can tell. */
+function missingAuthority(tls: GatewayTls): readonly string[] {
+  const named = tls.credentialName ?? tls.caCertCredentialName ?? tls.caCertificates;
+  if (named !== undefined) return [];
+  return [tls.credentialNames === undefined ? 'caCertificates' : 'caCertificates (or a caCertCredentialName)'];
+}
+
 /** Servers of one port speak one protocol, and no host twice. */
 function validatePortUse(findings: Findings, servers: readonly GatewayServer[]): void {
+  const uses = new Map<string, PortUse>();
   for (const [index, server] of servers.entries()) {
-    for (const [at, other] of servers.slice(0, index).entries()) {
-      if (other.port.number !== server.port.number || other.bind !== server.bind) continue;
-      const path = `spec.servers[${index}]`;
-      if (familyOf(other.port.protocol) !== familyOf(server.port.protocol)) {
-        const message = `Port ${server.port.number} is ${other.port.protocol} in spec.servers[${at}] already; one port has one protocol.`;
-        findings.add(meaningCodes.protocolConflict, `${path}.port.protocol`, message);
-      }
-      const shared = server.hosts.filter((host) => other.hosts.includes(host));
-      if (shared.length === 0) continue;
-      findings.add(
-        meaningCodes.duplicateName,
-        `${path}.hosts`,
-        `${shared.join(', ')} of port ${server.port.number} belongs to spec.servers[${at}] already.`,
-      );
+    const key = `${server.bind ?? ''} ${server.port.number}`;
+    const use = uses.get(key) ?? { index, protocol: server.port.protocol, hosts: new Map<string, number>() };
+    uses.set(key, use);
+    const path = `spec.servers[${index}]`;
+    if (familyOf(use.protocol) !== familyOf(server.port.protocol)) {
+      const message = `Port ${server.port.number} is ${use.protocol} in spec.servers[${use.index}] already; one port has one protocol.`;
+      findings.add(meaningCodes.protocolConflict, `${path}.port.protocol`, message);
     }
+    const shared = server.hosts.filter((host) => use.hosts.has(host));
+    const [first] = shared;
+    if (first !== undefined) {
+      const message = `${shared.join(', ')} of port ${server.port.number} belongs to spec.servers[${use.hosts.get(first)}] already.`;
+      findings.add(meaningCodes.duplicateName, `${path}.hosts`, message);
+    }
+    for (const host of server.hosts) if (!use.hosts.has(host)) use.hosts.set(host, index);
   }
+}
+
+/** Who had a port first, and which server each of its hosts belongs to. */
+interface PortUse {
+  readonly index: number;
+  readonly protocol: string;
+  readonly hosts: Map<string, number>;
 }
 
 /** Protocols that can share a port: all of plain HTTP, all of TLS, or TCP alone. */

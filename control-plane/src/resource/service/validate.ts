@@ -28,17 +28,21 @@ export function validateService(resource: Service, findings: Findings): void {
 }
 
 function validatePorts(findings: Findings, ports: readonly ServicePort[]): void {
+  const names = new Set<string>();
+  const numbers = new Set<string>();
   for (const [index, port] of ports.entries()) {
     const path = `spec.ports[${index}]`;
     if (port.name === undefined && ports.length > 1)
       findings.add(meaningCodes.unnamedPort, path, 'With several ports each one needs a name.');
-    const earlier = ports.slice(0, index);
-    if (port.name !== undefined && earlier.some((each) => each.name === port.name)) {
+    if (port.name !== undefined && names.has(port.name)) {
       findings.add(meaningCodes.duplicateName, `${path}.name`, `The port name ${port.name} is used twice.`);
     }
-    if (earlier.some((each) => each.port === port.port && (each.protocol ?? 'TCP') === (port.protocol ?? 'TCP'))) {
+    const number = `${port.port} ${port.protocol ?? 'TCP'}`;
+    if (numbers.has(number)) {
       findings.add(meaningCodes.duplicateName, `${path}.port`, `The port ${port.port} is listed twice.`);
     }
+    if (port.name !== undefined) names.add(port.name);
+    numbers.add(number);
     if (typeof port.targetPort === 'string' && !/^[a-z0-9](?:[-a-z0-9]{0,13}[a-z0-9])?$/.test(port.targetPort)) {
       findings.add(
         meaningCodes.invalidName,

@@ -82,9 +82,10 @@ function checkGatewayHosts(
     );
   }
   if ((spec.tls ?? []).length === 0) return;
-  const passes = servers.some(
-    (server) => server.tls?.mode === 'PASSTHROUGH' || server.tls?.mode === 'AUTO_PASSTHROUGH',
-  );
+  const passes = servers.some(({ tls }) => {
+    const mode = tls === undefined ? null : (tls.mode ?? 'PASSTHROUGH');
+    return mode === 'PASSTHROUGH' || mode === 'AUTO_PASSTHROUGH';
+  });
   if (!passes)
     findings.add(
       referenceCodes.unusedTlsRoute,

@@ -13,11 +13,12 @@ import type {
 import { joinPath } from '../field-path.ts';
 import type { Findings } from '../findings.ts';
 import { validateHeaderChanges, validateHeaderName } from '../header-rule.ts';
-import { meaningCodes } from '../issue-code.ts';
+import { formCodes, meaningCodes } from '../issue-code.ts';
 import { didYouMean } from '../near-name.ts';
-import { regexProblem } from '../regex.ts';
+import { regexProblem, substitutionProblem } from '../regex.ts';
 import { validateStringMatch } from '../string-match.ts';
 import { validateCorsPolicy } from './cors-policy.ts';
+import { validateDirectResponse } from './direct-response.ts';
 import { validateDestinations } from './route-destination.ts';
 
 /** Everything that can be said about one rule without looking at others. */
@@ -38,21 +39,8 @@ export function validateHttpRoute(findings: Findings, path: string, route: HttpR
   if (route.retries !== undefined) validateRetry(findings, `${path}.retries`, route.retries);
   if (route.corsPolicy !== undefined) validateCorsPolicy(findings, `${path}.corsPolicy`, route.corsPolicy);
   if (route.fault !== undefined) validateFault(findings, `${path}.fault`, route.fault);
-  if (route.directResponse?.body !== undefined)
-    validateBody(findings, `${path}.directResponse.body`, route.directResponse.body);
-}
-
-function validateBody(
-  findings: Findings,
-  path: string,
-  body: { string?: string | undefined; bytes?: string | undefined },
-): void {
-  if (body.string !== undefined && body.bytes !== undefined) {
-    findings.add(meaningCodes.conflictingFields, path, 'Only one of string and bytes can be set.');
-  }
-  if (body.string === undefined && body.bytes === undefined) {
-    findings.add(meaningCodes.emptyRule, path, 'The body is empty; set string or bytes, or leave the body out.');
-  }
+  if (route.directResponse !== undefined)
+    validateDirectResponse(findings, `${path}.directResponse`, route.directResponse);
 }
 
 function validateMatch(findings: Findings, path: string, match: HttpMatch): void {
@@ -72,7 +60,8 @@ function validateMatch(findings: Findings, path: string, match: HttpMatch): void
     for (const [name, value] of Object.entries(match[field] ?? {})) {
       const at = joinPath(`${path}.${field}`, name);
       validateStringMatch(findings, at, value);
-      if (field !== 'queryParams') validateHeaderName(findings, at, name, true);
+      if (name === '') findings.add(meaningCodes.invalidName, at, 'The name is empty.');
+      else if (field !== 'queryParams') validateHeaderName(findings, at, name, true);
     }
   }
 }
@@ -134,6 +123,9 @@ function validateRedirect(findings: Findings, path: string, redirect: HttpRedire
       `The scheme "${redirect.scheme}" is neither http nor https.`,
     );
   }
+  validateUrlText(findings, `${path}.uri`, redirect.uri);
+  validateUrlText(findings, `${path}.prefixRewrite`, redirect.prefixRewrite);
+  validateAuthority(findings, `${path}.authority`, redirect.authority);
   const { redirectCode: _, ...changes } = redirect;
   if (Object.values(changes).every((value) => value === undefined)) {
     findings.add(
@@ -151,15 +143,37 @@ function validateRewrite(findings: Findings, path: string, rewrite: HttpRewrite)
   if (rewrite.uri === undefined && rewrite.authority === undefined && rewrite.uriRegexRewrite === undefined) {
     findings.add(meaningCodes.emptyRule, path, 'The rewrite changes nothing; set uri, authority or uriRegexRewrite.');
   }
+  validateUrlText(findings, `${path}.uri`, rewrite.uri);
+  validateAuthority(findings, `${path}.authority`, rewrite.authority);
   const regex = rewrite.uriRegexRewrite;
   if (regex === undefined) return;
-  const problem = regexProblem(regex.match ?? '');
-  if (problem !== null)
+  const problem = regexProblem(regex.match ?? '', findings.patterns);
+  if (problem !== null) {
     findings.add(
       meaningCodes.invalidRegex,
       `${path}.uriRegexRewrite.match`,
       `This is no regular expression in RE2 syntax: ${problem}.`,
     );
+    return;
+  }
+  const wrong = substitutionProblem(regex.match ?? '', regex.rewrite ?? '');
+  if (wrong === null) return;
+  findings.add(meaningCodes.invalidRegex, `${path}.uriRegexRewrite.rewrite`, `The replacement is refused: ${wrong}.`);
+}
+
+/** Of a path, or a part of one, that proxies write into a URL as it is. */
+function validateUrlText(findings: Findings, path: string, text: string | undefined): void {
+  if (text === undefined || !/[\0-\x20\x7f]/.test(text)) return;
+  findings.add(formCodes.invalidValue, path, 'The text holds spaces or control characters; remove them, or write %20.');
+}
+
+function validateAuthority(findings: Findings, path: string, text: string | undefined): void {
+  if (text === undefined || !/[\0-\x20\x7f/?#]/.test(text)) return;
+  findings.add(
+    meaningCodes.invalidHost,
+    path,
+    `${JSON.stringify(text)} is no host; write a name, with a port if need be.`,
+  );
 }
 
 /** Conditions of Envoy, HTTP and gRPC, and Istio's own. */
@@ -194,6 +208,7 @@ function validateRetry(findings: Findings, path: string, retry: HttpRetry): void
     findings.add(meaningCodes.zeroDuration, `${path}.backoff`, 'The back-off needs at least 1ms.');
   }
   for (const raw of (retry.retryOn ?? '').split(',')) {
+    if (findings.isFull) return;
     const condition = raw.trim();
     if (condition === '' || retryConditions.includes(condition) || /^[1-5]\d\d$/.test(condition)) continue;
     const hint = didYouMean(condition, retryConditions);

@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import type { RouteDestination } from '@weft/api/resource/virtual-service';
 import type { Findings } from '../findings.ts';
 import { isDnsName } from '../host.ts';
-import { meaningCodes } from '../issue-code.ts';
+import { formCodes, meaningCodes } from '../issue-code.ts';
 
 /** Hosts are names, and the weights share out the traffic. */
 export function validateDestinations(
@@ -25,6 +25,9 @@ export function validateDestinations(
   validateWeights(findings, path, destinations);
 }
 
+/** Envoy counts in 32 bits. */
+const maxWeight = 4_294_967_295;
+
 function validateWeights(findings: Findings, path: string, destinations: readonly RouteDestination[]): void {
   if (destinations.length < 2) return;
   const sum = destinations.reduce((total, each) => total + (each.weight ?? 0), 0);
@@ -40,6 +43,10 @@ function validateWeights(findings: Findings, path: string, destinations: readonl
       `${path}[${index}]`,
       'This destination has no weight beside others that have one, so it gets no request.',
     );
+  }
+  if (sum > maxWeight) {
+    findings.add(formCodes.invalidValue, path, `The weights sum to ${sum}; at most ${maxWeight} can be shared out.`);
+    return;
   }
   if (sum !== 100)
     findings.add(meaningCodes.weightSum, path, `The weights sum to ${sum}, not 100; each gets its share of ${sum}.`);

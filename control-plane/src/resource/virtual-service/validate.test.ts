@@ -47,6 +47,62 @@ const rules: readonly (readonly [string, string, readonly string[]])[] = [
     '{route: [{destination: {host: a}, weight: 100}, {destination: {host: b}}]}',
     ['WEFT0437 spec.http[0].route[1]'],
   ],
+  [
+    'wants weights that can be counted',
+    '{route: [{destination: {host: a}, weight: 2147483647}, {destination: {host: a}, weight: 2147483647}, {destination: {host: b}, weight: 2147483647}]}',
+    ['WEFT0410 spec.http[0].route'],
+  ],
+  [
+    'wants a replacement with groups of the pattern',
+    `{${route}, rewrite: {uriRegexRewrite: {match: '/a/(.*)', rewrite: '/b/\\2'}}}`,
+    ['WEFT0433 spec.http[0].rewrite.uriRegexRewrite.rewrite'],
+  ],
+  [
+    'wants a replacement without unknown escapes',
+    `{${route}, rewrite: {uriRegexRewrite: {match: '/a/(.*)', rewrite: '/b/\\x'}}}`,
+    ['WEFT0433 spec.http[0].rewrite.uriRegexRewrite.rewrite'],
+  ],
+  [
+    'wants a rewrite that fits into a request',
+    `{${route}, rewrite: {uri: '/a b', authority: 'a/b'}}`,
+    ['WEFT0410 spec.http[0].rewrite.uri', 'WEFT0432 spec.http[0].rewrite.authority'],
+  ],
+  [
+    'wants a redirect that fits into a header',
+    '{redirect: {uri: "/a\\r\\nb", authority: "a b"}}',
+    ['WEFT0410 spec.http[0].redirect.uri', 'WEFT0432 spec.http[0].redirect.authority'],
+  ],
+  [
+    'wants a name of a query parameter',
+    `{match: [{queryParams: {'': {exact: a}}}], ${route}}`,
+    ['WEFT0442 spec.http[0].match[0].queryParams[""]'],
+  ],
+  [
+    'wants a per cent sign written twice where no operator is meant',
+    `{${route}, headers: {response: {set: {a: '100%', b: '100%%', c: '%REQ(x)%', d: '%START_TIME(%s)%'}}}}`,
+    ['WEFT0434 spec.http[0].headers.response.set.a'],
+  ],
+  [
+    'wants no body where the status has none',
+    '{directResponse: {status: 204, body: {string: a}}}',
+    ['WEFT0430 spec.http[0].directResponse.body'],
+  ],
+  [
+    'wants bytes in base64',
+    "{directResponse: {status: 200, body: {bytes: '***'}}}",
+    ['WEFT0410 spec.http[0].directResponse.body.bytes'],
+  ],
+  [
+    'wants bytes that are text',
+    "{directResponse: {status: 200, body: {bytes: '/w=='}}}",
+    ['WEFT0410 spec.http[0].directResponse.body.bytes'],
+  ],
+  ['takes bytes', "{directResponse: {status: 200, body: {bytes: 'aGFsbG8='}}}", []],
+  [
+    'wants a body of a mebibyte at most',
+    `{directResponse: {status: 200, body: {string: ${'a'.repeat(1024 * 1024 + 1)}}}}`,
+    ['WEFT0410 spec.http[0].directResponse.body'],
+  ],
   ['wants a host', "{route: [{destination: {host: 'a_b/c'}}]}", ['WEFT0432 spec.http[0].route[0].destination.host']],
   [
     'wants a redirect code',

@@ -20,8 +20,8 @@ export function validateVirtualService(resource: VirtualService, findings: Findi
   if (isEmpty) findings.add(meaningCodes.emptyRule, 'spec', 'There are no routes; add http, tls or tcp.');
   for (const [index, route] of (spec.http ?? []).entries()) validateHttpRoute(findings, `spec.http[${index}]`, route);
   validateReachability(findings, spec.http ?? []);
-  for (const [index, route] of (spec.tls ?? []).entries())
-    validateTls(findings, `spec.tls[${index}]`, route, spec.hosts ?? []);
+  const covered = hostCover(spec.hosts ?? []);
+  for (const [index, route] of (spec.tls ?? []).entries()) validateTls(findings, `spec.tls[${index}]`, route, covered);
   for (const [index, route] of (spec.tcp ?? []).entries()) {
     const path = `spec.tcp[${index}]`;
     validateLayer4(findings, path, route.route);
@@ -38,6 +38,7 @@ function validateHosts(findings: Findings, spec: VirtualService['spec']): void {
       'spec.hosts',
       'There are no hosts, so the routes belong to nobody; name at least one.',
     );
+  const seen = new Set<string>();
   const onlySidecars = (spec.gateways ?? ['mesh']).includes('mesh');
   for (const [index, host] of hosts.entries()) {
     const path = `spec.hosts[${index}]`;
@@ -50,8 +51,8 @@ function validateHosts(findings: Findings, spec: VirtualService['spec']): void {
         'The host * is for gateways only; a sidecar would route every call by it. Name the hosts, or a gateway.',
       );
     }
-    if (hosts.indexOf(host) !== index)
-      findings.add(meaningCodes.duplicateName, path, `The host ${host} is listed twice.`);
+    if (seen.has(host)) findings.add(meaningCodes.duplicateName, path, `The host ${host} is listed twice.`);
+    seen.add(host);
   }
 }
 
@@ -67,7 +68,12 @@ function validateGateways(findings: Findings, gateways: readonly string[]): void
   }
 }
 
+/** Each match is compared with every one before it; beyond so many the warnings are not worth the wait. */
+const maxReachableMatches = 1000;
+
 function validateReachability(findings: Findings, routes: readonly HttpRoute[]): void {
+  const count = routes.reduce((sum, route) => sum + matchesOf(route).length, 0);
+  if (count > maxReachableMatches) return;
   for (const [index, route] of routes.entries()) {
     const earlier = routes.slice(0, index);
     const path = `spec.http[${index}]`;
@@ -103,7 +109,14 @@ function matchesOf(route: HttpRoute): readonly NonNullable<HttpRoute['match']>[n
   return route.match === undefined || route.match.length === 0 ? [{}] : route.match;
 }
 
-function validateTls(findings: Findings, path: string, route: TlsRoute, hosts: readonly string[]): void {
+/** Whether one of the hosts covers a name. */
+function hostCover(hosts: readonly string[]): (name: string) => boolean {
+  const exact = new Set(hosts);
+  const wild = hosts.filter((host) => host.startsWith('*'));
+  return (name) => exact.has(name) || wild.some((host) => coversHost(host, name));
+}
+
+function validateTls(findings: Findings, path: string, route: TlsRoute, isCovered: (name: string) => boolean): void {
   validateLayer4(findings, path, route.route);
   for (const [index, match] of route.match.entries()) {
     const at = `${path}.match[${index}]`;
@@ -111,7 +124,7 @@ function validateTls(findings: Findings, path: string, route: TlsRoute, hosts: r
     for (const [position, sni] of match.sniHosts.entries()) {
       const where = `${at}.sniHosts[${position}]`;
       if (!isHostPattern(sni)) findings.add(meaningCodes.invalidHost, where, `"${sni}" is no server name.`);
-      else if (!hosts.some((host) => coversHost(host, sni))) {
+      else if (!isCovered(sni)) {
         findings.add(
           meaningCodes.invalidHost,
           where,

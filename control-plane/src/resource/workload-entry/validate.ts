@@ -11,7 +11,8 @@ type Spec = WorkloadEntry['spec'];
 
 /** Everything that can be said about a WorkloadEntry seen alone. */
 export function validateWorkloadEntry(resource: WorkloadEntry, findings: Findings): void {
-  validateWorkload(findings, 'spec', resource.spec, true);
+  // It is an endpoint of services that select it, and those are not looked up.
+  validateWorkload(findings, 'spec', resource.spec, false);
 }
 
 /** `mayBeName`: whether a host name is taken for an address. */
@@ -51,6 +52,8 @@ function validateAddress(findings: Findings, path: string, spec: Spec, mayBeName
     return;
   }
   if (isIP(address) !== 0 || (mayBeName && isDnsName(address))) return;
-  const wanted = mayBeName ? 'an IP address or a host name' : 'an IP address; for names use resolution DNS';
+  const wanted = mayBeName
+    ? 'an IP address or a host name'
+    : 'an IP address; for names use a ServiceEntry with resolution DNS';
   findings.add(meaningCodes.invalidAddress, `${path}.address`, `"${address}" is not ${wanted}.`);
 }

@@ -27,7 +27,7 @@ export function composeFiles(
   }
   const issues: Issue[] = [];
   for (const { loaded, good } of all) {
-    issues.push(...loaded.issues);
+    for (const issue of loaded.issues) issues.push(issue);
     for (const resource of good.values()) addRival(issues, resource, taken.get(keyOf(resource)));
     addRepeats(issues, loaded);
   }

@@ -6,6 +6,7 @@ import type { Issue } from '@weft/lib/issue';
 import { Findings } from '../../resource/findings.ts';
 import { formCodes, type IssueCode } from '../../resource/issue-code.ts';
 import { type ParsedResource, parseResource } from '../../resource/parse-resource.ts';
+import { PatternBudget } from '../../resource/regex.ts';
 import { decodeText, maxFileBytes, readContent } from './read-text.ts';
 import type { FoundFile } from './scan-directory.ts';
 import { readDocuments } from './yaml-document.ts';
@@ -72,9 +73,10 @@ function parseBytes(bytes: Buffer, shown: string, defaultNamespace: string, isIn
 export function parseFile(text: string, shown: string, defaultNamespace: string): LoadedFile {
   const content = readDocuments(text, shown);
   const issues: Issue[] = [...content.issues];
+  const patterns = new PatternBudget();
   const documents = content.documents.map((document): LoadedDocument => {
-    const result = parseResource(document.value, { positions: document.positions, defaultNamespace });
-    issues.push(...result.issues);
+    const result = parseResource(document.value, { positions: document.positions, defaultNamespace, patterns });
+    for (const issue of result.issues) issues.push(issue);
     return { key: keyOf(document.value, defaultNamespace), resource: result.resource };
   });
   return { documents, issues, isWhole: content.issues.length === 0 };

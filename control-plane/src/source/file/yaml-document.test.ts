@@ -91,6 +91,14 @@ describe('readDocuments: mistakes', () => {
     assert.ok(performance.now() - beganMs < 5000);
   });
 
+  it('reads no further in a document that has too much in it', () => {
+    const before = process.cpuUsage();
+    assert.match(problems('- a\n'.repeat(2_000_000)).join(), /^\d+ WEFT0403 The document has more in it/);
+    assert.ok(process.cpuUsage(before).user < 6_000_000);
+    assert.match(problems(`x: 1\n---\n${'- a\n'.repeat(500_000)}`).join(), /WEFT0403/);
+    assert.equal(values('---\n[a, b, c]\n'.repeat(9000)).length, 9000);
+  });
+
   it('says no more than is of use, and reads no more documents than anybody writes', () => {
     assert.equal(problems('---\n[\n'.repeat(1000)).length, 50);
     assert.match(problems('---\na\n'.repeat(11_000)).join(), /^20005 WEFT0403 The file has more than 10000 documents/);

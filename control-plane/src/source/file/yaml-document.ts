@@ -2,7 +2,7 @@
 
 import { messageOf } from '@weft/lib/error';
 import type { Issue } from '@weft/lib/issue';
-import { Composer, type Document, isScalar, LineCounter, Parser } from 'yaml';
+import { Composer, type CST, type Document, isScalar, Lexer, LineCounter, Parser } from 'yaml';
 import { Findings } from '../../resource/findings.ts';
 import { formCodes } from '../../resource/issue-code.ts';
 import type { FieldLines, Positions } from '../../store/world.ts';
@@ -24,6 +24,8 @@ const maxProblems = 3;
 /** Findings about the text of one file, and documents in it, after which the rest is left unread. */
 const maxFileProblems = 50;
 const maxDocuments = 10_000;
+/** Words, separators and spaces of one document: more than the values that it may have are written with. */
+const maxLexemes = 1_500_000;
 
 /** Keys are compared when a mapping is read: the parser compares each with every other. */
 const parseOptions = { prettyErrors: false, uniqueKeys: false, logLevel: 'silent' } as const;
@@ -32,7 +34,7 @@ const parseOptions = { prettyErrors: false, uniqueKeys: false, logLevel: 'silent
 export function readDocuments(text: string, file: string): FileContent {
   const lines = new LineCounter();
   const reader = new DocumentReader(file, lines);
-  const tokens = new Parser(lines.addNewLine).parse(text);
+  const tokens = boundedTokens(text, lines, reader);
   let count = 0;
   try {
     // Parsed as they are read, so that a file with too much in it costs no more than what is read of it.
@@ -49,6 +51,25 @@ export function readDocuments(text: string, file: string): FileContent {
   return reader.content();
 }
 
+/** The documents of a text, up to one with so much in it that to read on would hold everything else up for many seconds. */
+function* boundedTokens(text: string, lines: LineCounter, reader: DocumentReader): Generator<CST.Token> {
+  const parser = new Parser(lines.addNewLine);
+  lines.addNewLine(0);
+  let count = 0;
+  for (const lexeme of new Lexer().lex(text)) {
+    if (++count > maxLexemes) {
+      reader.problem(lines.lineStarts.length, tooDense, formCodes.tooManyNodes);
+      return;
+    }
+    for (const token of parser.next(lexeme)) {
+      count = 0;
+      yield token;
+    }
+  }
+  yield* parser.end();
+}
+
+const tooDense = 'The document has more in it than is read at once; write less in one document.';
 const tooMany = `The file has more than ${maxDocuments} documents; split it.`;
 
 class DocumentReader {

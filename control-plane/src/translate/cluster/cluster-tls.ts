@@ -77,7 +77,8 @@ function originatedTls(
 ): envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext {
   const { host, subjectAltNames } = target.service;
   const sni = tls.sni ?? (host.startsWith('*') ? undefined : host);
-  const names = tls.subjectAltNames ?? (subjectAltNames.length > 0 ? subjectAltNames : sni === undefined ? [] : [sni]);
+  const names =
+    [tls.subjectAltNames ?? [], subjectAltNames].find((list) => list.length > 0) ?? (sni === undefined ? [] : [sni]);
   const commonTlsContext: CommonTlsContext = {
     ...ownCertificate(tls),
     ...(tls.insecureSkipVerify === true ? {} : validation(tls, names, systemRoots)),

@@ -25,7 +25,7 @@ import { type TcpTarget, tcpTarget, tlsRuleTarget } from '../route/tcp-target.ts
 import type { Listener } from '../snapshot.ts';
 import { boundServices, commonHosts } from './gateway-route.ts';
 import { serverSocket } from './gateway-tls.ts';
-import { type OfferedServer, routeTableName, serverKind } from './offered-server.ts';
+import { type OfferedServer, passesThrough, routeTableName, serverKind } from './offered-server.ts';
 
 type FilterChain = envoy.config.listener.v3.FilterChain;
 
@@ -77,33 +77,32 @@ function manager(server: OfferedServer, servers: readonly OfferedServer[], hasCl
 function otherChains(servers: readonly OfferedServer[], reach: Reach): FilterChain[] {
   const claimed = new Set<string>();
   const chains: FilterChain[] = [];
-  for (const server of servers) {
-    for (const chain of serverChains(server, reach)) {
-      const key = JSON.stringify(chain.filterChainMatch ?? {});
-      if (claimed.has(key)) continue;
-      claimed.add(key);
-      chains.push(chain);
-    }
+  for (const chain of servers.flatMap((server) => serverChains(server, reach))) {
+    const names = chain.filterChainMatch?.serverNames ?? [anyName];
+    const free = names.filter((name) => !claimed.has(name));
+    for (const name of free) claimed.add(name);
+    if (free.length > 0) chains.push(free.length === names.length ? chain : { ...chain, ...nameMatch(free) });
   }
   return chains;
 }
 
+/** Stands for a chain that asks for no name. */
+const anyName = '*';
+
 function serverChains(server: OfferedServer, reach: Reach): FilterChain[] {
   const kind = serverKind(server.server);
   if (kind === 'tcp') return tcpChains(server, reach);
-  if (kind === 'tls') return isEnded(server) ? endedTlsChains(server, reach) : passthroughChains(server, reach);
+  if (kind === 'tls')
+    return passesThrough(server.server) ? passthroughChains(server, reach) : endedTlsChains(server, reach);
   const socket = serverSocket(server, server.alpnProtocols, reach);
-  const isMutual = server.server.tls?.mode === 'MUTUAL' || server.server.tls?.mode === 'ISTIO_MUTUAL';
+  const mode = server.server.tls?.mode;
+  const isMutual = mode === 'MUTUAL' || mode === 'OPTIONAL_MUTUAL' || mode === 'ISTIO_MUTUAL';
   return [{ ...nameMatch(hostNames(server)), filters: [manager(server, [server], isMutual)], transportSocket: socket }];
-}
-
-function isEnded({ server }: OfferedServer): boolean {
-  return server.tls?.mode !== 'PASSTHROUGH' && server.tls?.mode !== 'AUTO_PASSTHROUGH';
 }
 
 /** Conditions on the TLS server name; none when any name will do. */
 function nameMatch(hosts: readonly string[]): FilterChain {
-  return hosts.length === 0 || hosts.includes('*') ? {} : { filterChainMatch: { serverNames: hosts } };
+  return hosts.length === 0 || hosts.includes(anyName) ? {} : { filterChainMatch: { serverNames: hosts } };
 }
 
 function hostNames({ hosts }: OfferedServer): string[] {
@@ -127,12 +126,12 @@ function firstTcpTarget(server: OfferedServer, reach: Reach): TcpTarget | null {
 function tcpChains(server: OfferedServer, reach: Reach): FilterChain[] {
   const target = firstTcpTarget(server, reach);
   if (target === null) return [];
-  return [{ filters: tcpFilters(server, target.clusters), metadata: originMetadata(target.origin) }];
+  return [{ filters: tcpFilters(server, target), metadata: originMetadata(target.origin) }];
 }
 
-function tcpFilters(server: OfferedServer, clusters: TcpTarget['clusters']): NetworkFilter[] {
+function tcpFilters(server: OfferedServer, target: Omit<TcpTarget, 'origin'>): NetworkFilter[] {
   const prefix = statPrefix(server);
-  return [...networkRbacFilters(server.authorization, prefix), tcpProxy(prefix, clusters)];
+  return [...networkRbacFilters(server.authorization, prefix), tcpProxy(prefix, target.clusters, target)];
 }
 
 function statPrefix({ bindAddress, bindPort }: OfferedServer): string {
@@ -141,10 +140,9 @@ function statPrefix({ bindAddress, bindPort }: OfferedServer): string {
 
 /** TLS that ends here, in front of TCP. */
 function endedTlsChains(server: OfferedServer, reach: Reach): FilterChain[] {
-  const target = firstTcpTarget(server, reach);
-  const clusters = target?.clusters ?? [{ name: blackHoleCluster, weight: 1 }];
+  const target = firstTcpTarget(server, reach) ?? { clusters: [{ name: blackHoleCluster, weight: 1 }] };
   const transportSocket = serverSocket(server, [], reach);
-  return [{ ...nameMatch(hostNames(server)), filters: tcpFilters(server, clusters), transportSocket }];
+  return [{ ...nameMatch(hostNames(server)), filters: tcpFilters(server, target), transportSocket }];
 }
 
 /** TLS that is passed on unread: a chain per tls rule, for the names that the rule and the server share. */
@@ -154,12 +152,14 @@ function passthroughChains(server: OfferedServer, reach: Reach): FilterChain[] {
   for (const item of boundServices(server, reach)) {
     for (const [index, rule] of (item.spec.tls ?? []).entries()) {
       const fitting = rule.match.filter((entry) => isApplicable(entry, context, item.namespace));
-      const names = fitting.flatMap(({ sniHosts }) => sniHosts).filter((sni) => isOffered(server, sni));
+      const names = fitting
+        .flatMap(({ sniHosts }) => sniHosts.map((sni) => sni.toLowerCase()))
+        .filter((sni) => isOffered(server, sni));
       if (names.length === 0) continue;
       const target = tlsRuleTarget(item, index, reach, context);
       chains.push({
         ...nameMatch([...new Set(names)]),
-        filters: tcpFilters(server, target.clusters),
+        filters: tcpFilters(server, target),
         metadata: originMetadata(target.origin),
       });
     }

@@ -5,6 +5,7 @@ import { bySpecificity, hostIntersection, isVisible } from '../../model/host.ts'
 import type { VirtualServiceItem } from '../../model/virtual-service.ts';
 import { originMetadata } from '../origin-metadata.ts';
 import type { Reach } from '../reach.ts';
+import { bodyLimit } from '../route/http-action.ts';
 import { isCatchAll } from '../route/http-match.ts';
 import { virtualServiceRoutes } from '../route/http-route.ts';
 import type { RouteConfiguration } from '../snapshot.ts';
@@ -27,13 +28,16 @@ export function gatewayRouteTable(name: string, servers: readonly OfferedServer[
     if (server.server.tls?.httpsRedirect === true) addRedirects(drafts, server);
   }
   const hosts = [...drafts].sort(([a], [b]) => bySpecificity(a, b)).map(([host, draft]) => virtualHost(host, draft));
-  return { name, virtualHosts: hosts, validateClusters: false };
+  // What stands in front of a gateway may show clients any port.
+  return { name, virtualHosts: hosts, validateClusters: false, ignorePortInHostMatching: true, ...bodyLimit };
 }
 
-/** VirtualServices that name the server's Gateway and are seen by it. */
+/** VirtualServices that name the server's Gateway and are seen from it, or from where the proxy is that serves it. */
 export function boundServices({ gatewayName, gateway }: OfferedServer, reach: Reach): VirtualServiceItem[] {
+  const viewers = [gateway.namespace, reach.caller.namespace];
   return reach.mesh.virtualServices.filter(
-    (item) => item.gateways.includes(gatewayName) && isVisible(item.spec.exportTo, item.namespace, gateway.namespace),
+    ({ gateways, namespace, spec }) =>
+      gateways.includes(gatewayName) && viewers.some((viewer) => isVisible(spec.exportTo, namespace, viewer)),
   );
 }
 
@@ -104,17 +108,9 @@ function virtualHost(host: string, { routes, servers, first }: HostDraft): Virtu
   const origin = first?.origin ?? one?.origin;
   return {
     name: `${host}:${port}`,
-    domains: domainsOf(host, all),
+    domains: [host],
     ...(routes.length > 0 ? { routes } : {}),
     ...(redirects ? { requireTls: 'ALL' } : {}),
     ...(origin === undefined ? {} : { metadata: originMetadata(origin) }),
   };
-}
-
-/** Clients write the port when it is not the usual one. */
-function domainsOf(host: string, servers: readonly OfferedServer[]): string[] {
-  if (host === '*') return ['*'];
-  if (!host.startsWith('*')) return [host, `${host}:*`];
-  const ports = new Set(servers.flatMap(({ server, bindPort }) => [server.port.number, bindPort]));
-  return [host, ...[...ports].map((port) => `${host}:${port}`)];
 }

@@ -42,11 +42,15 @@ export function gatewaySnapshot(reach: Reach, node: ProxyNode): Omit<ConfigSnaps
 /** Every server that this proxy serves, with the port it really binds. */
 function offeredServers(mesh: MeshModel, node: ProxyNode): OfferedServer[] {
   const policies = mesh.authorizations.of(node);
-  return gatewaysOf(mesh.gateways, node.labels).flatMap((gateway) =>
-    (gateway.spec.servers ?? []).map((server, index) =>
-      offeredServer(gateway, server, index, { mesh, node, policies }),
-    ),
-  );
+  return gatewaysOf(mesh.gateways, node.labels).flatMap((gateway) => {
+    const seen = new Map<string, number>();
+    return (gateway.spec.servers ?? []).map((server, index) => {
+      const port = `${server.port.number} ${server.port.name}`;
+      const namesake = seen.get(port) ?? 0;
+      seen.set(port, namesake + 1);
+      return { ...offeredServer(gateway, server, index, { mesh, node, policies }), namesake };
+    });
+  });
 }
 
 interface GatewayView {
@@ -60,7 +64,7 @@ function offeredServer(
   server: GatewayServer,
   index: number,
   { mesh, node, policies }: GatewayView,
-): OfferedServer {
+): Omit<OfferedServer, 'namesake'> {
   const { number } = server.port;
   const bindPort = node.local?.gateway?.[String(number)] ?? number;
   return {

@@ -11,6 +11,8 @@ export interface OfferedServer {
   /** `namespace/name`, as VirtualServices bind to it. */
   readonly gatewayName: string;
   readonly server: GatewayServer;
+  /** How many servers before it in the Gateway have the same port by number and name. */
+  readonly namesake: number;
   readonly hosts: readonly OfferedHost[];
   readonly origin: Origin;
   readonly bindAddress: string;
@@ -30,11 +32,18 @@ export function serverKind({ port, tls }: GatewayServer): ServerKind {
   if (protocol === 'TCP' || protocol === 'MONGO') return tls === undefined ? 'tcp' : 'tls';
   if (protocol === 'TLS') return 'tls';
   if (protocol !== 'HTTPS') return 'http';
-  return tls?.mode === 'PASSTHROUGH' || tls?.mode === 'AUTO_PASSTHROUGH' ? 'tls' : 'https';
+  return passesThrough({ tls }) ? 'tls' : 'https';
+}
+
+/** Whether TLS is passed on unread, which is what a server gets that names no mode. */
+export function passesThrough({ tls }: Pick<GatewayServer, 'tls'>): boolean {
+  return tls?.mode === undefined || tls.mode === 'PASSTHROUGH' || tls.mode === 'AUTO_PASSTHROUGH';
 }
 
 /** The table of a plain HTTP port is shared by its servers; each HTTPS server has its own. */
-export function routeTableName({ server, gatewayName, bindPort }: OfferedServer): string {
+export function routeTableName({ server, gatewayName, bindPort, namesake }: OfferedServer): string {
   if (serverKind(server) === 'http') return `http.${bindPort}`;
-  return `https.${server.port.number}.${server.port.name}.${gatewayName.split('/').reverse().join('.')}`;
+  const name = `https.${server.port.number}.${server.port.name}.${gatewayName.split('/').reverse().join('.')}`;
+  // What one server asks of its clients must not be evaded by way of another.
+  return namesake === 0 ? name : `${name}.${namesake}`;
 }

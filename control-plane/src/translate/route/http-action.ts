@@ -2,6 +2,7 @@
 
 import type { HttpRedirect, HttpRewrite, HttpRoute, HttpRouteDestination } from '@weft/api/resource/http-route';
 import type { envoy } from '@weft/api/xds/types';
+import { maxDirectResponseBytes } from '../../resource/virtual-service/direct-response.ts';
 import { blackHoleCluster } from '../cluster-name.ts';
 import { durationOf, escapeRegex, noTimeout, routeTimeouts } from '../message.ts';
 import type { MissingTarget, Reach, Target } from '../reach.ts';
@@ -33,6 +34,9 @@ export function routeAction(route: HttpRoute, match: RouteMatch, context: Action
     return { ...directResponse(route.directResponse), ...headerFields(route.headers) };
   return forward(route, match, context);
 }
+
+/** Of a route table: without it proxies take direct responses of 4 KiB and refuse the table for a longer one. */
+export const bodyLimit = { maxDirectResponseBodySizeBytes: maxDirectResponseBytes };
 
 function directResponse({ status, body }: NonNullable<HttpRoute['directResponse']>): Route {
   if (body?.bytes !== undefined) {

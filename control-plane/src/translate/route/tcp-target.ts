@@ -8,12 +8,21 @@ import type { MeshPort, MeshService } from '../../model/service.ts';
 import { originOf } from '../../model/sourced.ts';
 import { findVirtualService, type VirtualServiceItem } from '../../model/virtual-service.ts';
 import { blackHoleCluster, outboundCluster } from '../cluster-name.ts';
-import type { Reach } from '../reach.ts';
+import type { MissingTarget, Reach, Target } from '../reach.ts';
 import { clusterOf } from './http-action.ts';
 import { isApplicable, type MatchContext } from './http-match.ts';
+import { effectivePolicy } from './traffic-policy.ts';
+
+/** What a traffic policy says of the connections themselves: of the first destination, as in Istio. */
+export interface TcpSettings {
+  /** A duration; the proxy's own limit when absent. */
+  readonly idleTimeout?: string;
+  /** Whether the balancer tells clients apart by their address. */
+  readonly hashesSource?: boolean;
+}
 
 /** Clusters with their weights, at least one; the resource that says so. */
-export interface TcpTarget {
+export interface TcpTarget extends TcpSettings {
   readonly clusters: readonly { readonly name: string; readonly weight: number }[];
   readonly origin: Origin;
 }
@@ -23,7 +32,20 @@ export function serviceTarget(service: MeshService, port: MeshPort, reach: Reach
   const item = findVirtualService(reach.mesh.virtualServices, service.host, context.namespace);
   const chosen = item === null ? null : virtualServiceTarget(item, service.host, port, reach, context);
   if (chosen !== null) return chosen;
-  return { clusters: [{ name: outboundCluster(port.number, '', service.host), weight: 1 }], origin: service.origin };
+  const cluster = outboundCluster(port.number, '', service.host);
+  const settings = settingsOf([{ cluster, service, port, subset: '' }], reach);
+  return { clusters: [{ name: cluster, weight: 1 }], origin: service.origin, ...settings };
+}
+
+function settingsOf(targets: readonly (Target | MissingTarget)[], reach: Reach): TcpSettings {
+  const first = targets.find((target): target is Target => !('missing' in target));
+  if (first === undefined) return {};
+  const policy = effectivePolicy(reach.ruleOf(first.service), first.subset, first.port.number);
+  const idleTimeout = policy.connectionPool?.tcp?.idleTimeout;
+  return {
+    ...(idleTimeout === undefined ? {} : { idleTimeout }),
+    ...(policy.loadBalancer?.consistentHash?.useSourceIp === true ? { hashesSource: true } : {}),
+  };
 }
 
 function virtualServiceTarget(
@@ -45,7 +67,7 @@ export function tcpTarget(item: VirtualServiceItem, reach: Reach, context: Match
   });
   const rule = rules[index];
   if (rule === undefined) return null;
-  return { clusters: weighted(rule.route, item, reach, context), origin: originOf(item, `spec.tcp[${index}]`) };
+  return { ...weighted(rule.route, item, reach, context), origin: originOf(item, `spec.tcp[${index}]`) };
 }
 
 /** The first tls rule whose server names cover the host. */
@@ -58,7 +80,9 @@ export function tlsTarget(
   const rules = item.spec.tls ?? [];
   const index = rules.findIndex(({ match }) =>
     match.some(
-      (entry) => isApplicable(entry, context, item.namespace) && entry.sniHosts.some((sni) => hostCovers(sni, host)),
+      (entry) =>
+        isApplicable(entry, context, item.namespace) &&
+        entry.sniHosts.some((sni) => hostCovers(sni.toLowerCase(), host)),
     ),
   );
   return index < 0 ? null : tlsRuleTarget(item, index, reach, context);
@@ -66,8 +90,8 @@ export function tlsTarget(
 
 /** The target of one tls rule. */
 export function tlsRuleTarget(item: VirtualServiceItem, index: number, reach: Reach, context: MatchContext): TcpTarget {
-  const clusters = weighted(item.spec.tls?.[index]?.route, item, reach, context);
-  return { clusters, origin: originOf(item, `spec.tls[${index}]`) };
+  const target = weighted(item.spec.tls?.[index]?.route, item, reach, context);
+  return { ...target, origin: originOf(item, `spec.tls[${index}]`) };
 }
 
 function weighted(
@@ -75,13 +99,15 @@ function weighted(
   item: VirtualServiceItem,
   reach: Reach,
   context: MatchContext,
-): TcpTarget['clusters'] {
+): Omit<TcpTarget, 'origin'> {
   const all = destinations ?? [];
   const hasWeights = all.length > 1 && all.some(({ weight }) => (weight ?? 0) > 0);
   const taken = hasWeights ? all.filter(({ weight }) => (weight ?? 0) > 0) : all;
-  const clusters = taken.map(({ destination, weight }) => ({
-    name: clusterOf(reach.target(destination, item.namespace, context.port)),
-    weight: hasWeights ? (weight ?? 0) : 1,
+  const targets = taken.map(({ destination }) => reach.target(destination, item.namespace, context.port));
+  const clusters = targets.map((target, index) => ({
+    name: clusterOf(target),
+    weight: hasWeights ? (taken[index]?.weight ?? 0) : 1,
   }));
-  return clusters.length > 0 ? clusters : [{ name: blackHoleCluster, weight: 1 }];
+  if (clusters.length === 0) return { clusters: [{ name: blackHoleCluster, weight: 1 }] };
+  return { clusters, ...settingsOf(targets, reach) };
 }

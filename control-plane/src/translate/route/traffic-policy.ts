@@ -12,17 +12,28 @@ export function effectivePolicy(rule: EffectiveRule | null, subset: string, port
   if (rule === null) return {};
   const ofHost = atPort(rule.trafficPolicy, port);
   const item = subset === '' ? undefined : rule.subsets.find((candidate) => candidate.subset.name === subset);
-  return { ...ofHost, ...atPort(item?.subset.trafficPolicy, port) };
+  const policy = item?.subset.trafficPolicy;
+  const isReplaced = entryOf(policy, port) !== undefined;
+  return { ...(isReplaced ? withoutPort(ofHost) : ofHost), ...atPort(policy, port) };
 }
 
-/** A port-level entry stands for all blocks of its level, as Istio has it: what it leaves out falls back to the default. */
+function entryOf(policy: TrafficPolicy | undefined, port: number): PortTrafficPolicy | undefined {
+  return policy?.portLevelSettings?.find((candidate) => candidate.port?.number === port);
+}
+
+/** A port-level entry stands for all blocks of its level and of those above, as Istio has it: what it leaves out falls back to the default. */
 function atPort(policy: TrafficPolicy | undefined, port: number): PolicyBlocks {
   if (policy === undefined) return {};
-  const entry = policy.portLevelSettings?.find((candidate) => candidate.port?.number === port);
-  if (entry === undefined) return blocksOf(policy);
-  // No port-level entry can say anything of it, so none replaces it.
-  const { proxyProtocol } = policy;
-  return { ...blocksOf(entry), ...(proxyProtocol === undefined ? {} : { proxyProtocol }) };
+  const entry = entryOf(policy, port);
+  return entry === undefined ? blocksOf(policy) : { ...withoutPort(blocksOf(policy)), ...blocksOf(entry) };
+}
+
+/** The blocks that no port-level entry can say anything of, so that none replaces them. */
+function withoutPort({ proxyProtocol, retryBudget }: PolicyBlocks): PolicyBlocks {
+  return {
+    ...(proxyProtocol === undefined ? {} : { proxyProtocol }),
+    ...(retryBudget === undefined ? {} : { retryBudget }),
+  };
 }
 
 function blocksOf(policy: TrafficPolicy | PortTrafficPolicy): PolicyBlocks {

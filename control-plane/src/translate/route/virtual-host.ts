@@ -29,8 +29,8 @@ export function sidecarContext(reach: Reach, port: number): MatchContext {
 /** The routes of a service port in a sidecar: its VirtualService's, else straight to it. None of a rule fits: the service itself. */
 export function serviceRoutes(service: MeshService, port: MeshPort, reach: Reach): Route[] {
   const item = findVirtualService(reach.mesh.virtualServices, service.host, reach.caller.namespace);
-  if (item === null || (item.spec.http ?? []).length === 0) return [defaultRoute(service, port, reach)];
-  return itemRoutes(item, port.number, reach);
+  const routes = item === null ? [] : itemRoutes(item, port.number, reach);
+  return routes.length > 0 ? routes : [defaultRoute(service, port, reach)];
 }
 
 function itemRoutes(item: VirtualServiceItem, port: number, reach: Reach): Route[] {
@@ -55,8 +55,15 @@ export function serviceDomains(service: MeshService, port: MeshPort, reach: Reac
   return [...withPort, ...names, ...atEighty];
 }
 
+/** Virtual hosts of hosts that only a VirtualService knows, where some rule of it can fit: others are names like any other. */
+export function extraVirtualHosts(port: number, reach: Reach): VirtualHost[] {
+  return extraHosts(reach)
+    .map(({ item, host }) => extraVirtualHost(item, host, port, reach))
+    .filter(({ routes = [] }) => routes.length > 0);
+}
+
 /** VirtualServices of sidecars for hosts that no service has, with those hosts. */
-export function extraHosts(reach: Reach): { readonly item: VirtualServiceItem; readonly host: string }[] {
+function extraHosts(reach: Reach): { readonly item: VirtualServiceItem; readonly host: string }[] {
   const found: { item: VirtualServiceItem; host: string }[] = [];
   const seen = new Set<string>();
   for (const item of reach.mesh.virtualServices) {
@@ -72,7 +79,7 @@ export function extraHosts(reach: Reach): { readonly item: VirtualServiceItem; r
 }
 
 /** The virtual host of a host that only a VirtualService knows, on any port. */
-export function extraVirtualHost(item: VirtualServiceItem, host: string, port: number, reach: Reach): VirtualHost {
+function extraVirtualHost(item: VirtualServiceItem, host: string, port: number, reach: Reach): VirtualHost {
   return {
     name: `${host}:${port}`,
     domains: host.startsWith('*') ? (host === '*' ? ['*'] : [host, `${host}:${port}`]) : [host, `${host}:*`],

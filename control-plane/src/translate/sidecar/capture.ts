@@ -18,14 +18,14 @@ import {
   tcpProxy,
   tlsInspector,
 } from '../filters.ts';
-import { noTimeout, socketAddress } from '../message.ts';
+import { durationOf, noTimeout, socketAddress } from '../message.ts';
 import { originMetadata } from '../origin-metadata.ts';
 import type { Reach } from '../reach.ts';
+import { bodyLimit } from '../route/http-action.ts';
 import { matchAll } from '../route/http-match.ts';
 import { serviceTarget, type TcpTarget } from '../route/tcp-target.ts';
 import {
-  extraHosts,
-  extraVirtualHost,
+  extraVirtualHosts,
   fallbackVirtualHost,
   notInMesh,
   type Route,
@@ -53,10 +53,10 @@ export interface CaptureResources {
 export function captureResources(reach: Reach, port: number, credentialSha256: string | undefined): CaptureResources {
   const undeclared = undeclaredPorts(reach);
   const httpFilters = serviceFilters(reach);
-  const blackHole = [{ name: blackHoleCluster, weight: 1 }];
+  const blackHole = { clusters: [{ name: blackHoleCluster, weight: 1 }] };
   const tunnels = undeclared.map(({ service, port: servicePort }) => {
     const target = serviceTarget(service, servicePort, reach, sidecarContext(reach, servicePort.number));
-    return tunnelListener(tunnelOf(service, servicePort), target.clusters, httpFilters);
+    return tunnelListener(tunnelOf(service, servicePort), target, httpFilters);
   });
   return {
     listeners: [
@@ -108,7 +108,11 @@ function captureListener(
   };
 }
 
-function tunnelListener(name: string, otherwise: TcpTarget['clusters'], httpFilters: readonly HttpFilter[]): Listener {
+function tunnelListener(
+  name: string,
+  otherwise: Omit<TcpTarget, 'origin'>,
+  httpFilters: readonly HttpFilter[],
+): Listener {
   const manager = connectionManager({
     statPrefix: tunnelName,
     routes: captureRoutes,
@@ -119,7 +123,7 @@ function tunnelListener(name: string, otherwise: TcpTarget['clusters'], httpFilt
     internalListener: {},
     ...detection([tlsInspector, httpInspector], outboundDetectionMs),
     filterChains: [{ filterChainMatch: { applicationProtocols: plainHttp }, filters: [manager] }],
-    defaultFilterChain: { filters: [tcpProxy(name, otherwise)] },
+    defaultFilterChain: { filters: [tcpProxy(name, otherwise.clusters, otherwise)] },
     trafficDirection: 'OUTBOUND',
   };
 }
@@ -139,12 +143,11 @@ function captureRouteTable(reach: Reach): RouteConfiguration {
   for (const service of reach.services.values()) {
     for (const port of service.ports) hosts.push(serviceVirtualHost(service, port, reach));
   }
-  for (const { item, host } of extraHosts(reach)) {
-    const made = extraVirtualHost(item, host, 80, reach);
+  for (const made of extraVirtualHosts(80, reach)) {
     hosts.push({ ...made, routes: [connectRoute({ cluster: tunnelName }), ...(made.routes ?? [])] });
   }
   hosts.push(fallbackVirtualHost(reach, [fallbackConnectRoute(reach)], true));
-  return { name: captureRoutes, virtualHosts: withoutRepeatedDomains(hosts), validateClusters: false };
+  return { name: captureRoutes, virtualHosts: withoutRepeatedDomains(hosts), validateClusters: false, ...bodyLimit };
 }
 
 function serviceVirtualHost(service: MeshService, port: MeshPort, reach: Reach): VirtualHost {
@@ -178,10 +181,15 @@ function otherRoutes(service: MeshService, port: MeshPort, reach: Reach): Route[
   return [{ ...connectRoute(clusterField(target)), metadata: originMetadata(target.origin) }, refusal];
 }
 
-function clusterField({ clusters }: TcpTarget): RouteAction {
+function clusterField({ clusters, idleTimeout, hashesSource }: TcpTarget): RouteAction {
   const [only] = clusters;
-  if (clusters.length === 1 && only !== undefined) return { cluster: only.name };
-  return { weightedClusters: { clusters: clusters.map(({ name, weight }) => ({ name, weight })) } };
+  const idle = durationOf(idleTimeout);
+  const settings: RouteAction = {
+    ...(idle === undefined ? {} : { idleTimeout: idle }),
+    ...(hashesSource === true ? { hashPolicy: [{ connectionProperties: { sourceIp: true } }] } : {}),
+  };
+  if (clusters.length === 1 && only !== undefined) return { cluster: only.name, ...settings };
+  return { weightedClusters: { clusters: clusters.map(({ name, weight }) => ({ name, weight })) }, ...settings };
 }
 
 /** Ends the tunnel here and sends its bytes on. */

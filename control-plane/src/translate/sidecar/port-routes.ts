@@ -3,9 +3,9 @@
 import type { MeshPort, MeshService } from '../../model/service.ts';
 import { originMetadata } from '../origin-metadata.ts';
 import type { Reach } from '../reach.ts';
+import { bodyLimit } from '../route/http-action.ts';
 import {
-  extraHosts,
-  extraVirtualHost,
+  extraVirtualHosts,
   fallbackVirtualHost,
   serviceDomains,
   serviceRoutes,
@@ -29,9 +29,9 @@ export function portRoutes(
     const port = portOf(service, number);
     if (port !== undefined) hosts.push(portVirtualHost(service, port, reach));
   }
-  for (const { item, host } of extraHosts(reach)) hosts.push(extraVirtualHost(item, host, number, reach));
+  hosts.push(...extraVirtualHosts(number, reach));
   hosts.push(fallbackVirtualHost(reach, [], !isRedirected));
-  return { name: String(number), virtualHosts: withoutRepeatedDomains(hosts), validateClusters: false };
+  return { name: String(number), virtualHosts: withoutRepeatedDomains(hosts), validateClusters: false, ...bodyLimit };
 }
 
 /** On this port a name without one means this port. */

@@ -5,7 +5,6 @@ import { tcpProxy } from '../filters.ts';
 import { originMetadata } from '../origin-metadata.ts';
 import type { Reach } from '../reach.ts';
 import { serviceTarget, type TcpTarget } from '../route/tcp-target.ts';
-import { effectivePolicy } from '../route/traffic-policy.ts';
 import { sidecarContext } from '../route/virtual-host.ts';
 import type { Listener } from '../snapshot.ts';
 import type { FilterChain } from './inbound-chains.ts';
@@ -18,8 +17,7 @@ export function tcpChain(
   reach: Reach,
 ): { readonly chain: FilterChain; readonly target: TcpTarget } {
   const target = serviceTarget(service, port, reach, sidecarContext(reach, port.number));
-  const policy = effectivePolicy(reach.ruleOf(service), '', port.number);
-  return { chain: { filters: [tcpProxy(name, target.clusters, policy.connectionPool?.tcp?.idleTimeout)] }, target };
+  return { chain: { filters: [tcpProxy(name, target.clusters, target)] }, target };
 }
 
 /** `fields` say its name and address. */

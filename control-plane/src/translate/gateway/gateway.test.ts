@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { GatewayServer, GatewayTls } from '@weft/api/resource/gateway';
+import type { AnyResource } from '@weft/api/resource/kind';
+import { unpackAny } from '@weft/lib/protobuf/codec';
+import { resource } from '../../model/model-kit.ts';
+import type { Listener } from '../snapshot.ts';
+import { snapshotOf, targetsOf, webHost, webService } from '../translate-kit.ts';
+
+const route = (number: number) => [{ destination: { host: 'web', port: { number } } }];
+const gateway = (place: string, servers: GatewayServer[]) =>
+  resource('Gateway', place, { selector: { istio: 'ingressgateway' }, servers });
+const secured = (hosts: string[], tls: GatewayTls, protocol = 'HTTPS'): GatewayServer => ({
+  port: { number: 443, name: 'https', protocol },
+  hosts,
+  tls,
+});
+const simple = { mode: 'SIMPLE', credentialName: 'shop' } as const;
+const plain = (hosts: string[]): GatewayServer => ({ port: { number: 80, name: 'http', protocol: 'HTTP' }, hosts });
+const service = (hosts: string[], spec: object = {}, place = 'web') =>
+  resource('VirtualService', place, { hosts, gateways: ['default/edge'], http: [{ route: route(80) }], ...spec });
+const edge = (resources: readonly AnyResource[], namespace = 'istio-system') =>
+  snapshotOf([webService, ...resources], 'router', namespace);
+const namesOf = (listener: Listener | undefined) =>
+  listener?.filterChains?.map(({ filterChainMatch }) => filterChainMatch?.serverNames);
+
+test('clients may write any port behind a host, also one that only what stands in front of the gateway has', () => {
+  const table = edge([gateway('edge', [plain(['*.example'])]), service(['*.example'])]).routes.get('http.80');
+  assert.deepEqual(
+    table?.virtualHosts?.map(({ domains }) => domains),
+    [['*.example']],
+  );
+  assert.equal(table?.ignorePortInHostMatching, true);
+});
+
+test('two HTTPS servers whose ports have one name have a route table each', () => {
+  const servers = [secured(['a.example'], simple), secured(['b.example'], { ...simple, mode: 'MUTUAL' })];
+  const snapshot = edge([gateway('edge', servers), service(['a.example', 'b.example'])]);
+  const hosts = [...snapshot.routes.keys()].map((name) => Object.keys(targetsOf(snapshot, name)));
+  assert.deepEqual(hosts, [['a.example:443'], ['b.example:443']]);
+});
+
+test('a server name that two servers claim is that of the first, and the others stay with the second', () => {
+  const servers = (hosts: string[]) => [secured(hosts, simple)];
+  const { listeners } = edge([
+    gateway('edge', servers(['a.example', 'b.example'])),
+    gateway('later', servers(['b.example', 'c.example'])),
+    gateway('third', servers(['c.example'])),
+  ]);
+  assert.deepEqual(namesOf(listeners.get('0.0.0.0_443') ?? [...listeners.values()][0]), [
+    ['a.example', 'b.example'],
+    ['c.example'],
+  ]);
+});
+
+test('who is visible to the namespace of the gateway proxy is served, as Istio has it', () => {
+  const served = (exportTo: string[]) => {
+    const bound = service(['a.example'], { exportTo, gateways: ['default/edge'] }, 'shop/web');
+    return targetsOf(edge([gateway('edge', [plain(['*'])]), bound]), 'http.80')['a.example:80'] !== undefined;
+  };
+  assert.deepEqual([['istio-system'], ['default'], ['elsewhere'], ['.']].map(served), [true, true, false, false]);
+});
+
+describe('TLS', () => {
+  for (const protocol of ['TLS', 'HTTPS']) {
+    test(`of a server (${protocol}) without a mode passes through`, () => {
+      const tls = [{ match: [{ sniHosts: ['A.example'] }], route: route(9000) }];
+      const passed = service(['A.example'], { http: [], tls });
+      const { listeners } = edge([gateway('edge', [secured(['A.example'], {}, protocol)]), passed]);
+      const [chain] = [...listeners.values()][0]?.filterChains ?? [];
+      assert.deepEqual(chain?.filterChainMatch?.serverNames, ['a.example']);
+      assert.equal(chain?.transportSocket, undefined);
+      const config = chain?.filters?.[0]?.typedConfig;
+      assert.ok(config !== undefined);
+      const { cluster } = unpackAny(config, 'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy');
+      assert.equal(cluster, `outbound|9000||${webHost}`);
+    });
+  }
+
+  for (const mode of ['MUTUAL', 'OPTIONAL_MUTUAL', 'SIMPLE'] as const) {
+    test(`of mode ${mode} ${mode === 'SIMPLE' ? 'says nothing' : 'tells the application'} of the client's certificate`, () => {
+      const { listeners } = edge([gateway('edge', [secured(['*'], { ...simple, mode })]), service(['*'])]);
+      const config = [...listeners.values()][0]?.filterChains?.[0]?.filters?.[0]?.typedConfig;
+      assert.ok(config !== undefined);
+      const type = 'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager';
+      const { forwardClientCertDetails } = unpackAny(config, type);
+      assert.equal(forwardClientCertDetails, mode === 'SIMPLE' ? undefined : 'SANITIZE_SET');
+    });
+  }
+});

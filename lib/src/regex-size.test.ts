@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { compileRegex, Regex } from './regex.ts';
+import { estimateProgramSize } from './regex-size.ts';
+
+test('the estimate is near what a pattern compiles to', () => {
+  const patterns = [
+    'abc',
+    '/api/v[0-9]+/(users|groups)/.*',
+    '(a{10}){10}',
+    '((a{1,10}){1,10}){1,10}',
+    '[]a]{100}',
+    '[^]\\]a]{100}',
+    'x{0,1000}',
+    '(\\pL|\\pN|\\pS){1000}',
+    '(?:a|b){50,}',
+    '\\{1000}',
+  ];
+  for (const pattern of patterns) {
+    const [real, estimate] = [new Regex(pattern).programSize, estimateProgramSize(pattern)];
+    assert.ok(estimate >= real / 3 - 5 && estimate <= real * 5 + 5, `${pattern}: ${estimate} for ${real}`);
+  }
+  for (const broken of ['(((', ')))', '[', '[^', '\\', 'a{2', '[[:alpha', '{3}']) estimateProgramSize(broken);
+});
+
+test('a pattern that is far too large is refused without being compiled', () => {
+  const before = process.cpuUsage();
+  assert.throws(() => compileRegex('x{0,1000}'.repeat(400)), /compiles to about 400000 instructions/);
+  assert.ok(process.cpuUsage(before).user < 300_000);
+});
