@@ -166,6 +166,12 @@ export const meaningCodes = {
     'Weights do not sum to 100',
     'Weights are shares of their sum, so this works; but they read as percentages.',
   ),
+  faultWithoutShare: code(
+    '0505',
+    'warning',
+    'Fault concerns no request',
+    'Without a percentage a delay or an abort is for none, as in Istio; give percentage.value, 100 for all.',
+  ),
   zeroWeights: code(
     '0438',
     'error',

@@ -197,12 +197,13 @@ const retryConditions = [
 ];
 
 function validateRetry(findings: Findings, path: string, retry: HttpRetry): void {
-  if (retry.attempts === 0 && (retry.perTryTimeout !== undefined || retry.retryOn !== undefined)) {
-    findings.add(
-      meaningCodes.conflictingFields,
-      path,
-      'attempts 0 turns retries off, so perTryTimeout and retryOn have no meaning; remove them.',
-    );
+  const { attempts = 0, ...rest } = retry;
+  const others = Object.keys(rest);
+  if (attempts === 0 && others.length > 0) {
+    const cause =
+      retry.attempts === undefined ? 'Without attempts there are no retries' : 'attempts 0 turns retries off';
+    const message = `${cause}, so ${others.join(' and ')} can have no effect; give attempts, or remove the rest.`;
+    findings.add(meaningCodes.conflictingFields, path, message);
   }
   if (retry.backoff !== undefined && parseDurationMs(retry.backoff) === 0) {
     findings.add(meaningCodes.zeroDuration, `${path}.backoff`, 'The back-off needs at least 1ms.');
@@ -221,6 +222,14 @@ function validateFault(findings: Findings, path: string, fault: HttpFault): void
     findings.add(meaningCodes.emptyRule, path, 'The fault has neither delay nor abort, so it does nothing.');
   }
   const { delay, abort } = fault;
+  for (const [name, part] of Object.entries({ delay, abort })) {
+    if (part === undefined || part.percentage !== undefined || part.percent !== undefined) continue;
+    findings.add(
+      meaningCodes.faultWithoutShare,
+      `${path}.${name}`,
+      `The ${name} has no percentage, so no request gets it.`,
+    );
+  }
   if (delay !== undefined) {
     if (delay.fixedDelay === undefined && delay.exponentialDelay === undefined) {
       findings.add(meaningCodes.emptyRule, `${path}.delay`, 'The delay has no fixedDelay, so it does nothing.');

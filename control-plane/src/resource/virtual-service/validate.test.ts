@@ -126,8 +126,14 @@ const rules: readonly (readonly [string, string, readonly string[]])[] = [
     ['WEFT0417 spec.http[0].fault.delay.percent', 'WEFT0417 spec.http[0].fault.abort.percent'],
   ],
   [
+    'says that a fault without a share is for no request',
+    `{${route}, fault: {delay: {fixedDelay: 1s}, abort: {httpStatus: 500}}}`,
+    ['WEFT0505 spec.http[0].fault.delay', 'WEFT0505 spec.http[0].fault.abort'],
+  ],
+  ['wants the number of retries', `{${route}, retries: {perTryTimeout: 1s}}`, ['WEFT0430 spec.http[0].retries']],
+  [
     'wants a gRPC status',
-    `{${route}, fault: {abort: {grpcStatus: UNAVAILABL}}}`,
+    `{${route}, fault: {abort: {percentage: {value: 1}, grpcStatus: UNAVAILABL}}}`,
     ['WEFT0442 spec.http[0].fault.abort.grpcStatus'],
   ],
   [

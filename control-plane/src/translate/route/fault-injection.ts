@@ -20,16 +20,16 @@ export function faultConfig(
   return { [faultFilterName]: packAny('envoy.extensions.filters.http.fault.v3.HTTPFault', message) };
 }
 
-/** Without a percentage every request is concerned. */
+/** As in Istio, without a percentage no request is concerned. */
 function delayOf({ delay }: HttpFault): HTTPFault {
   const fixedDelay = durationOf(delay?.fixedDelay);
   if (delay === undefined || fixedDelay === undefined) return {};
-  return { delay: { fixedDelay, percentage: fractionOf(delay.percentage?.value ?? delay.percent ?? 100) } };
+  return { delay: { fixedDelay, percentage: fractionOf(delay.percentage?.value ?? delay.percent ?? 0) } };
 }
 
 function abortOf({ abort }: HttpFault): HTTPFault {
   if (abort === undefined) return {};
-  const percentage = fractionOf(abort.percentage?.value ?? abort.percent ?? 100);
+  const percentage = fractionOf(abort.percentage?.value ?? abort.percent ?? 0);
   if (abort.httpStatus !== undefined) return { abort: { httpStatus: abort.httpStatus, percentage } };
   if (abort.grpcStatus === undefined) return {};
   const named = grpcStatusNames.indexOf(abort.grpcStatus.toUpperCase());

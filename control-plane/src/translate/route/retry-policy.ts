@@ -21,7 +21,8 @@ const previousHosts = {
 
 /** The retry policy of a route; undefined when it asks for none. */
 export function retryPolicy(retries: HttpRetry | undefined): RetryPolicy | undefined {
-  const attempts = retries?.attempts ?? defaultAttempts;
+  // As in Istio: two where nothing is said, none where it is not said how many.
+  const attempts = retries === undefined ? defaultAttempts : (retries.attempts ?? 0);
   if (attempts === 0) return undefined;
   const { retryOn, statuses } = conditionsOf(retries?.retryOn);
   const perTryTimeout = durationOf(retries?.perTryTimeout);
