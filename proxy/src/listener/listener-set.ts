@@ -109,11 +109,13 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
 
   // ---- configuration
 
+  /** `leaving` are removed by a later call, but before a newcomer binds: its address is free by then. */
   prepare(
     set: ReadonlyMap<string, Config>,
     remove: readonly string[],
     version: string,
     pathOf: PathOf = (name) => `listener[${name}]`,
+    leaving: readonly string[] = [],
   ): PreparedListeners {
     const issues: Issue[] = [];
     const compiled: CompiledListener[] = [];
@@ -125,7 +127,7 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
       const one = compileListener(config, version, previous, context, place);
       if (one !== null) compiled.push(one);
     }
-    issues.push(...checkAddresses(compiled, this.staying(set, remove), pathOf));
+    issues.push(...checkAddresses(compiled, this.staying(set, [...remove, ...leaving]), pathOf));
     const commit = (): void => {
       for (const name of remove) this.remove(name);
       for (const one of compiled) this.put(one);

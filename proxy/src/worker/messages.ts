@@ -15,6 +15,8 @@ export interface Change {
   readonly set: readonly (readonly [string, Uint8Array])[];
   readonly removed: readonly string[];
   readonly version: string;
+  /** What a change that follows will remove. */
+  readonly leaving?: readonly string[];
 }
 
 /** Where the breakers of a cluster count: memory that all threads share. */

@@ -22,13 +22,20 @@ class RecordingTarget implements ResourceTarget<unknown> {
   readonly held: Map<string, unknown> = new Map();
   refuse: (name: string) => boolean = () => false;
   onCommit: (() => void) | null = null;
+  leaving: readonly string[] = [];
 
   constructor(kind: string, log: string[]) {
     this.kind = kind;
     this.log = log;
   }
 
-  prepare(set: ReadonlyMap<string, unknown>, remove: readonly string[], version: string): PreparedUpdate {
+  prepare(
+    set: ReadonlyMap<string, unknown>,
+    remove: readonly string[],
+    version: string,
+    leaving: readonly string[],
+  ): PreparedUpdate {
+    if (set.size > 0) this.leaving = leaving;
     const issues: Issue[] = [...set.keys()]
       .filter((name) => this.refuse(name))
       .map((name) => ({
@@ -742,6 +749,19 @@ test('incremental: refuses a response that sends and removes one name; of two re
   stream.respondDelta('cluster', [['web', '3', { ...web, lbPolicy: 'RANDOM' }]]);
   for (let i = 0; i < 2; i++) assert.equal((await stream.next()).errorDetail, undefined);
   assert.equal(bed.client.resources('cluster')[0]?.version, '3');
+});
+
+test('incremental: what goes by an earlier response is in nobody’s way, though it goes last', async () => {
+  const bed = await makeBed({ variant: 'DELTA_GRPC' });
+  const stream = await open(bed);
+  stream.respondDelta('listener', [['old', '1', { name: 'old' }]]);
+  await stream.next();
+  stream.respondDelta('listener', [], ['old']);
+  stream.respondDelta('listener', [['new', '2', { name: 'new' }]]);
+  for (let i = 0; i < 2; i++) assert.equal((await stream.next()).errorDetail, undefined);
+  assert.deepEqual([...bed.listeners.held.keys()], ['new']);
+  assert.deepEqual(bed.log.slice(-2), ['listener +[new] -[] @s3', 'listener +[] -[old] @s2']);
+  assert.deepEqual(bed.listeners.leaving, ['old']);
 });
 
 test('incremental: refuses a response as a whole and keeps the versions it had', async () => {

@@ -125,7 +125,7 @@ export class ResourceChannel {
     this.refused.delete(name);
     this.absent.delete(name);
     const wasThere = this.accepted.delete(name);
-    if (wasThere && this.spec.removeWhenUnwanted) this.target.prepare(new Map(), [name], this.version).commit();
+    if (wasThere && this.spec.removeWhenUnwanted) this.target.prepare(new Map(), [name], this.version, []).commit();
   }
 
   private startWaiting(name: string, timeoutMs: number): void {
@@ -155,8 +155,11 @@ export class ResourceChannel {
     this.onInitialized?.();
   }
 
-  /** Decodes and checks; changes nothing yet. Unchanged resources are left out by their bytes. */
-  check(update: ReceivedUpdate): CheckedUpdate {
+  /**
+   * Decodes and checks; changes nothing yet. Unchanged resources are left out by their bytes. `leaving` names what earlier responses
+   * take away at the end of the turn.
+   */
+  check(update: ReceivedUpdate, leaving: readonly string[]): CheckedUpdate {
     this.scope?.counter('update_attempt').inc();
     const pending: Pending = { messages: new Map(), received: new Map(), seen: new Set(), issues: [] };
     update.resources.forEach((received, index) => {
@@ -172,7 +175,7 @@ export class ResourceChannel {
         );
     }
     const removed = this.removedBy(update, pending.seen);
-    const prepared = this.prepare(pending, removed, update.version);
+    const prepared = this.prepare(pending, [...leaving, ...removed], update.version);
     return {
       issues: pending.issues,
       names: pending.seen,
@@ -267,12 +270,12 @@ export class ResourceChannel {
   }
 
   /** Nothing is handed over when the response is already refused: its issues would only repeat. */
-  private prepare(pending: Pending, removed: readonly string[], version: string): PreparedUpdate | null {
+  private prepare(pending: Pending, leaving: readonly string[], version: string): PreparedUpdate | null {
     if (hasErrors(pending.issues)) return null;
     this.dropUnwanted(pending);
-    const isChange = pending.messages.size > 0 || removed.length > 0;
+    const isChange = pending.messages.size > 0 || leaving.length > 0;
     if (!isChange) return null;
-    const prepared = this.target.prepare(pending.messages, [], version);
+    const prepared = this.target.prepare(pending.messages, [], version, leaving);
     pending.issues.push(...prepared.issues);
     return prepared;
   }
@@ -342,7 +345,7 @@ export class ResourceChannel {
   remove(wanted: readonly string[], version: string): void {
     const names = wanted.filter((name) => this.accepted.has(name));
     if (names.length === 0) return;
-    this.target.prepare(new Map(), names, version).commit();
+    this.target.prepare(new Map(), names, version, []).commit();
     for (const name of names) {
       this.accepted.delete(name);
       this.refused.delete(name);
