@@ -805,6 +805,33 @@ test('incremental: tells the versions it holds when it reconnects', async () => 
   assert.equal(bed.log.at(-1), 'cluster +[] -[api] @s1');
 });
 
+test('incremental: what is still referred to stays in force when the server takes it away, and is asked for anew', async () => {
+  const bed = await makeBed({ variant: 'DELTA_GRPC' });
+  const stream = await open(bed);
+  const kinds = ['secret', 'endpoint', 'route'] as const;
+  for (const kind of kinds) {
+    bed.client.setNames(kind, ['one']);
+    await stream.next();
+    stream.respondDelta(kind, [['one', '1', kind === 'endpoint' ? { clusterName: 'one' } : { name: 'one' }]]);
+    await stream.next();
+    stream.respondDelta(kind, [], ['one']);
+    assert.equal((await stream.next()).errorDetail, undefined);
+  }
+  assert.deepEqual(
+    bed.log,
+    kinds.map((kind) => `${kind} +[one] -[] @s${2 * kinds.indexOf(kind) + 1}`),
+  );
+  bed.server.vanish();
+  await bed.until(() => !bed.client.state().isConnected);
+  bed.clock.advance(300);
+  const second = await bed.server.accept();
+  for (let i = 0; i < 5; i++) assert.deepEqual((await second.next()).initialResourceVersions, undefined);
+
+  bed.client.setNames('secret', []);
+  await second.next();
+  assert.equal(bed.log.at(-1), 'secret +[] -[one] @s2');
+});
+
 test('incremental: a route that does not exist keeps nobody waiting', async () => {
   const bed = await makeBed({ variant: 'DELTA_GRPC' });
   const stream = await open(bed);

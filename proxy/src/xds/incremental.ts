@@ -83,7 +83,8 @@ export class Incremental implements XdsProtocol {
   }
 }
 
-/** What survived from an earlier stream, so that the server sends the differences only. */
+/** What survived from an earlier stream, so that the server sends the differences only. What it took away it is to send anew. */
 function heldVersions(channel: ResourceChannel): { [name: string]: string } {
-  return Object.fromEntries([...channel.accepted].map(([name, accepted]) => [name, accepted.version]));
+  const held = [...channel.accepted].filter(([name]) => !channel.absent.has(name));
+  return Object.fromEntries(held.map(([name, accepted]) => [name, accepted.version]));
 }

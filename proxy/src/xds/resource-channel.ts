@@ -68,7 +68,7 @@ export class ResourceChannel {
   readonly spec: KindSpec;
   readonly accepted: Map<string, AcceptedResource> = new Map();
   readonly refused: Map<string, Refusal> = new Map();
-  /** Names asked for of which the server said that there is nothing. */
+  /** Names asked for of which the server said that there is nothing, or nothing any more: what was there stays in force. */
   readonly absent: Set<string> = new Set();
   /** Of the latest accepted response. */
   version = '';
@@ -263,9 +263,11 @@ export class ResourceChannel {
     }
   }
 
+  // As Envoy: what a listener or a cluster refers to by name serves until nothing refers to it any more, whatever the server takes away.
   private removedBy(update: ReceivedUpdate, seen: ReadonlySet<string>): string[] {
+    if (!this.spec.isWildcard) return [];
     const removed = update.removed.filter((name) => this.accepted.has(name));
-    if (!update.isFull || !this.spec.isWildcard) return removed;
+    if (!update.isFull) return removed;
     return removed.concat([...this.accepted.keys()].filter((name) => !seen.has(name)));
   }
 
