@@ -278,8 +278,7 @@ export class AdsClient {
     for (const channel of this.channels.values()) {
       // The answer to a response that is waiting will carry the names.
       if (this.isToBeAnswered(channel)) continue;
-      const request = protocol.request(channel);
-      if (request !== null) call.send(request);
+      for (let next = protocol.request(channel); next !== null; next = protocol.request(channel)) call.send(next);
     }
   }
 

@@ -30,8 +30,9 @@ export class Incremental implements XdsProtocol {
 
   private changes(channel: ResourceChannel): { added: string[]; gone: string[] } {
     const before = this.subscribed.get(channel) ?? new Set();
+    const renewed = channel.renewed(before);
     return {
-      added: [...channel.wanted].filter((name) => !before.has(name)),
+      added: [...channel.wanted].filter((name) => !before.has(name) || renewed.has(name)),
       gone: [...before].filter((name) => !channel.wanted.has(name)),
     };
   }
@@ -44,6 +45,7 @@ export class Incremental implements XdsProtocol {
   ): Uint8Array {
     const isFirst = !this.subscribed.has(channel);
     this.subscribed.set(channel, new Set(channel.wanted));
+    channel.noteAsked();
     return encodeMessage('envoy.service.discovery.v3.DeltaDiscoveryRequest', {
       node: this.node.next(),
       typeUrl: channel.spec.typeUrl,

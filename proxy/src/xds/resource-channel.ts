@@ -85,6 +85,7 @@ export class ResourceChannel {
   private readonly clock: Clock;
   private readonly scope: Scope | null;
   private wantedNames: Set<string> = new Set();
+  private readonly forgotten: Set<string> = new Set();
   private readonly waiting: Map<string, Timer> = new Map();
 
   constructor(spec: KindSpec, target: ResourceTarget<unknown>, clock: Clock, scope: Scope | null) {
@@ -101,6 +102,19 @@ export class ResourceChannel {
   /** Names asked for that have not come yet. */
   get missing(): string[] {
     return [...this.wantedNames].filter((name) => !this.accepted.has(name));
+  }
+
+  /**
+   * Names that were not wanted for a while, although the server was asked for them (`asked`) and is to be asked again: it must hear
+   * of both, as what it sent before is gone.
+   */
+  renewed(asked: ReadonlySet<string>): ReadonlySet<string> {
+    return new Set([...this.forgotten].filter((name) => asked.has(name) && this.wantedNames.has(name)));
+  }
+
+  /** What was wanted up to now has been said. */
+  noteAsked(): void {
+    this.forgotten.clear();
   }
 
   /** A wildcard kind waits for its first response as a whole. */
@@ -122,6 +136,7 @@ export class ResourceChannel {
 
   private forget(name: string): void {
     this.stopWaiting(name);
+    this.forgotten.add(name);
     this.refused.delete(name);
     this.absent.delete(name);
     const wasThere = this.accepted.delete(name);
