@@ -36,6 +36,8 @@ export interface WorkerStart {
   readonly bootstrap: Uint8Array;
   readonly configPath: string;
   readonly levels: LogLevels;
+  /** Listeners that ask their clients to leave. */
+  readonly drained: DrainScope | null;
   /** Listeners that take no new connections any more. */
   readonly stopped: DrainScope | null;
   readonly cells: readonly ClusterCells[];

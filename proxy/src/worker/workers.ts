@@ -64,6 +64,8 @@ export class Workers implements SlotOwner, ChangeFollower {
   private onFirstStart: ((error: WeftError | null) => void) | null = null;
   private watch: WorkerWatch | null = null;
   private collectTimer: NodeJS.Timeout | null = null;
+  /** Which listeners ask their clients to leave. */
+  private drained: DrainScope | null = null;
   /** Which listeners take no new connections any more. */
   private stopped: DrainScope | null = null;
 
@@ -197,6 +199,7 @@ export class Workers implements SlotOwner, ChangeFollower {
   // ---- life
 
   drain(scope: DrainScope): void {
+    if (this.drained !== 'all') this.drained = scope;
     this.tellAll('drain', scope);
   }
 
@@ -246,6 +249,7 @@ export class Workers implements SlotOwner, ChangeFollower {
       bootstrap: encodeMessage('envoy.config.bootstrap.v3.Bootstrap', proxy?.bootstrap ?? {}),
       configPath: proxy?.configPath ?? '',
       levels: this.levels(),
+      drained: this.drained,
       stopped: this.stopped,
       cells: this.cells.all(),
       ticketSecret: this.ticketSecret,
