@@ -91,6 +91,7 @@ async function main(): Promise<void> {
       clock: systemClock,
       onlyValidates: options.onlyValidates,
       concurrency: options.concurrency,
+      drainTimeMs: options.drainTimeMs,
       locate: (issues) => locate(options, issues),
     });
     if (options.onlyValidates) {

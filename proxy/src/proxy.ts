@@ -43,6 +43,8 @@ export interface StartOptions {
   readonly onlyValidates?: boolean;
   /** How many workers carry traffic; 1 is this thread itself. */
   readonly concurrency?: number;
+  /** How long clients that were asked to leave have for it; 30 s where it is not said. */
+  readonly drainTimeMs?: number;
   /** What this thread shares with others of the process. */
   readonly thread?: ThreadParts;
   /** Tests give these. */
@@ -61,6 +63,7 @@ export interface ThreadParts {
   readonly isFollower?: boolean;
 }
 
+const defaultDrainTimeMs = 30_000;
 /** How often a stopping proxy looks whether it is done. */
 const stopPollMs = 20;
 /** Connections that the kernel had accepted before the listeners close are still taken. */
@@ -86,6 +89,7 @@ export class RunningProxy {
   readonly sinks: AccessLogSinks;
   readonly startedWallMs: number;
   readonly configPath: string;
+  readonly drainTimeMs: number;
   admin: AdminServer | null = null;
   dynamic: DynamicConfig | null = null;
   identity: WorkloadIdentity | null = null;
@@ -104,6 +108,7 @@ export class RunningProxy {
     this.log = log;
     this.bootstrap = options.bootstrap;
     this.configPath = options.configPath;
+    this.drainTimeMs = options.drainTimeMs ?? defaultDrainTimeMs;
     this.startedWallMs = clock.wallMs();
     const { thread = {} } = options;
     this.sinks = new AccessLogSinks(clock, thread.openTarget);

@@ -19,6 +19,7 @@ const thread = new WorkerThread({
   makeProxy: (options) => new RunningProxy(options),
 });
 thread.proxy.containDefects();
+if (start.drained !== null) thread.proxy.listeners.drain(start.drained);
 if (start.stopped !== null) thread.proxy.listeners.stopAccepting(start.stopped);
 refuseErrors(applyBootstrap(thread.proxy));
 thread.catchUp(start);

@@ -41,7 +41,7 @@ export const pages: readonly PageEntry[] = [
     path: '/drain_listeners',
     methods: ['POST'],
     page: drainListenersPage,
-    about: 'stop listening (?graceful)',
+    about: 'stop listening (?graceful: after the drain time, &skip_exit: not even then; ?inboundonly)',
   },
   { path: '/healthcheck/fail', methods: ['POST'], page: failHealthCheckPage, about: 'make /ready say 503' },
   { path: '/healthcheck/ok', methods: ['POST'], page: passHealthCheckPage, about: 'take that back' },

@@ -5,6 +5,7 @@ import type { Clock } from '@weft/lib/clock';
 import type { LogControl } from '@weft/lib/log';
 import type { MetricsRegistry } from '@weft/lib/metrics';
 import { type MessageName, packAny } from '@weft/lib/protobuf/codec';
+import type { DrainScope } from '../listener/listener-set.ts';
 import type { RunningProxy } from '../proxy.ts';
 import type { DecisionView } from '../telemetry/decisions.ts';
 import { countOpenBytes } from '../upstream/connection-record.ts';
@@ -152,11 +153,21 @@ export class RunningState implements AdminState {
   }
 
   drainListeners(options: DrainOptions): void {
-    const { proxy } = this;
+    const { clock, drainTimeMs } = this.proxy;
     const scope = options.isInboundOnly ? 'inbound' : 'all';
-    if (options.isInboundOnly) proxy.listeners.drain(scope);
-    else proxy.drain();
-    if (!options.isGraceful) proxy.listeners.stopAccepting(scope);
+    this.drain(scope);
+    const stop = (): void => this.stopAccepting(scope);
+    if (!options.isGraceful) stop();
+    else if (!options.staysOpen) clock.start(drainTimeMs, stop, undefined);
+  }
+
+  protected drain(scope: DrainScope): void {
+    if (scope === 'all') this.proxy.drain();
+    else this.proxy.listeners.drain(scope);
+  }
+
+  protected stopAccepting(scope: DrainScope): void {
+    this.proxy.listeners.stopAccepting(scope);
   }
 
   quit(): void {

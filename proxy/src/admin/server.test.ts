@@ -209,7 +209,7 @@ describe('admin server', () => {
     await ask('POST', '/healthcheck/fail');
     await ask('POST', '/healthcheck/ok', {}, 'an ignored body');
     assert.deepEqual(state.calls, [
-      ['drain', { isGraceful: true, isInboundOnly: false }],
+      ['drain', { isGraceful: true, staysOpen: false, isInboundOnly: false }],
       ['quit'],
       ['failed', true],
       ['failed', false],

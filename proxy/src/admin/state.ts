@@ -114,8 +114,10 @@ export interface UnreadyReport {
 }
 
 export interface DrainOptions {
-  /** Let exchanges finish before the listeners close. */
+  /** Ask clients to leave, and close the listeners when the drain time is over. */
   readonly isGraceful: boolean;
+  /** With `isGraceful`: the listeners stay open after it. */
+  readonly staysOpen: boolean;
   /** Only listeners with `traffic_direction: INBOUND`; the proxy stays ready for the rest. */
   readonly isInboundOnly: boolean;
 }

@@ -59,6 +59,8 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
   /** Made anew after a change, when a redirected connection first asks. */
   private byDestination: DestinationIndex<Listener> | null = null;
   private context: NetworkContext | null = null;
+  /** Which listeners ask their clients to leave, whatever becomes of them. */
+  private drained: DrainScope | null = null;
   /** Which listeners take no new connections any more. */
   private stopped: DrainScope | null = null;
   private readonly counters: {
@@ -109,11 +111,13 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
 
   // ---- configuration
 
+  /** `leaving` are removed by a later call, but before a newcomer binds: its address is free by then. */
   prepare(
     set: ReadonlyMap<string, Config>,
     remove: readonly string[],
     version: string,
     pathOf: PathOf = (name) => `listener[${name}]`,
+    leaving: readonly string[] = [],
   ): PreparedListeners {
     const issues: Issue[] = [];
     const compiled: CompiledListener[] = [];
@@ -125,7 +129,7 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
       const one = compileListener(config, version, previous, context, place);
       if (one !== null) compiled.push(one);
     }
-    issues.push(...checkAddresses(compiled, this.staying(set, remove), pathOf));
+    issues.push(...checkAddresses(compiled, this.staying(set, [...remove, ...leaving]), pathOf));
     const commit = (): void => {
       for (const name of remove) this.remove(name);
       for (const one of compiled) this.put(one);
@@ -157,6 +161,7 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
   }
 
   private activate(compiled: CompiledListener): void {
+    if (this.drained !== null && isInScope(compiled, this.drained)) drainChains(compiled.chainsByContent.values());
     this.dropMove(compiled.name);
     const existing = this.active.get(compiled.name);
     if (existing !== undefined && sameAddress(existing.current, compiled)) {
@@ -302,7 +307,7 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
   }
 
   private isStopped(listener: Listener): boolean {
-    return this.stopped !== null && isInScope(listener, this.stopped);
+    return this.stopped !== null && isInScope(listener.current, this.stopped);
   }
 
   /** Calls back when every listener that tries to get its address has it or has failed, or after so long. */
@@ -332,7 +337,7 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
 
   private *chains(scope: DrainScope = 'all'): Iterable<FilterChain> {
     for (const listener of this.active.values()) {
-      if (isInScope(listener, scope)) yield* listener.current.chainsByContent.values();
+      if (isInScope(listener.current, scope)) yield* listener.current.chainsByContent.values();
     }
     // What was replaced is on its way out in any case.
     if (scope === 'all') yield* this.draining;
@@ -347,14 +352,15 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
 
   /** Asks clients to leave: responses say `Connection: close`. New connections are still taken. */
   drain(scope: DrainScope = 'all'): void {
-    for (const chain of this.chains(scope)) chain.chain.terminal.drain();
+    if (this.drained !== 'all') this.drained = scope;
+    drainChains(this.chains(scope));
   }
 
   /** Accepts nothing more and ends what is idle; what runs goes on. */
   stopAccepting(scope: DrainScope = 'all'): void {
     if (this.stopped !== 'all') this.stopped = scope;
-    for (const listener of this.moving.values()) if (isInScope(listener, scope)) this.dropMove(listener.name);
-    for (const listener of this.active.values()) if (isInScope(listener, scope)) this.closeSocket(listener);
+    for (const listener of this.moving.values()) if (isInScope(listener.current, scope)) this.dropMove(listener.name);
+    for (const listener of this.active.values()) if (isInScope(listener.current, scope)) this.closeSocket(listener);
     for (const chain of this.chains(scope)) chain.chain.terminal.closeIdle();
   }
 
@@ -375,8 +381,12 @@ function indexOf(listeners: Iterable<Listener>): DestinationIndex<Listener> {
   return index;
 }
 
-function isInScope(listener: Listener, scope: DrainScope): boolean {
-  return scope === 'all' || listener.current.config.trafficDirection === 'INBOUND';
+function isInScope({ config }: CompiledListener, scope: DrainScope): boolean {
+  return scope === 'all' || config.trafficDirection === 'INBOUND';
+}
+
+function drainChains(chains: Iterable<FilterChain>): void {
+  for (const { chain } of chains) chain.terminal.drain();
 }
 
 function sameAddress(a: CompiledListener, b: CompiledListener): boolean {

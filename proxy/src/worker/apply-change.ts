@@ -17,7 +17,7 @@ export function applyChange(proxy: RunningProxy, change: Change): void {
   prepared.commit();
 }
 
-function prepare(proxy: RunningProxy, { kind, set, removed, version }: Change): PreparedUpdate {
+function prepare(proxy: RunningProxy, { kind, set, removed, version, leaving }: Change): PreparedUpdate {
   switch (kind) {
     case 'secret':
       return proxy.secrets.prepare(
@@ -42,6 +42,8 @@ function prepare(proxy: RunningProxy, { kind, set, removed, version }: Change): 
         decodeAll(set, (bytes) => decodeMessage('envoy.config.listener.v3.Listener', bytes)),
         removed,
         version,
+        undefined,
+        leaving,
       );
     case 'route':
       return proxy.routes.prepare(

@@ -28,8 +28,8 @@ function forwardTarget(
 ): ResourceTarget<unknown> {
   const { kind } = spec;
   return {
-    prepare: (set, removed, version) => {
-      const prepared = target.prepare(set, removed, version);
+    prepare: (set, removed, version, leaving) => {
+      const prepared = target.prepare(set, removed, version, leaving);
       const commit = (): void => {
         prepared.commit();
         follower.onChange({
@@ -37,6 +37,7 @@ function forwardTarget(
           set: [...set].map(([name, message]) => [name, encode(spec, message)]),
           removed,
           version,
+          leaving,
         });
       };
       return { issues: prepared.issues, commit };

@@ -16,6 +16,8 @@ export interface Change {
   readonly set: readonly (readonly [string, Uint8Array])[];
   readonly removed: readonly string[];
   readonly version: string;
+  /** What a change that follows will remove. */
+  readonly leaving?: readonly string[];
 }
 
 /** Where the breakers of a cluster count: memory that all threads share. */
@@ -37,6 +39,8 @@ export interface WorkerStart {
   /** For those that have gone since. */
   readonly files: FileContents;
   readonly levels: LogLevels;
+  /** Listeners that ask their clients to leave. */
+  readonly drained: DrainScope | null;
   /** Listeners that take no new connections any more. */
   readonly stopped: DrainScope | null;
   readonly cells: readonly ClusterCells[];

@@ -17,15 +17,41 @@ export class WorkerSockets implements ListenSockets {
   readonly reportsFailures = false;
   private readonly channel: ToMain;
   private readonly standby: Set<WorkerSocket> = new Set();
+  /** Wait for their address. */
+  private readonly asking: Set<WorkerSocket> = new Set();
 
   constructor(channel: ToMain) {
     this.channel = channel;
   }
 
   open(request: ListenRequest, events: ListenEvents): OpenSocket {
-    const socket = new WorkerSocket(this.channel, this.standby, request, events);
+    const socket = new WorkerSocket(this.channel, this, request, events);
     void socket.ask();
     return socket;
+  }
+
+  begin(socket: WorkerSocket): void {
+    this.asking.add(socket);
+  }
+
+  /** It is bound, or will not be. */
+  end(socket: WorkerSocket): void {
+    this.asking.delete(socket);
+  }
+
+  /** Who is about to listen where that one does, in the same way. */
+  heirOf({ request }: WorkerSocket): WorkerSocket | null {
+    if ('path' in request.address || request.address.port === 0) return null;
+    const place = placeOf(request);
+    return [...this.asking].find((one) => placeOf(one.request) === place) ?? null;
+  }
+
+  standBy(socket: WorkerSocket): void {
+    this.standby.add(socket);
+  }
+
+  leaveStandby(socket: WorkerSocket): void {
+    this.standby.delete(socket);
   }
 
   /** The worker that had the Unix socket is gone. */
@@ -37,38 +63,49 @@ export class WorkerSockets implements ListenSockets {
 class WorkerSocket implements OpenSocket {
   readonly request: ListenRequest;
   private readonly channel: ToMain;
-  private readonly standby: Set<WorkerSocket>;
+  private readonly owner: WorkerSockets;
   private readonly events: ListenEvents;
   private server: OpenSocket | null = null;
   private isClosed = false;
   /** Whoever opened it takes it for bound. */
   private isTold = false;
+  /** The closed one whose sockets this one will have: connections that the system holds for them are not lost. */
+  private predecessor: WorkerSocket | null = null;
+  /** Who has the sockets now. */
+  private heir: WorkerSocket | null = null;
 
-  constructor(channel: ToMain, standby: Set<WorkerSocket>, request: ListenRequest, events: ListenEvents) {
+  constructor(channel: ToMain, owner: WorkerSockets, request: ListenRequest, events: ListenEvents) {
     this.channel = channel;
-    this.standby = standby;
+    this.owner = owner;
     this.request = request;
     this.events = events;
   }
 
   async ask(): Promise<void> {
+    this.owner.begin(this);
     try {
       const grant = await this.channel.call('listen', this.request);
       if (this.isClosed) return;
       if (grant === 'elsewhere') this.waitForTurn();
       else this.bind(grant.port);
     } catch (error) {
+      this.settle();
       if (!this.isClosed) this.events.onFailed(error instanceof Error ? error : new Error(messageOf(error)));
     }
   }
 
   private waitForTurn(): void {
-    this.standby.add(this);
+    this.owner.standBy(this);
     this.onBound(0);
   }
 
   bind(port: number): void {
-    this.standby.delete(this);
+    const { predecessor } = this;
+    if (predecessor !== null) {
+      this.inherit(predecessor, port);
+      return;
+    }
+    this.owner.leaveStandby(this);
     const { address } = this.request;
     const request = 'path' in address ? this.request : { ...this.request, address: { ...address, port } };
     const events: ListenEvents = {
@@ -77,13 +114,29 @@ class WorkerSocket implements OpenSocket {
         this.onBound(bound);
       },
       onFailed: (error) => this.onFailed(error),
-      onSocket: (socket) => this.events.onSocket(socket),
-      onAcceptFailed: (error) => this.events.onAcceptFailed?.(error),
+      onSocket: (socket) => this.last().events.onSocket(socket),
+      onAcceptFailed: (error) => this.last().events.onAcceptFailed?.(error),
     };
     this.server = listenOn(request, events, true);
   }
 
+  private inherit(predecessor: WorkerSocket, port: number): void {
+    this.server = predecessor.server;
+    predecessor.server = null;
+    predecessor.heir = this;
+    this.settle();
+    this.channel.tell('bound', { request: this.request, port });
+    this.onBound(port);
+  }
+
+  private last(): WorkerSocket {
+    let one: WorkerSocket = this;
+    while (one.heir !== null) one = one.heir;
+    return one;
+  }
+
   private onBound(port: number): void {
+    this.settle();
     if (this.isTold || this.isClosed) return;
     this.isTold = true;
     this.events.onBound(port);
@@ -91,20 +144,39 @@ class WorkerSocket implements OpenSocket {
 
   private onFailed(error: Error): void {
     this.server = null;
+    this.settle();
     if (this.isClosed) return;
     this.channel.tell('unbound', { request: this.request, message: `${codeOf(error)} ${error.message}` });
     // A Unix socket that could not be taken over is offered again.
-    if (this.isTold) this.standby.add(this);
+    if (this.isTold) this.owner.standBy(this);
     else this.events.onFailed(error);
   }
 
   close(): void {
     if (this.isClosed) return;
     this.isClosed = true;
-    this.standby.delete(this);
+    this.owner.leaveStandby(this);
+    const heir = this.server !== null && this.isTold ? this.owner.heirOf(this) : null;
+    this.settle();
+    if (heir === null || heir.predecessor !== null) this.release();
+    else heir.predecessor = this;
+  }
+
+  private release(): void {
     this.server?.close();
     this.channel.tell('closed', this.request);
   }
+
+  /** It listens, or will not: the one before it is not needed any more. */
+  private settle(): void {
+    this.owner.end(this);
+    this.predecessor?.release();
+    this.predecessor = null;
+  }
+}
+
+function placeOf({ address, isTransparent }: ListenRequest): string {
+  return JSON.stringify([address, isTransparent]);
 }
 
 /** Whether two requests mean the same socket of the same listener. */

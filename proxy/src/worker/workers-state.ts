@@ -1,7 +1,8 @@
 // The admin pages' view of a process with several workers: what its threads say, added up.
 
 import { RunningState } from '../admin/running-state.ts';
-import type { ClusterReport, DrainOptions, HostReport, MemoryReport, PageWait } from '../admin/state.ts';
+import type { ClusterReport, HostReport, MemoryReport, PageWait } from '../admin/state.ts';
+import type { DrainScope } from '../listener/listener-set.ts';
 import type { RunningProxy } from '../proxy.ts';
 import type { Decision, DecisionView } from '../telemetry/decisions.ts';
 import { HostCountsSum } from './host-counts.ts';
@@ -73,11 +74,14 @@ export class WorkersState extends RunningState {
     }));
   }
 
-  override drainListeners(options: DrainOptions): void {
-    const scope = options.isInboundOnly ? 'inbound' : 'all';
+  protected override drain(scope: DrainScope): void {
     this.workers.drain(scope);
-    if (!options.isGraceful) this.workers.stopAccepting(scope);
-    super.drainListeners(options);
+    super.drain(scope);
+  }
+
+  protected override stopAccepting(scope: DrainScope): void {
+    this.workers.stopAccepting(scope);
+    super.stopAccepting(scope);
   }
 }
 

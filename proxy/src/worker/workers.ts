@@ -65,6 +65,8 @@ export class Workers implements SlotOwner, ChangeFollower {
   private onFirstStart: ((error: WeftError | null) => void) | null = null;
   private watch: WorkerWatch | null = null;
   private collectTimer: NodeJS.Timeout | null = null;
+  /** Which listeners ask their clients to leave. */
+  private drained: DrainScope | null = null;
   /** Which listeners take no new connections any more. */
   private stopped: DrainScope | null = null;
 
@@ -199,6 +201,7 @@ export class Workers implements SlotOwner, ChangeFollower {
   // ---- life
 
   drain(scope: DrainScope): void {
+    if (this.drained !== 'all') this.drained = scope;
     this.tellAll('drain', scope);
   }
 
@@ -249,6 +252,7 @@ export class Workers implements SlotOwner, ChangeFollower {
       configPath: proxy?.configPath ?? '',
       files: keptFiles(),
       levels: this.levels(),
+      drained: this.drained,
       stopped: this.stopped,
       cells: this.cells.all(),
       ticketSecret: this.ticketSecret,

@@ -22,13 +22,20 @@ class RecordingTarget implements ResourceTarget<unknown> {
   readonly held: Map<string, unknown> = new Map();
   refuse: (name: string) => boolean = () => false;
   onCommit: (() => void) | null = null;
+  leaving: readonly string[] = [];
 
   constructor(kind: string, log: string[]) {
     this.kind = kind;
     this.log = log;
   }
 
-  prepare(set: ReadonlyMap<string, unknown>, remove: readonly string[], version: string): PreparedUpdate {
+  prepare(
+    set: ReadonlyMap<string, unknown>,
+    remove: readonly string[],
+    version: string,
+    leaving: readonly string[],
+  ): PreparedUpdate {
+    if (set.size > 0) this.leaving = leaving;
     const issues: Issue[] = [...set.keys()]
       .filter((name) => this.refuse(name))
       .map((name) => ({
@@ -325,6 +332,29 @@ test('follows names: endpoints as told, routes as listeners refer to them', asyn
   const more = await stream.next();
   assert.deepEqual([more.resourceNames, more.responseNonce, more.versionInfo], [['r3', 'r1', 'r2'], nonce, 'v1']);
 });
+
+for (const variant of ['GRPC', 'DELTA_GRPC'] as const) {
+  test(`${variant}: asks anew for what was not wanted for a moment, while an answer was outstanding`, async () => {
+    const { promise: committed, resolve: settle } = Promise.withResolvers<() => void>();
+    const bed = await makeBed({ variant, settle });
+    const stream = await open(bed);
+    bed.client.setNames('endpoint', ['a', 'b']);
+    await stream.next();
+    const b = { clusterName: 'b' };
+    if (variant === 'GRPC') stream.respond('endpoint', '1', [b]);
+    else stream.respondDelta('endpoint', [['b', '1', b]]);
+    const settled = await committed;
+    bed.client.setNames('endpoint', ['a']);
+    bed.client.setNames('endpoint', ['a', 'b']);
+    settled();
+    const answer = await stream.next();
+    if (variant === 'DELTA_GRPC') assert.deepEqual(answer.resourceNamesSubscribe, ['b']);
+    else {
+      assert.deepEqual(answer.resourceNames, ['a']);
+      assert.deepEqual((await stream.next()).resourceNames, ['a', 'b']);
+    }
+  });
+}
 
 test('keeps a route that no listener refers to any more until connections have drained', async () => {
   const bed = await makeBed();
@@ -744,6 +774,18 @@ test('incremental: refuses a response that sends and removes one name; of two re
   assert.equal(bed.client.resources('cluster')[0]?.version, '3');
 });
 
+test('incremental: what goes by an earlier response is in nobody’s way, though it goes last', async () => {
+  const bed = await makeBed({ variant: 'DELTA_GRPC' });
+  const stream = await open(bed);
+  stream.respondDelta('listener', [['old', '1', { name: 'old' }]]);
+  await stream.next();
+  stream.respondDelta('listener', [], ['old']);
+  stream.respondDelta('listener', [['new', '2', { name: 'new' }]]);
+  for (let i = 0; i < 2; i++) assert.equal((await stream.next()).errorDetail, undefined);
+  assert.deepEqual(bed.log.slice(-2), ['listener +[new] -[] @s3', 'listener +[] -[old] @s2']);
+  assert.deepEqual(bed.listeners.leaving, ['old']);
+});
+
 test('incremental: refuses a response as a whole and keeps the versions it had', async () => {
   const bed = await makeBed({ variant: 'DELTA_GRPC' });
   const stream = await open(bed);
@@ -783,6 +825,33 @@ test('incremental: tells the versions it holds when it reconnects', async () => 
   second.respondDelta('cluster', [], ['api']);
   await second.next();
   assert.equal(bed.log.at(-1), 'cluster +[] -[api] @s1');
+});
+
+test('incremental: what is still referred to stays in force when the server takes it away, and is asked for anew', async () => {
+  const bed = await makeBed({ variant: 'DELTA_GRPC' });
+  const stream = await open(bed);
+  const kinds = ['secret', 'endpoint', 'route'] as const;
+  for (const kind of kinds) {
+    bed.client.setNames(kind, ['one']);
+    await stream.next();
+    stream.respondDelta(kind, [['one', '1', kind === 'endpoint' ? { clusterName: 'one' } : { name: 'one' }]]);
+    await stream.next();
+    stream.respondDelta(kind, [], ['one']);
+    assert.equal((await stream.next()).errorDetail, undefined);
+  }
+  assert.deepEqual(
+    bed.log,
+    kinds.map((kind) => `${kind} +[one] -[] @s${2 * kinds.indexOf(kind) + 1}`),
+  );
+  bed.server.vanish();
+  await bed.until(() => !bed.client.state().isConnected);
+  bed.clock.advance(300);
+  const second = await bed.server.accept();
+  for (let i = 0; i < 5; i++) assert.deepEqual((await second.next()).initialResourceVersions, undefined);
+
+  bed.client.setNames('secret', []);
+  await second.next();
+  assert.equal(bed.log.at(-1), 'secret +[] -[one] @s2');
 });
 
 test('incremental: a route that does not exist keeps nobody waiting', async () => {

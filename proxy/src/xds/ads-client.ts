@@ -278,8 +278,7 @@ export class AdsClient {
     for (const channel of this.channels.values()) {
       // The answer to a response that is waiting will carry the names.
       if (this.isToBeAnswered(channel)) continue;
-      const request = protocol.request(channel);
-      if (request !== null) call.send(request);
+      for (let next = protocol.request(channel); next !== null; next = protocol.request(channel)) call.send(next);
     }
   }
 
@@ -394,7 +393,8 @@ export class AdsClient {
   private apply(entry: Arrived, removals: Removal[]): Judged {
     const { channel, response } = entry;
     const versionBefore = channel.version;
-    const checked = this.check(channel, response);
+    const leaving = removals.flatMap((removal) => (removal.channel === channel ? removal.names : []));
+    const checked = this.check(channel, response, leaving);
     if (hasErrors(checked.issues)) {
       const message = 'Refused an update; the last good configuration stays in force';
       return { ...entry, versionBefore, refusal: this.refuse(entry, checked.issues, message) };
@@ -404,9 +404,9 @@ export class AdsClient {
   }
 
   /** A defect of ours that a resource brings to light refuses the update: it must not take down every proxy that is sent it. */
-  private check(channel: ResourceChannel, response: Response): CheckedUpdate {
+  private check(channel: ResourceChannel, response: Response, leaving: readonly string[]): CheckedUpdate {
     try {
-      return channel.check(response.update);
+      return channel.check(response.update, leaving);
     } catch (thrown) {
       this.log.error('Checking an update failed', { kind: channel.spec.kind, error: thrown, details: stackOf(thrown) });
       const message = `${messageOf(thrown)}; this is a defect of Weft: report it with the resources that brought it about`;

@@ -88,14 +88,24 @@ function whenSettled({ workers, listeners, clock }: RunningProxy, done: () => vo
 
 function targetsOf(proxy: RunningProxy, { wantsClusters, wantsListeners }: AdsSettings): ResourceTargets {
   return {
-    secret: proxy.secrets,
-    ...(wantsClusters ? { cluster: proxy.clusters } : {}),
+    secret: { prepare: (set, remove, version) => proxy.secrets.prepare(set, remove, version) },
+    ...(wantsClusters ? { cluster: clusterTarget(proxy) } : {}),
     endpoint: { prepare: (set, remove, version) => proxy.clusters.prepareEndpoints(set, remove, version) },
-    ...(wantsListeners ? { listener: proxy.listeners } : {}),
+    ...(wantsListeners ? { listener: listenerTarget(proxy) } : {}),
     route: {
       prepare: (set, remove, version) => proxy.routes.prepare(set, remove, version),
       onMissing: (name) => proxy.routes.giveUp(name),
     },
+  };
+}
+
+function clusterTarget({ clusters }: RunningProxy): NonNullable<ResourceTargets['cluster']> {
+  return { prepare: (set, remove, version) => clusters.prepare(set, remove, version) };
+}
+
+function listenerTarget({ listeners }: RunningProxy): NonNullable<ResourceTargets['listener']> {
+  return {
+    prepare: (set, remove, version, leaving) => listeners.prepare(set, remove, version, undefined, leaving),
   };
 }
 

@@ -82,7 +82,7 @@ export class FakeStream {
   /** Sends an incremental response and gives its nonce. */
   respondDelta(
     kind: keyof typeof typeNames,
-    changed: readonly [name: string, version: string, message: object][],
+    changed: readonly (readonly [name: string, version: string, message: object])[],
     removed: readonly string[] = [],
   ): string {
     const nonce = `n${++this.nonce}`;

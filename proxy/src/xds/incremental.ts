@@ -30,8 +30,9 @@ export class Incremental implements XdsProtocol {
 
   private changes(channel: ResourceChannel): { added: string[]; gone: string[] } {
     const before = this.subscribed.get(channel) ?? new Set();
+    const renewed = channel.renewed(before);
     return {
-      added: [...channel.wanted].filter((name) => !before.has(name)),
+      added: [...channel.wanted].filter((name) => !before.has(name) || renewed.has(name)),
       gone: [...before].filter((name) => !channel.wanted.has(name)),
     };
   }
@@ -44,6 +45,7 @@ export class Incremental implements XdsProtocol {
   ): Uint8Array {
     const isFirst = !this.subscribed.has(channel);
     this.subscribed.set(channel, new Set(channel.wanted));
+    channel.noteAsked();
     return encodeMessage('envoy.service.discovery.v3.DeltaDiscoveryRequest', {
       node: this.node.next(),
       typeUrl: channel.spec.typeUrl,
@@ -83,7 +85,8 @@ export class Incremental implements XdsProtocol {
   }
 }
 
-/** What survived from an earlier stream, so that the server sends the differences only. */
+/** What survived from an earlier stream, so that the server sends the differences only. What it took away it is to send anew. */
 function heldVersions(channel: ResourceChannel): { [name: string]: string } {
-  return Object.fromEntries([...channel.accepted].map(([name, accepted]) => [name, accepted.version]));
+  const held = [...channel.accepted].filter(([name]) => !channel.absent.has(name));
+  return Object.fromEntries(held.map(([name, accepted]) => [name, accepted.version]));
 }

@@ -15,7 +15,7 @@ export interface Response {
 
 /** State of one stream. A new stream gets a new protocol object; what outlives streams is in the channels. */
 export interface XdsProtocol {
-  /** The next request of that kind: the first on this stream, a change of interest, or null when there is nothing to say. */
+  /** The next request of that kind: the first on this stream, a change of interest, or null when there is nothing (more) to say. */
   request(channel: ResourceChannel): Uint8Array | null;
   /** The answer to a response; `error` is null for an ACK. Carries changes of interest too. */
   answer(channel: ResourceChannel, response: Response, error: string | null): Uint8Array;

@@ -68,7 +68,7 @@ export class ResourceChannel {
   readonly spec: KindSpec;
   readonly accepted: Map<string, AcceptedResource> = new Map();
   readonly refused: Map<string, Refusal> = new Map();
-  /** Names asked for of which the server said that there is nothing. */
+  /** Names asked for of which the server said that there is nothing, or nothing any more: what was there stays in force. */
   readonly absent: Set<string> = new Set();
   /** Of the latest accepted response. */
   version = '';
@@ -85,6 +85,7 @@ export class ResourceChannel {
   private readonly clock: Clock;
   private readonly scope: Scope | null;
   private wantedNames: Set<string> = new Set();
+  private readonly forgotten: Set<string> = new Set();
   private readonly waiting: Map<string, Timer> = new Map();
 
   constructor(spec: KindSpec, target: ResourceTarget<unknown>, clock: Clock, scope: Scope | null) {
@@ -101,6 +102,19 @@ export class ResourceChannel {
   /** Names asked for that have not come yet. */
   get missing(): string[] {
     return [...this.wantedNames].filter((name) => !this.accepted.has(name));
+  }
+
+  /**
+   * Names that were not wanted for a while, although the server was asked for them (`asked`) and is to be asked again: it must hear
+   * of both, as what it sent before is gone.
+   */
+  renewed(asked: ReadonlySet<string>): ReadonlySet<string> {
+    return new Set([...this.forgotten].filter((name) => asked.has(name) && this.wantedNames.has(name)));
+  }
+
+  /** What was wanted up to now has been said. */
+  noteAsked(): void {
+    this.forgotten.clear();
   }
 
   /** A wildcard kind waits for its first response as a whole. */
@@ -122,10 +136,11 @@ export class ResourceChannel {
 
   private forget(name: string): void {
     this.stopWaiting(name);
+    this.forgotten.add(name);
     this.refused.delete(name);
     this.absent.delete(name);
     const wasThere = this.accepted.delete(name);
-    if (wasThere && this.spec.removeWhenUnwanted) this.target.prepare(new Map(), [name], this.version).commit();
+    if (wasThere && this.spec.removeWhenUnwanted) this.target.prepare(new Map(), [name], this.version, []).commit();
   }
 
   private startWaiting(name: string, timeoutMs: number): void {
@@ -155,8 +170,11 @@ export class ResourceChannel {
     this.onInitialized?.();
   }
 
-  /** Decodes and checks; changes nothing yet. Unchanged resources are left out by their bytes. */
-  check(update: ReceivedUpdate): CheckedUpdate {
+  /**
+   * Decodes and checks; changes nothing yet. Unchanged resources are left out by their bytes. `leaving` names what earlier responses
+   * take away at the end of the turn.
+   */
+  check(update: ReceivedUpdate, leaving: readonly string[]): CheckedUpdate {
     this.scope?.counter('update_attempt').inc();
     const pending: Pending = { messages: new Map(), received: new Map(), seen: new Set(), issues: [] };
     update.resources.forEach((received, index) => {
@@ -172,7 +190,7 @@ export class ResourceChannel {
         );
     }
     const removed = this.removedBy(update, pending.seen);
-    const prepared = this.prepare(pending, removed, update.version);
+    const prepared = this.prepare(pending, [...leaving, ...removed], update.version);
     return {
       issues: pending.issues,
       names: pending.seen,
@@ -260,19 +278,21 @@ export class ResourceChannel {
     }
   }
 
+  // As Envoy: what a listener or a cluster refers to by name serves until nothing refers to it any more, whatever the server takes away.
   private removedBy(update: ReceivedUpdate, seen: ReadonlySet<string>): string[] {
+    if (!this.spec.isWildcard) return [];
     const removed = update.removed.filter((name) => this.accepted.has(name));
-    if (!update.isFull || !this.spec.isWildcard) return removed;
+    if (!update.isFull) return removed;
     return removed.concat([...this.accepted.keys()].filter((name) => !seen.has(name)));
   }
 
   /** Nothing is handed over when the response is already refused: its issues would only repeat. */
-  private prepare(pending: Pending, removed: readonly string[], version: string): PreparedUpdate | null {
+  private prepare(pending: Pending, leaving: readonly string[], version: string): PreparedUpdate | null {
     if (hasErrors(pending.issues)) return null;
     this.dropUnwanted(pending);
-    const isChange = pending.messages.size > 0 || removed.length > 0;
+    const isChange = pending.messages.size > 0 || leaving.length > 0;
     if (!isChange) return null;
-    const prepared = this.target.prepare(pending.messages, [], version);
+    const prepared = this.target.prepare(pending.messages, [], version, leaving);
     pending.issues.push(...prepared.issues);
     return prepared;
   }
@@ -342,7 +362,7 @@ export class ResourceChannel {
   remove(wanted: readonly string[], version: string): void {
     const names = wanted.filter((name) => this.accepted.has(name));
     if (names.length === 0) return;
-    this.target.prepare(new Map(), names, version).commit();
+    this.target.prepare(new Map(), names, version, []).commit();
     for (const name of names) {
       this.accepted.delete(name);
       this.refused.delete(name);

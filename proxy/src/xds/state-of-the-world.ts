@@ -7,8 +7,10 @@ import { errorDetail, refusalFields, StreamNode } from './stream-node.ts';
 interface Sent {
   /** Nonce of the latest response, answered or not. */
   nonce: string;
-  names: string;
+  names: ReadonlySet<string>;
 }
+
+const noNames: ReadonlySet<string> = new Set();
 
 /** One stream of the state-of-the-world variant. */
 export class StateOfTheWorld implements XdsProtocol {
@@ -21,11 +23,9 @@ export class StateOfTheWorld implements XdsProtocol {
 
   request(channel: ResourceChannel): Uint8Array | null {
     const before = this.sent.get(channel);
-    const names = [...channel.wanted];
     // Asking for no names at all would be asking for everything.
-    if (before === undefined && !channel.spec.isWildcard && names.length === 0) return null;
-    const key = names.join('\0');
-    if (before !== undefined && before.names === key) return null;
+    if (before === undefined && !channel.spec.isWildcard && channel.wanted.size === 0) return null;
+    if (before !== undefined && isSame(before.names, this.names(channel))) return null;
     return this.encode(channel, before?.nonce ?? '', null);
   }
 
@@ -33,14 +33,21 @@ export class StateOfTheWorld implements XdsProtocol {
     return this.encode(channel, response.nonce, error);
   }
 
+  // A name to be asked for anew is left out first: the request after this one, with it, is then a change that is answered.
+  private names(channel: ResourceChannel): ReadonlySet<string> {
+    const renewed = channel.renewed(this.sent.get(channel)?.names ?? noNames);
+    return renewed.size === 0 ? channel.wanted : channel.wanted.difference(renewed);
+  }
+
   private encode(channel: ResourceChannel, nonce: string, error: string | null): Uint8Array {
-    const names = [...channel.wanted];
-    this.sent.set(channel, { nonce, names: names.join('\0') });
+    const names = new Set(this.names(channel));
+    channel.noteAsked();
+    this.sent.set(channel, { nonce, names });
     return encodeMessage('envoy.service.discovery.v3.DiscoveryRequest', {
       node: this.node.next(),
       typeUrl: channel.spec.typeUrl,
       versionInfo: channel.version,
-      resourceNames: names,
+      resourceNames: [...names],
       responseNonce: nonce,
       errorDetail: errorDetail(error),
     });
@@ -62,4 +69,8 @@ export class StateOfTheWorld implements XdsProtocol {
       controlPlane: message.controlPlane?.identifier ?? '',
     };
   }
+}
+
+function isSame(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  return a.size === b.size && a.isSubsetOf(b);
 }

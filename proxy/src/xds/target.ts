@@ -11,8 +11,16 @@ export interface PreparedUpdate {
 
 /** Receives one kind of resource. */
 export interface ResourceTarget<Message> {
-  /** `set` holds new and changed resources only. Never throws. */
-  prepare(set: ReadonlyMap<string, Message>, remove: readonly string[], version: string): PreparedUpdate;
+  /**
+   * `set` holds new and changed resources only, `leaving` those that a later call will remove and that are therefore in nobody's way.
+   * Never throws.
+   */
+  prepare(
+    set: ReadonlyMap<string, Message>,
+    remove: readonly string[],
+    version: string,
+    leaving: readonly string[],
+  ): PreparedUpdate;
   /** A resource that was asked for did not come within its initial fetch timeout: who waits for it goes on without. */
   onMissing?(name: string): void;
 }

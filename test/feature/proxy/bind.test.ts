@@ -94,6 +94,19 @@ for (const workers of process.platform === 'linux' ? [1, 2] : [1]) {
       assert.equal((await fetchOnce(context, one, '/')).status, 202);
     });
 
+    it('one of them can have the port of another that goes by the same update', async (context) => {
+      const { proxy, stream } = await startDynamic(context, workers);
+      const [port = 0] = await freePorts(1);
+      assert.equal(await push(stream, 'listener', '1', [at('old', port, 201)]), null);
+      await everyWorkerServes(proxy);
+      assert.equal(await push(stream, 'listener', '2', [at('new', port, 202)]), null);
+      assert.equal((await fetchOnce(context, port, '/')).status, 202);
+      assert.deepEqual(
+        proxy.running.listeners.all().map(({ compiled }) => compiled.name),
+        ['new'],
+      );
+    });
+
     it('is done with when the next update leaves it out', async (context) => {
       const { stream } = await startDynamic(context, workers);
       const taken = await holdPort(context);

@@ -14,13 +14,17 @@ export interface DynamicProxy {
 }
 
 /** A proxy whose clusters and listeners come over ADS. */
-export async function startDynamic(context: TestContext, concurrency: number): Promise<DynamicProxy> {
+export async function startDynamic(
+  context: TestContext,
+  concurrency: number,
+  api: 'GRPC' | 'DELTA_GRPC' = 'GRPC',
+): Promise<DynamicProxy> {
   const server = await FakeAdsServer.start();
   context.after(() => server.close());
   const ads = { ads: {}, resource_api_version: 'V3' };
   const dynamic = {
     ads_config: {
-      api_type: 'GRPC',
+      api_type: api,
       transport_api_version: 'V3',
       grpc_services: [{ envoy_grpc: { cluster_name: 'ads' } }],
     },
@@ -60,6 +64,19 @@ export async function push(
   resources: readonly object[],
 ): Promise<string | null> {
   const request = await answerTo(stream, stream.respond(kind, version, resources));
+  return request.errorDetail?.message ?? null;
+}
+
+/** The same by the incremental protocol; the version is `version` for all. */
+export async function pushDelta(
+  stream: FakeStream,
+  kind: 'cluster' | 'endpoint' | 'listener' | 'route',
+  version: string,
+  changed: Readonly<Record<string, object>>,
+  removed: readonly string[] = [],
+): Promise<string | null> {
+  const resources = Object.entries(changed).map(([name, message]) => [name, version, message] as const);
+  const request = await answerTo(stream, stream.respondDelta(kind, resources, removed));
   return request.errorDetail?.message ?? null;
 }
 

@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { connect } from 'node:net';
 import { describe, it } from 'node:test';
 import { fetchOnce, openClient } from '../../kit/client.ts';
+import { LeapClock } from '../../kit/leap-clock.ts';
 import { until } from '../../kit/until.ts';
 import { after, closedPort, echo, startTcpServer, startUpstream } from '../../kit/upstream.ts';
 import {
@@ -98,6 +99,24 @@ describe('draining', () => {
     assert.equal((await kept.fetch('GET', '/')).headers.connection, undefined);
     assert.equal((await fetchOnce(context, proxy.port('outbound'), '/')).status, 200);
     assert.equal((await proxy.admin('GET', '/ready')).status, 200);
+  });
+
+  it('closes the listeners when the time of a graceful drain is over, unless they are to stay', async (context) => {
+    const clock = new LeapClock();
+    const proxy = await startTestProxy(
+      context,
+      () => ({ listeners: [listener('main', httpManager([]))], clusters: [] }),
+      clock,
+    );
+    const port = proxy.port();
+    await proxy.admin('POST', '/drain_listeners?graceful&skip_exit');
+    await clock.leap(31_000);
+    assert.equal((await fetchOnce(context, port, '/')).headers.connection, 'close');
+    await proxy.admin('POST', '/drain_listeners?graceful');
+    await clock.leap(29_000);
+    assert.equal((await fetchOnce(context, port, '/')).status, 404);
+    await clock.leap(2000);
+    await assert.rejects(openClient(context, port), /ECONNREFUSED/);
   });
 
   it('makes /ready say 503', async (context) => {

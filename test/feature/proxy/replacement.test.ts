@@ -114,6 +114,18 @@ describe('a replaced listener', () => {
     await client.closed();
   });
 
+  it('goes on to ask its clients to leave where the proxy drains', async (context) => {
+    const proxy = await startTestProxy(context, () => ({
+      listeners: [listener('main', httpManager([]))],
+      clusters: [],
+    }));
+    const client = await openClient(context, proxy.port());
+    assert.equal((await client.fetch('GET', '/')).headers.connection, undefined);
+    await proxy.admin('POST', '/drain_listeners?graceful');
+    replaceListener(proxy, listener('main', httpManager([], { filters: [denyAll] })));
+    assert.equal((await client.fetch('GET', '/')).headers.connection, 'close');
+  });
+
   it('drains connections where a connection manager gives way to a TCP proxy', async (context) => {
     const upstream = await startUpstream(context);
     const proxy = await startTestProxy(context, () => ({

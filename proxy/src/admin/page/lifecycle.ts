@@ -3,10 +3,17 @@
 import { type AdminReply, type AdminRequest, hasFlag, okReply } from '../reply.ts';
 import type { AdminState } from '../state.ts';
 
-/** `?graceful` waits for exchanges in flight, `?inboundonly` leaves the listeners for the workload's own calls alone. */
+/**
+ * `?graceful` asks clients to leave and closes the listeners after the drain time, with `skip_exit` not even then; `?inboundonly` leaves
+ * the listeners for the workload's own calls alone.
+ */
 export function drainListenersPage(state: AdminState, request: AdminRequest): AdminReply {
   const { query } = request;
-  state.drainListeners({ isGraceful: hasFlag(query, 'graceful'), isInboundOnly: hasFlag(query, 'inboundonly') });
+  state.drainListeners({
+    isGraceful: hasFlag(query, 'graceful'),
+    staysOpen: hasFlag(query, 'skip_exit'),
+    isInboundOnly: hasFlag(query, 'inboundonly'),
+  });
   return okReply();
 }
 

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { Agent, get } from 'node:http';
 import { describe, it } from 'node:test';
 import { messageFromJson } from '@weft/lib/protobuf/codec';
+import { fetchOnce } from '../../../kit/client.ts';
 import { until } from '../../../kit/until.ts';
 import { echo, startUpstream } from '../../../kit/upstream.ts';
 import { clusterMessage, type Json, listenerMessage, push, startDynamic } from '../dynamic.ts';
@@ -125,7 +126,7 @@ describe('configuration of two workers', { skip }, () => {
     assert.equal(proxy.port(), port);
   });
 
-  it('takes listeners away and gives their port to others', async (context) => {
+  it('takes listeners away and gives their port to others, without a lost connection', async (context) => {
     const { proxy, stream } = await startDynamic(context, 2);
     await push(stream, 'cluster', '1', []);
     await push(stream, 'listener', '1', [listenerMessage(listener('first', httpManager([])))]);
@@ -136,7 +137,17 @@ describe('configuration of two workers', { skip }, () => {
     await until('the other has it', () => proxy.running.listeners.all().some((one) => one.port === port));
     await everyWorkerServes(proxy);
     for (const client of await openClients(context, port)) assert.equal((await client.fetch('GET', '/')).status, 404);
-    await push(stream, 'listener', '3', []);
+    const at = (name: string) => listenerMessage({ ...listener(name, httpManager([])), address });
+    assert.equal(await push(stream, 'listener', '3', [at('third')]), null);
+    let isOver = false;
+    const knock = async (): Promise<void> => {
+      while (!isOver) assert.equal((await fetchOnce(context, port, '/')).status, 404);
+    };
+    const load = Promise.all(Array.from({ length: 4 }, knock));
+    for (let i = 0; i < 30; i++) assert.equal(await push(stream, 'listener', `r${i}`, [at(`name-${i}`)]), null);
+    isOver = true;
+    await load;
+    await push(stream, 'listener', '4', []);
     await until('none is left', () => proxy.running.listeners.all().length === 0);
   });
 });

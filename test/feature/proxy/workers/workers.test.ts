@@ -161,6 +161,18 @@ describe('two workers', { skip }, () => {
     await everyWorkerServes(proxy);
     await assert.rejects(openClient(context, port), /ECONNREFUSED/);
   });
+
+  it('ask clients to leave when told to, also one that comes later', async (context) => {
+    const proxy = await startTwoWorkers(context, () => ({
+      listeners: [listener('main', httpManager([]))],
+      clusters: [],
+    }));
+    await proxy.admin('POST', '/drain_listeners?graceful');
+    await killWorker(proxy, 0);
+    await everyWorkerServes(proxy);
+    for (const client of await openClients(context, proxy.port()))
+      assert.equal((await client.fetch('GET', '/')).headers.connection, 'close');
+  });
 });
 
 describe('a worker that dies', { skip }, () => {

@@ -1,0 +1,56 @@
+// A control plane that takes away by the incremental protocol what is still referred to: it serves on, as in Envoy.
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { messageFromJson } from '@weft/lib/protobuf/codec';
+import { fetchOnce } from '../../kit/client.ts';
+import { startUpstream } from '../../kit/upstream.ts';
+import { type Json, listenerMessage, pushDelta, startDynamic } from './dynamic.ts';
+import { httpManager, listener, routeTo } from './fixture.ts';
+import { everyWorkerServes, killWorker } from './workers/fixture.ts';
+
+const source: Json = { ads: {}, resource_api_version: 'V3' };
+const rds: Json = { route_config: undefined, rds: { route_config_name: 'r', config_source: source } };
+const web = listenerMessage(listener('main', httpManager([], { manager: rds })));
+
+function routes(): object {
+  const json = { name: 'r', virtual_hosts: [{ name: 'all', domains: ['*'], routes: [routeTo('a')] }] };
+  return messageFromJson('envoy.config.route.v3.RouteConfiguration', json, []);
+}
+
+function discovered(timeout: string): object {
+  const json = { name: 'a', type: 'EDS', connect_timeout: timeout, eds_cluster_config: { eds_config: source } };
+  return messageFromJson('envoy.config.cluster.v3.Cluster', json, []);
+}
+
+function endpointAt(port: number): object {
+  const address = { socket_address: { address: '127.0.0.1', port_value: port } };
+  const json = { cluster_name: 'a', endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }] };
+  return messageFromJson('envoy.config.endpoint.v3.ClusterLoadAssignment', json, []);
+}
+
+for (const workers of process.platform === 'linux' ? [1, 2] : [1]) {
+  describe(`what a control plane takes away, ${workers} ${workers === 1 ? 'worker' : 'workers'}`, () => {
+    it('serves as long as something refers to it, also from a changed cluster and in a worker that comes later', async (context) => {
+      const upstream = await startUpstream(context);
+      const { proxy, stream } = await startDynamic(context, workers, 'DELTA_GRPC');
+      assert.equal(await pushDelta(stream, 'cluster', '1', { a: discovered('1s') }), null);
+      assert.equal(await pushDelta(stream, 'endpoint', '1', { a: endpointAt(upstream.port) }), null);
+      assert.equal(await pushDelta(stream, 'listener', '1', { main: web }), null);
+      assert.equal(await pushDelta(stream, 'route', '1', { r: routes() }), null);
+      await everyWorkerServes(proxy);
+
+      assert.equal(await pushDelta(stream, 'route', '2', {}, ['r']), null);
+      assert.equal(await pushDelta(stream, 'endpoint', '2', {}, ['a']), null);
+      assert.equal(await pushDelta(stream, 'cluster', '2', { a: discovered('2s') }), null);
+      await everyWorkerServes(proxy);
+      assert.equal(proxy.stat('cluster_manager.warming_clusters'), 0);
+      assert.equal((await fetchOnce(context, proxy.port(), '/')).status, 200);
+
+      if (workers === 1) return;
+      for (const worker of [0, 1]) await killWorker(proxy, worker);
+      await everyWorkerServes(proxy);
+      assert.equal((await fetchOnce(context, proxy.port(), '/')).status, 200);
+    });
+  });
+}
