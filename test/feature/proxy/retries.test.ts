@@ -1,0 +1,40 @@
+// What a further attempt sends, and what it says.
+
+import assert from 'node:assert/strict';
+import { constants } from 'node:http2';
+import { describe, it } from 'node:test';
+import { openClient } from '../../kit/client.ts';
+import { startHttp2Upstream } from '../../kit/http2-server.ts';
+import { until } from '../../kit/until.ts';
+import { cluster, http2Only, httpManager, listener, routeTo, startTestProxy } from './fixture.ts';
+
+describe('a request that an endpoint refused when it had its body', () => {
+  it('is not sent again without it where no retries are left', async (context) => {
+    const bodies: string[] = [];
+    let streams = 0;
+    const upstream = await startHttp2Upstream(context, (stream) => {
+      const isFirst = streams++ === 0;
+      let body = '';
+      stream.setEncoding('utf8').on('data', (chunk: string) => {
+        body += chunk;
+      });
+      stream.on('end', () => {
+        bodies.push(body);
+        if (isFirst) stream.close(constants.NGHTTP2_REFUSED_STREAM);
+        else stream.respond({ ':status': 200 }, { endStream: true });
+      });
+    });
+    const retry_policy = { retry_on: 'refused-stream', num_retries: 0 };
+    const proxy = await startTestProxy(context, () => ({
+      listeners: [listener('main', httpManager([routeTo('a', { retry_policy })]))],
+      clusters: [cluster('a', [upstream.port], http2Only)],
+    }));
+    const client = await openClient(context, proxy.port());
+    client.expect('POST');
+    client.send('POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n');
+    await until('the endpoint has the head', () => streams === 1);
+    client.send('5\r\nhello\r\n0\r\n\r\n');
+    assert.equal((await client.response()).status, 503);
+    assert.deepEqual(bodies, ['hello']);
+  });
+});
