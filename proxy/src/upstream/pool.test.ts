@@ -59,7 +59,7 @@ describe('a host that is removed', () => {
     const { upstream, clusters, host } = await startHost(context);
     const client = fakeConnection();
     const events = new Recorder();
-    const pool = poolOf(host, { client, endsTunnel: false, isHttp2Client: false }, systemClock);
+    const pool = poolOf(host, { client, endsTunnel: false, isHighPriority: false, isHttp2Client: false }, systemClock);
     pool.start(head(), true, events);
     host.remove();
     await until('it is answered', () => events.isDone || events.failure !== '');

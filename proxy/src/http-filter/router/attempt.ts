@@ -136,6 +136,7 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
       {
         client: exchange.connection,
         endsTunnel: exchange.upgrade === 'CONNECT' && route.terminatesConnect,
+        isHighPriority: route.isHighPriority,
         isHttp2Client: exchange.protocol === 'HTTP/2',
       },
       this.clock,

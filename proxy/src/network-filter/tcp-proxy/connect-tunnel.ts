@@ -57,7 +57,7 @@ export class ConnectTunnel implements TcpUpstream, UpstreamEvents {
       return;
     }
     this.host.onRequestStart();
-    this.pool = poolOf(this.host, { client, endsTunnel: false, isHttp2Client: false }, clock);
+    this.pool = poolOf(this.host, { client, endsTunnel: false, isHighPriority: false, isHttp2Client: false }, clock);
     this.pool.start(head, false, this);
   }
 
