@@ -301,7 +301,8 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
     else this.becomeFree();
   }
 
-  private becomeFree(): void {
+  /** May carry an exchange from now on, or idle. */
+  becomeFree(): void {
     if (this.idleTimeoutMs > 0) this.startIdling();
     if (this.connection.paused) this.connection.resume();
     this.owner.onClientFree(this);

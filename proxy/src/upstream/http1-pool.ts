@@ -88,7 +88,7 @@ export class Http1Pool implements AdoptingPool, Http1ClientOwner, ConnectEvents 
     const client = new Http1Client(connection, this, this.clock, this.options);
     this.all.add(client);
     this.host.onConnectResult(true);
-    this.onClientFree(client);
+    client.becomeFree();
     // One that waited is served all the same: nobody else would.
     if (this.isDraining) client.retire();
   }

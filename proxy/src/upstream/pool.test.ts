@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { systemClock } from '@weft/lib/clock';
+import { PausedClock, systemClock } from '@weft/lib/clock';
 import { Headers } from '@weft/lib/header';
 import { SampleClusters, staticCluster } from '../../../test/kit/clusters.ts';
 import { fakeConnection } from '../../../test/kit/logged-view.ts';
@@ -45,10 +45,10 @@ function head(): UpstreamHead {
   };
 }
 
-async function startHost(context: TestContext) {
+async function startHost(context: TestContext, more: object = {}) {
   const upstream = await startUpstream(context);
   const clusters = new SampleClusters();
-  clusters.put(staticCluster('a', [`127.0.0.1:${upstream.port}`]));
+  clusters.put(staticCluster('a', [`127.0.0.1:${upstream.port}`], more));
   const host = clusters.get('a').hosts[0] as Host;
   context.after(() => host.remove());
   return { upstream, clusters, host };
@@ -69,5 +69,22 @@ describe('a host that is removed', () => {
     assert.equal(pool.connections, 0);
     assert.equal(clusters.stat('a', 'upstream_rq_pending_active'), 0);
     assert.equal(clusters.stat('a', 'upstream_cx_active'), 0);
+  });
+});
+
+const choice = { client: fakeConnection(), endsTunnel: false, isHighPriority: false, isHttp2Client: false };
+
+describe('a connection', () => {
+  it('whose request was given up before it stood is closed when it has been idle', async (context) => {
+    const { upstream, clusters, host } = await startHost(context);
+    const clock = new PausedClock();
+    const events = new Recorder();
+    const pool = poolOf(host, choice, clock);
+    pool.start(head(), true, events);
+    pool.cancel(events);
+    await until('it stands', () => clusters.stat('a', 'upstream_cx_http1_total') === 1);
+    clock.advance(3_600_001);
+    await until('it is closed', () => pool.connections === 0 && upstream.openSockets.size === 0);
+    assert.equal(clusters.stat('a', 'upstream_cx_idle_timeout'), 1);
   });
 });
