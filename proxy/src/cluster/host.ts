@@ -147,6 +147,12 @@ export class Host {
     else this.outlier.onLocalFailure(503);
   }
 
+  /** The time for a request it has was over. As in Envoy, a host that has begun to answer is not ejected for how long that takes. */
+  onRequestTimeout(isAnswering: boolean): void {
+    if (isAnswering) this.stats.rqTimeout++;
+    else this.onRequestFailed(fault.request_timeout);
+  }
+
   /** Whether a connection (with its TLS handshake) could be made for an HTTP request. */
   onConnectResult(ok: boolean): void {
     if (!ok) this.stats.cxConnectFail++;

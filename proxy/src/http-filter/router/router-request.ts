@@ -238,7 +238,7 @@ export class RouterRequest extends Attempt {
   onTimeoutOver(): void {
     this.timeout = null;
     this.cluster?.stats.upstreamRqTimeout.inc();
-    if (this.state === SENDING || this.state === WAITING) this.host?.onRequestFailed(fault.request_timeout);
+    if (this.state === SENDING) this.host?.onRequestTimeout(this.responseStarted);
     this.fail(fault.request_timeout, 'response_timeout');
   }
 
