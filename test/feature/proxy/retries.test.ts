@@ -5,7 +5,9 @@ import { constants } from 'node:http2';
 import { describe, it } from 'node:test';
 import { openClient } from '../../kit/client.ts';
 import { startHttp2Upstream } from '../../kit/http2-server.ts';
+import { LeapClock } from '../../kit/leap-clock.ts';
 import { until } from '../../kit/until.ts';
+import { after, reply, startUpstream } from '../../kit/upstream.ts';
 import { cluster, http2Only, httpManager, listener, routeTo, startTestProxy } from './fixture.ts';
 
 describe('a request that an endpoint refused when it had its body', () => {
@@ -37,4 +39,39 @@ describe('a request that an endpoint refused when it had its body', () => {
     assert.equal((await client.response()).status, 503);
     assert.deepEqual(bodies, ['hello']);
   });
+});
+
+describe('the time that an endpoint is told anyone waits for it', () => {
+  for (const [name, perTry, first] of [
+    ['is what is left of it', {}, 2000],
+    ['is that of a try where that is less', { per_try_timeout: '1.6s' }, 1600],
+  ] as const) {
+    it(name, async (context) => {
+      const clock = new LeapClock();
+      let open: (value: unknown) => void = () => {};
+      const gate = new Promise((resolve) => {
+        open = resolve;
+      });
+      const upstream = await startUpstream(context, [after(gate, reply(503)), reply(200)]);
+      const retry_policy = { retry_on: '5xx', ...perTry, retry_back_off: { base_interval: '0.001s' } };
+      const proxy = await startTestProxy(
+        context,
+        () => ({
+          listeners: [listener('main', httpManager([routeTo('a', { timeout: '2s', retry_policy })]))],
+          clusters: [cluster('a', [upstream.port])],
+        }),
+        clock,
+      );
+      const client = await openClient(context, proxy.port());
+      client.request('GET', '/');
+      await upstream.request(1);
+      await clock.leap(500);
+      open(null);
+      assert.equal((await client.response()).status, 200);
+      const seen = upstream.requests.map((request) => Number(request.headers['x-envoy-expected-rq-timeout-ms']));
+      assert.equal(seen[0], first);
+      // Whatever else took time comes on top of the leap.
+      assert.ok((seen[1] ?? 0) <= 1500 && (seen[1] ?? 0) > 0, String(seen[1]));
+    });
+  }
 });

@@ -70,7 +70,8 @@ export class RouterRequest extends Attempt {
     const { exchange } = this;
     const retryPolicy = requestedRetryPolicy(route.retry, exchange.requestHeaders);
     this.retryPolicy = retryPolicy;
-    this.tellTimeout(route);
+    this.timeoutMs = route.timeoutOf(exchange.requestHeaders);
+    this.tellTimeout(route, 0);
     if (route.changesRequestHeaders) route.mutateRequestHeaders(exchange.requestHeaders, exchange);
     route.rewrite(exchange, !this.config.suppressEnvoyHeaders);
     this.hash = route.hash(exchange);
@@ -80,12 +81,12 @@ export class RouterRequest extends Attempt {
     }
   }
 
-  // The endpoint learns how long anyone waits for it.
-  private tellTimeout(route: Route): void {
+  // The endpoint learns how long anyone waits for it, at each attempt for what is left.
+  private tellTimeout(route: Route, passedMs: number): void {
     const { requestHeaders } = this.exchange;
-    this.timeoutMs = route.timeoutOf(requestHeaders);
-    const tryMs = this.retryPolicy?.perTryTimeoutMs || this.timeoutMs;
-    const expectedMs = this.timeoutMs > 0 ? Math.min(tryMs, this.timeoutMs) : tryMs;
+    const leftMs = this.timeoutMs === 0 ? 0 : Math.max(1, Math.round(this.timeoutMs - passedMs));
+    const tryMs = this.retryPolicy?.perTryTimeoutMs || leftMs;
+    const expectedMs = leftMs > 0 ? Math.min(tryMs, leftMs) : tryMs;
     if (expectedMs === 0) return;
     if (!this.config.suppressEnvoyHeaders) requestHeaders.set('x-envoy-expected-rq-timeout-ms', String(expectedMs));
     if (route.grpcTimeout === null || !isGrpcType(requestHeaders.get('content-type'))) return;
@@ -211,7 +212,15 @@ export class RouterRequest extends Attempt {
 
   onBackOffOver(): void {
     this.tryTimeout = null;
-    if (this.state === BACKING_OFF) this.attempt();
+    if (this.state === BACKING_OFF) this.attemptAgain();
+  }
+
+  private attemptAgain(): void {
+    const { exchange, route } = this;
+    // The time runs from the end of the request.
+    const passedMs = exchange.requestEndMs < 0 ? 0 : this.clock.now() - exchange.startMs - exchange.requestEndMs;
+    if (route !== null) this.tellTimeout(route, passedMs);
+    this.attempt();
   }
 
   // ---- time-outs
