@@ -75,3 +75,20 @@ describe('the time that an endpoint is told anyone waits for it', () => {
     });
   }
 });
+
+it('retries that were used up after an injected delay leave both flags', async (context) => {
+  const upstream = await startUpstream(context, [reply(503)]);
+  const retry_policy = { retry_on: '5xx', num_retries: 1, retry_back_off: { base_interval: '0.001s' } };
+  const delay = { fixed_delay: '0.001s', percentage: { numerator: 100 } };
+  const fault = {
+    name: 'envoy.filters.http.fault',
+    typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault', delay },
+  };
+  const proxy = await startTestProxy(context, (logPath) => ({
+    listeners: [listener('main', httpManager([routeTo('a', { retry_policy })], { logPath, filters: [fault] }))],
+    clusters: [cluster('a', [upstream.port])],
+  }));
+  const client = await openClient(context, proxy.port());
+  assert.equal((await client.fetch('GET', '/')).status, 503);
+  assert.match((await proxy.accessLog())[0] ?? '', /^503 DI,URX /);
+});
