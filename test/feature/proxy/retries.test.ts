@@ -92,3 +92,18 @@ it('retries that were used up after an injected delay leave both flags', async (
   assert.equal((await client.fetch('GET', '/')).status, 503);
   assert.match((await proxy.accessLog())[0] ?? '', /^503 DI,URX /);
 });
+
+it('gateway-error calls for a retry of a refused stream', async (context) => {
+  let streams = 0;
+  const upstream = await startHttp2Upstream(context, (stream) => {
+    // Once more is free, so the third one is the retry.
+    if (++streams < 3) stream.close(constants.NGHTTP2_REFUSED_STREAM);
+    else stream.respond({ ':status': 200 }, { endStream: true });
+  });
+  const retry_policy = { retry_on: 'gateway-error', retry_back_off: { base_interval: '0.001s' } };
+  const proxy = await startTestProxy(context, () => ({
+    listeners: [listener('main', httpManager([routeTo('a', { retry_policy })]))],
+    clusters: [cluster('a', [upstream.port], http2Only)],
+  }));
+  assert.equal((await (await openClient(context, proxy.port())).fetch('GET', '/')).status, 200);
+});
