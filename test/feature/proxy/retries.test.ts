@@ -107,3 +107,17 @@ it('gateway-error calls for a retry of a refused stream', async (context) => {
   }));
   assert.equal((await (await openClient(context, proxy.port())).fetch('GET', '/')).status, 200);
 });
+
+it('a retry leaves the connection open when the response before it was complete', async (context) => {
+  const upstream = await startUpstream(context, [reply(503), reply(503), reply(200)]);
+  const retry_policy = { retry_on: '5xx', num_retries: 2, retry_back_off: { base_interval: '0.001s' } };
+  const proxy = await startTestProxy(context, () => ({
+    listeners: [listener('main', httpManager([routeTo('a', { retry_policy })]))],
+    clusters: [cluster('a', [upstream.port])],
+  }));
+  const client = await openClient(context, proxy.port());
+  assert.equal((await client.fetch('PUT', '/', {}, 'body')).status, 200);
+  assert.equal(upstream.requests.length, 3);
+  assert.equal(upstream.connections, 1);
+  assert.equal(proxy.stat('cluster.a.upstream_rq_tx_reset'), 0);
+});

@@ -97,6 +97,7 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
     }
     host.onRequestStart();
     this.state = WAITING;
+    this.isResponseEnded = false;
     this.startStream(host, route);
   }
 

@@ -107,6 +107,8 @@ export class RouterRequest extends Attempt {
     const policy = this.retryPolicy;
     const isUnwanted = policy !== null && isRetriableResponse(policy, status, headers, exchange);
     if (isUnwanted && this.mayRetryNow()) {
+      // It was all there is: the connection is as good as before.
+      if (endStream) this.release();
       this.retry();
       return;
     }
