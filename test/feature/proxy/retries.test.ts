@@ -2,12 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { constants } from 'node:http2';
-import { describe, it } from 'node:test';
-import { openClient } from '../../kit/client.ts';
+import { describe, it, type TestContext } from 'node:test';
+import { type ClientResponse, openClient } from '../../kit/client.ts';
 import { startHttp2Upstream } from '../../kit/http2-server.ts';
 import { LeapClock } from '../../kit/leap-clock.ts';
 import { until } from '../../kit/until.ts';
-import { after, reply, startUpstream } from '../../kit/upstream.ts';
+import { after, echo, reply, startUpstream } from '../../kit/upstream.ts';
 import { cluster, http2Only, httpManager, listener, routeTo, startTestProxy } from './fixture.ts';
 
 describe('a request that an endpoint refused when it had its body', () => {
@@ -120,4 +120,38 @@ it('a retry leaves the connection open when the response before it was complete'
   assert.equal(upstream.requests.length, 3);
   assert.equal(upstream.connections, 1);
   assert.equal(proxy.stat('cluster.a.upstream_rq_tx_reset'), 0);
+});
+
+describe('a request that says how long it is to take', () => {
+  async function answerTo(context: TestContext, manager: Readonly<Record<string, unknown>>): Promise<ClientResponse> {
+    const clock = new LeapClock();
+    let open: (value: unknown) => void = () => {};
+    const gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const upstream = await startUpstream(context, [after(gate, echo())]);
+    const proxy = await startTestProxy(
+      context,
+      () => ({
+        listeners: [listener('main', httpManager([routeTo('a')], { manager }))],
+        clusters: [cluster('a', [upstream.port])],
+      }),
+      clock,
+    );
+    const client = await openClient(context, proxy.port());
+    client.request('GET', '/', { 'x-envoy-upstream-rq-timeout-ms': '5000' });
+    const { headers } = await upstream.request(1);
+    assert.equal(headers['x-envoy-upstream-rq-timeout-ms'], undefined);
+    await clock.leap(6000);
+    open(null);
+    return client.response();
+  }
+
+  it('takes no longer within the mesh', async (context) => {
+    assert.equal((await answerTo(context, {})).status, 504);
+  });
+
+  it('is not heard at the edge', async (context) => {
+    assert.equal((await answerTo(context, { use_remote_address: true })).status, 200);
+  });
 });

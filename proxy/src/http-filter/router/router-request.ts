@@ -7,7 +7,7 @@ import type { Headers } from '@weft/lib/header';
 import type { Breakers } from '../../cluster/breaker/breakers.ts';
 import { type Fault, fault } from '../../fault/fault.ts';
 import { grpcTimeoutText } from '../../route/action/grpc-timeout.ts';
-import { requestedRetryPolicy } from '../../route/requested-retry.ts';
+import { asksForItself, requestedRetryPolicy, requestedTimeoutMs } from '../../route/requested-retry.ts';
 import type { Route } from '../../route/route.ts';
 import type { Exchange } from '../../stream/exchange.ts';
 import { Attempt, BACKING_OFF, DONE, SENDING, WAITING } from './attempt.ts';
@@ -68,9 +68,10 @@ export class RouterRequest extends Attempt {
 
   private prepareRequest(route: Route): void {
     const { exchange } = this;
-    const retryPolicy = requestedRetryPolicy(route.retry, exchange.requestHeaders);
-    this.retryPolicy = retryPolicy;
+    this.retryPolicy = route.retry;
     this.timeoutMs = route.timeoutOf(exchange.requestHeaders);
+    if (asksForItself(exchange.requestHeaders)) this.heedRequest(exchange.requestHeaders);
+    const { retryPolicy } = this;
     this.tellTimeout(route, 0);
     if (route.changesRequestHeaders) route.mutateRequestHeaders(exchange.requestHeaders, exchange);
     route.rewrite(exchange, !this.config.suppressEnvoyHeaders);
@@ -79,6 +80,11 @@ export class RouterRequest extends Attempt {
       this.retriesLeft = retryPolicy.numRetries;
       this.replay = new RequestReplay(this.bufferLimitBytes());
     }
+  }
+
+  private heedRequest(headers: Headers): void {
+    this.retryPolicy = requestedRetryPolicy(this.retryPolicy, headers);
+    this.timeoutMs = requestedTimeoutMs(this.timeoutMs, headers);
   }
 
   // The endpoint learns how long anyone waits for it, at each attempt for what is left.
