@@ -348,6 +348,8 @@ describe('limits of a cluster', () => {
     const refused = await second.fetch('GET', '/2');
     assert.equal(refused.status, 503);
     assert.equal(refused.headers['x-envoy-overloaded'], 'true');
+    assert.equal(proxy.stat('cluster.a.upstream_rq_active_overflow'), 1);
+    assert.equal(proxy.stat('cluster.a.upstream_rq_pending_overflow'), 0);
     open(null);
     assert.equal((await first.response()).status, 200);
     assert.equal((await second.fetch('GET', '/3')).status, 200);

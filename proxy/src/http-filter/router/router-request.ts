@@ -55,9 +55,8 @@ export class RouterRequest extends Attempt {
     this.startTimers(route);
     this.breakers = route.isHighPriority ? cluster.highBreakers : cluster.breakers;
     if (!this.breakers.tryRequest()) {
-      // Envoy's name for it: nothing waits here, but nothing may.
-      cluster.stats.upstreamRqPendingOverflow.inc();
-      // There, an attempt counts from when it is wanted.
+      cluster.stats.upstreamRqActiveOverflow.inc();
+      // In Envoy an attempt counts from when it is wanted.
       exchange.attempts = 1;
       exchange.fail(fault.breaker_open, 'max_requests');
       return;

@@ -52,7 +52,7 @@ export class ConnectTunnel implements TcpUpstream, UpstreamEvents {
     const { cluster } = this.host;
     if (!cluster.breakers.tryRequest()) {
       this.isOver = true;
-      cluster.stats.upstreamRqPendingOverflow.inc();
+      cluster.stats.upstreamRqActiveOverflow.inc();
       this.owner.onTunnelFailed(fault.breaker_open, 'max_requests');
       return;
     }
