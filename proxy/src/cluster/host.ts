@@ -117,10 +117,13 @@ export class Host {
   /** A request starts on this host; paired with `onRequestEnd`. */
   onRequestStart(): void {
     this.active++;
+    this.cluster.stats.upstreamRqActive.value++;
+  }
+
+  /** There is a connection for it. */
+  onRequestSent(): void {
     this.stats.rqTotal++;
-    const { stats } = this.cluster;
-    stats.upstreamRqTotal.value++;
-    stats.upstreamRqActive.value++;
+    this.cluster.stats.upstreamRqTotal.value++;
   }
 
   onRequestEnd(): void {
