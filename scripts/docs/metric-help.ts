@@ -76,6 +76,7 @@ export const metricHelp: Readonly<Record<string, string>> = {
   // upstream requests
   upstream_rq_total: 'Requests sent to endpoints.',
   upstream_rq_active: 'Requests in flight.',
+  upstream_rq_active_overflow: 'Requests refused because too many are in flight.',
   upstream_rq_completed: 'Responses that were passed on.',
   upstream_rq_time: 'Milliseconds from the request to the end of its response.',
   'upstream_rq_*xx': 'Responses by class of status.',
@@ -83,7 +84,7 @@ export const metricHelp: Readonly<Record<string, string>> = {
   upstream_rq_cancelled: 'Requests cancelled before they had a connection.',
   upstream_rq_pending_total: 'Requests that had to wait for a connection.',
   upstream_rq_pending_active: 'Requests that wait for a connection now.',
-  upstream_rq_pending_overflow: 'Requests refused because too many wait or run.',
+  upstream_rq_pending_overflow: 'Requests refused because too many wait for a connection.',
   upstream_rq_pending_failure_eject: 'Requests that waited for a connection that failed.',
   upstream_rq_timeout: 'Requests that ran into the timeout of their route.',
   upstream_rq_per_try_timeout: 'Attempts that ran into per_try_timeout.',

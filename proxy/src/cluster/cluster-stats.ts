@@ -26,6 +26,7 @@ export class ClusterStats {
   readonly upstreamRqTotal: Counter;
   readonly upstreamRqPendingTotal: Counter;
   readonly upstreamRqPendingOverflow: Counter;
+  readonly upstreamRqActiveOverflow: Counter;
   readonly upstreamRqPendingFailureEject: Counter;
   readonly upstreamRqCancelled: Counter;
   readonly upstreamRqTimeout: Counter;
@@ -73,6 +74,7 @@ export class ClusterStats {
     this.upstreamRqTotal = scope.counter('upstream_rq_total');
     this.upstreamRqPendingTotal = scope.counter('upstream_rq_pending_total');
     this.upstreamRqPendingOverflow = scope.counter('upstream_rq_pending_overflow');
+    this.upstreamRqActiveOverflow = scope.counter('upstream_rq_active_overflow');
     this.upstreamRqPendingFailureEject = scope.counter('upstream_rq_pending_failure_eject');
     this.upstreamRqCancelled = scope.counter('upstream_rq_cancelled');
     this.upstreamRqTimeout = scope.counter('upstream_rq_timeout');

@@ -117,10 +117,13 @@ export class Host {
   /** A request starts on this host; paired with `onRequestEnd`. */
   onRequestStart(): void {
     this.active++;
+    this.cluster.stats.upstreamRqActive.value++;
+  }
+
+  /** There is a connection for it. */
+  onRequestSent(): void {
     this.stats.rqTotal++;
-    const { stats } = this.cluster;
-    stats.upstreamRqTotal.value++;
-    stats.upstreamRqActive.value++;
+    this.cluster.stats.upstreamRqTotal.value++;
   }
 
   onRequestEnd(): void {
@@ -145,6 +148,12 @@ export class Host {
     if (this.outlier === null) return;
     if (reason.status === 504) this.outlier.onLocalFailure(504);
     else this.outlier.onLocalFailure(503);
+  }
+
+  /** The time for a request it has was over. As in Envoy, a host that has begun to answer is not ejected for how long that takes. */
+  onRequestTimeout(isAnswering: boolean): void {
+    if (isAnswering) this.stats.rqTimeout++;
+    else this.onRequestFailed(fault.request_timeout);
   }
 
   /** Whether a connection (with its TLS handshake) could be made for an HTTP request. */

@@ -1,33 +1,76 @@
-// Retries that a request asks for by its own headers (Envoy: x-envoy-retry-on, x-envoy-retry-grpc-on, x-envoy-max-retries), on top of
-// what the route says. At the edge of the mesh such headers have been removed before.
+// Retries and time-outs that a request asks for by its own headers (Envoy: x-envoy-retry-on and its like), on top of what the route
+// says. At the edge of the mesh such headers have been removed before.
 
 import type { Headers } from '@weft/lib/header';
 import { compileRetryPolicy, compileRetryWords, type RetryPolicy } from './retry-policy.ts';
 
+const prefix = 'x-envoy-';
 const onHeader = 'x-envoy-retry-on';
 const onGrpcHeader = 'x-envoy-retry-grpc-on';
 const countHeader = 'x-envoy-max-retries';
+const statusesHeader = 'x-envoy-retriable-status-codes';
+const namesHeader = 'x-envoy-retriable-header-names';
+const timeoutHeader = 'x-envoy-upstream-rq-timeout-ms';
+const tryTimeoutHeader = 'x-envoy-upstream-rq-per-try-timeout-ms';
 
-/** The route's own policy, or one made for this request; the headers are taken away, as they are said to this proxy alone. */
-export function requestedRetryPolicy(ofRoute: RetryPolicy | null, headers: Headers): RetryPolicy | null {
-  if (!hasRetryHeader(headers)) return ofRoute;
-  const words = [headers.get(onHeader), headers.get(onGrpcHeader)].filter((text) => text !== undefined).join(',');
-  const count = headers.get(countHeader);
-  for (const name of [onHeader, onGrpcHeader, countHeader]) headers.remove(name);
-  if (ofRoute === null && words === '') return null;
-  const base = ofRoute ?? compileRetryPolicy({}, { issues: [], path: '' });
-  const policy = words === '' ? base : withWords(base, words);
-  return count !== undefined && /^\d{1,9}$/.test(count) ? { ...policy, numRetries: Number(count) } : policy;
-}
+const policyHeaders = [onHeader, onGrpcHeader, countHeader, statusesHeader, namesHeader, tryTimeoutHeader];
+const allHeaders: ReadonlySet<string> = new Set([...policyHeaders, timeoutHeader]);
 
-// Most requests have none: one look at each name.
-function hasRetryHeader(headers: Headers): boolean {
+/** Most requests have none of these headers: one look at each name. */
+export function asksForItself(headers: Headers): boolean {
   for (let slot = 0; slot < headers.slots; slot++) {
     const name = headers.nameAt(slot);
-    if (name.length < onHeader.length || !name.startsWith('x-envoy-')) continue;
-    if (headers.present(slot) && (name === onHeader || name === onGrpcHeader || name === countHeader)) return true;
+    if (name.startsWith(prefix) && allHeaders.has(name) && headers.present(slot)) return true;
   }
   return false;
+}
+
+/** Milliseconds for the whole response in place of the route's, 0 for ever; the header is taken away, as it is said to this proxy alone. */
+export function requestedTimeoutMs(ofRoute: number, headers: Headers): number {
+  const asked = numberOf(headers.get(timeoutHeader));
+  headers.remove(timeoutHeader);
+  return asked < 0 ? ofRoute : asked;
+}
+
+/** The route's own policy, or one made for this request; the headers are taken away. */
+export function requestedRetryPolicy(ofRoute: RetryPolicy | null, headers: Headers): RetryPolicy | null {
+  const words = [headers.get(onHeader), headers.get(onGrpcHeader)].filter((text) => text !== undefined).join(',');
+  const count = numberOf(headers.get(countHeader));
+  const tryMs = numberOf(headers.get(tryTimeoutHeader));
+  const statuses = listOf(headers.get(statusesHeader)).map(Number).filter(Number.isInteger);
+  const names = listOf(headers.get(namesHeader)).map((name) => name.toLowerCase());
+  for (const name of policyHeaders) headers.remove(name);
+  if (ofRoute === null && words === '') return tryMs > 0 ? { ...noRetries(), perTryTimeoutMs: tryMs } : null;
+  const base = ofRoute ?? emptyPolicy();
+  const policy = words === '' ? base : withWords(base, words);
+  return {
+    ...policy,
+    ...(count < 0 ? {} : { numRetries: count }),
+    ...(tryMs < 0 ? {} : { perTryTimeoutMs: tryMs }),
+    statuses: policy.onStatuses && statuses.length > 0 ? new Set([...policy.statuses, ...statuses]) : policy.statuses,
+    matchesHeaders: (given) =>
+      policy.matchesHeaders(given) || (policy.onRetriableHeaders && names.some((name) => given.has(name))),
+  };
+}
+
+function emptyPolicy(): RetryPolicy {
+  return compileRetryPolicy({}, { issues: [], path: '' });
+}
+
+function noRetries(): RetryPolicy {
+  return { ...emptyPolicy(), numRetries: 0 };
+}
+
+/** -1 when it is none. */
+function numberOf(text: string | undefined): number {
+  return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : -1;
+}
+
+function listOf(text: string | undefined): string[] {
+  return (text ?? '')
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
 }
 
 // Words that are none mean nothing, as in Envoy.

@@ -2,6 +2,7 @@
 
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '@weft/lib/clock';
+import type { Breakers } from '../cluster/breaker/breakers.ts';
 import type { Host } from '../cluster/host.ts';
 import type { Fault } from '../fault/fault.ts';
 import type { Connection } from '../io/connection.ts';
@@ -32,6 +33,7 @@ export class AutoPool implements UpstreamPool, ConnectEvents, Negotiator {
   private readonly host: Host;
   private readonly clock: Clock;
   private readonly header: Buffer | null;
+  private readonly breakers: Breakers;
   private readonly pools: ProtocolPools;
   private readonly waiting: WaitingQueue;
   private connecting: Connecting | null = null;
@@ -39,12 +41,13 @@ export class AutoPool implements UpstreamPool, ConnectEvents, Negotiator {
   private agreed: AdoptingPool | null = null;
   private isDraining = false;
 
-  constructor(host: Host, clock: Clock, header: Buffer | null, pools: ProtocolPools) {
+  constructor(host: Host, clock: Clock, header: Buffer | null, breakers: Breakers, pools: ProtocolPools) {
     this.host = host;
     this.clock = clock;
     this.header = header;
+    this.breakers = breakers;
     this.pools = pools;
-    this.waiting = new WaitingQueue(host.cluster);
+    this.waiting = new WaitingQueue(host.cluster, breakers);
     pools.http1.negotiator = pools.http2.negotiator = this;
   }
 
@@ -61,6 +64,7 @@ export class AutoPool implements UpstreamPool, ConnectEvents, Negotiator {
     }
     if (!this.waiting.push(head, endStream, events)) return;
     this.connecting ??= openConnection(this.host, this.clock, this, {
+      breakers: this.breakers,
       header: this.header,
       isFirst: this.connections === 0,
       alpnFallback: [],
@@ -85,7 +89,7 @@ export class AutoPool implements UpstreamPool, ConnectEvents, Negotiator {
 
   onConnectFailed(_connecting: Connecting, reason: Fault, details: string): void {
     this.connecting = null;
-    connectionFailed(this.host, reason);
+    connectionFailed(this.host, this.breakers, reason);
     this.host.onConnectFailed(reason);
     this.waiting.rejectAll(reason, details);
   }

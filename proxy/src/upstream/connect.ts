@@ -52,8 +52,6 @@ export class Connecting implements ConnectionOwner {
       ...target(host),
       noDelay: true,
       allowHalfOpen: true,
-      keepAlive: host.cluster.keepAlive !== null,
-      keepAliveInitialDelay: host.cluster.keepAlive?.idleMs ?? 0,
       onread,
     });
     this.connection = new Connection(socket, this);
@@ -135,10 +133,18 @@ export class Connecting implements ConnectionOwner {
   onDrain(): void {}
 }
 
-function target(host: Host): ({ host: string; port: number } & Partial<SourceAddress>) | { path: string } {
+interface TcpTarget extends Partial<SourceAddress> {
+  readonly host: string;
+  readonly port: number;
+  readonly keepAlive: boolean;
+  readonly keepAliveInitialDelay: number;
+}
+
+function target(host: Host): TcpTarget | { path: string } {
   if (host.isPipe) return { path: systemPath(host.address) };
-  const source = host.cluster.sourceFor(host.address);
-  return source === null ? { host: host.address, port: host.port } : { host: host.address, port: host.port, ...source };
+  const { keepAlive } = host.cluster;
+  const probes = { keepAlive: keepAlive !== null, keepAliveInitialDelay: keepAlive?.idleMs ?? 0 };
+  return { host: host.address, port: host.port, ...probes, ...host.cluster.sourceFor(host.address) };
 }
 
 function onTimeout(connecting: Connecting): void {

@@ -1,12 +1,15 @@
 // The books of a host's connections: what breaker and statistics hear of each, from the attempt until it is over.
 
 import type { Clock } from '@weft/lib/clock';
+import type { Breakers } from '../cluster/breaker/breakers.ts';
 import type { Host } from '../cluster/host.ts';
 import { type Fault, fault } from '../fault/fault.ts';
 import { type ConnectEvents, Connecting } from './connect.ts';
 
 /** What a pool says of the connection that it wants. */
 export interface ConnectionWish {
+  /** Of the host's cluster, for the priority of the route; they hear when the connection is over. */
+  readonly breakers: Breakers;
   /** The PROXY protocol header for whom it is; without one it is the proxy's own, where the endpoint wants any. */
   readonly header: Buffer | null;
   /** The pool has none yet. */
@@ -23,7 +26,7 @@ export function openConnection(
   wish: ConnectionWish,
 ): Connecting | null {
   const { cluster } = host;
-  if (!cluster.breakers.tryConnection(wish.isFirst)) {
+  if (!wish.breakers.tryConnection(wish.isFirst)) {
     cluster.stats.upstreamCxOverflow.inc();
     return null;
   }
@@ -36,17 +39,16 @@ export function openConnection(
 }
 
 /** It did not come to a connection. */
-export function connectionFailed(host: Host, reason: Fault): void {
+export function connectionFailed(host: Host, breakers: Breakers, reason: Fault): void {
   const { stats } = host.cluster;
   stats.upstreamCxConnectFail.inc();
   if (reason === fault.connect_timeout) stats.upstreamCxConnectTimeout.inc();
-  connectionOver(host);
+  connectionOver(host, breakers);
 }
 
 /** The connection is closed, or given up before it was made. */
-export function connectionOver(host: Host): void {
-  const { cluster } = host;
-  cluster.breakers.releaseConnection();
-  cluster.stats.upstreamCxActive.dec();
+export function connectionOver(host: Host, breakers: Breakers): void {
+  breakers.releaseConnection();
+  host.cluster.stats.upstreamCxActive.dec();
   host.stats.cxActive--;
 }

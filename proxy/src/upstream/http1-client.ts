@@ -68,7 +68,7 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
   private freeSinceMs = 0;
   private idleTimeoutMs: number;
   private readonly requestsMax: number;
-  private readonly expiresMs: number;
+  private age: Timer | null = null;
   requests = 0;
   isClosed = false;
 
@@ -81,7 +81,7 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
     this.decoder = new ResponseDecoder(options.limits, this, options.heads);
     this.idleTimeoutMs = options.idleTimeoutMs;
     this.requestsMax = options.requestsMax;
-    this.expiresMs = options.maxDurationMs === 0 ? Number.POSITIVE_INFINITY : clock.now() + options.maxDurationMs;
+    if (options.maxDurationMs > 0) this.age = clock.start(options.maxDurationMs, onAge, this as Http1Client);
     connection.owner = this;
   }
 
@@ -120,17 +120,22 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
     // RFC 9112 §3.2.3: what CONNECT asks for is an authority.
     const target = head.upgrade === 'CONNECT' ? head.authority : head.path;
     encodeRequestHead(this.connection.out, head.method, target, head.authority, head.requestHeaders, framing);
-    this.checkAge();
+    this.checkRequests();
     events.onUpstreamReady(this);
   }
 
-  // The request that reaches a limit is the last one.
-  private checkAge(): void {
-    if (!this.mayReuse) return;
-    if (this.requests >= this.requestsMax) this.stats.upstreamCxMaxRequests.value++;
-    else if (this.clock.now() > this.expiresMs) this.stats.upstreamCxMaxDurationReached.value++;
-    else return;
+  // The request that reaches the limit is the last one.
+  private checkRequests(): void {
+    if (!this.mayReuse || this.requests < this.requestsMax) return;
+    this.stats.upstreamCxMaxRequests.value++;
     this.mayReuse = false;
+  }
+
+  /** As old as it may become. */
+  onTooOld(): void {
+    this.age = null;
+    this.stats.upstreamCxMaxDurationReached.value++;
+    this.retire();
   }
 
   sendData(buffer: Buffer, offset: number, length: number, endStream: boolean): void {
@@ -301,7 +306,8 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
     else this.becomeFree();
   }
 
-  private becomeFree(): void {
+  /** May carry an exchange from now on, or idle. */
+  becomeFree(): void {
     if (this.idleTimeoutMs > 0) this.startIdling();
     if (this.connection.paused) this.connection.resume();
     this.owner.onClientFree(this);
@@ -387,6 +393,8 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
     if (!this.isRequestEnded || !this.isResponseEnded) this.stats.upstreamCxDestroyWithActiveRq.value++;
     this.idleTimer?.stop();
     this.idleTimer = null;
+    this.age?.stop();
+    this.age = null;
     this.owner.onClientClosed(this);
   }
 }
@@ -406,6 +414,10 @@ const noBytes = Buffer.alloc(0);
 
 function onIdle(client: Http1Client): void {
   client.onIdleCheck();
+}
+
+function onAge(client: Http1Client): void {
+  client.onTooOld();
 }
 
 function requestFraming(head: UpstreamHead, endStream: boolean): Framing {

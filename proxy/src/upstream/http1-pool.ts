@@ -2,6 +2,7 @@
 
 import type { Clock } from '@weft/lib/clock';
 import { PlacedSet } from '@weft/lib/placed-set';
+import type { Breakers } from '../cluster/breaker/breakers.ts';
 import type { Host } from '../cluster/host.ts';
 import type { Fault } from '../fault/fault.ts';
 import type { Connection } from '../io/connection.ts';
@@ -23,6 +24,7 @@ export class Http1Pool implements AdoptingPool, Http1ClientOwner, ConnectEvents 
   private readonly host: Host;
   private readonly clock: Clock;
   private readonly header: Buffer | null;
+  private readonly breakers: Breakers;
   private readonly options: Http1ClientOptions;
   private readonly free: Http1Client[] = [];
   private readonly all = new PlacedSet<Http1Client>();
@@ -31,12 +33,13 @@ export class Http1Pool implements AdoptingPool, Http1ClientOwner, ConnectEvents 
   private isDraining = false;
   negotiator: Negotiator | null = null;
 
-  constructor(host: Host, clock: Clock, header: Buffer | null) {
+  constructor(host: Host, clock: Clock, header: Buffer | null, breakers: Breakers) {
     this.host = host;
     this.clock = clock;
     this.header = header;
+    this.breakers = breakers;
     const { cluster } = host;
-    this.waiting = new WaitingQueue(cluster);
+    this.waiting = new WaitingQueue(cluster, breakers);
     this.options = {
       stats: cluster.stats,
       limits: responseLimits,
@@ -63,7 +66,12 @@ export class Http1Pool implements AdoptingPool, Http1ClientOwner, ConnectEvents 
   }
 
   private open(): void {
-    const wish = { header: this.header, isFirst: this.connections === 0, alpnFallback: ownProtocol };
+    const wish = {
+      breakers: this.breakers,
+      header: this.header,
+      isFirst: this.connections === 0,
+      alpnFallback: ownProtocol,
+    };
     const connecting = openConnection(this.host, this.clock, this, wish);
     if (connecting !== null) this.connecting.add(connecting);
   }
@@ -80,14 +88,14 @@ export class Http1Pool implements AdoptingPool, Http1ClientOwner, ConnectEvents 
     const client = new Http1Client(connection, this, this.clock, this.options);
     this.all.add(client);
     this.host.onConnectResult(true);
-    this.onClientFree(client);
+    client.becomeFree();
     // One that waited is served all the same: nobody else would.
     if (this.isDraining) client.retire();
   }
 
   onConnectFailed(connecting: Connecting, reason: Fault, details: string): void {
     this.connecting.delete(connecting);
-    connectionFailed(this.host, reason);
+    connectionFailed(this.host, this.breakers, reason);
     this.host.onConnectFailed(reason);
     this.waiting.rejectAll(reason, details);
   }
@@ -106,7 +114,7 @@ export class Http1Pool implements AdoptingPool, Http1ClientOwner, ConnectEvents 
     if (!this.all.delete(client)) return;
     const at = this.free.lastIndexOf(client);
     if (at >= 0) this.free.splice(at, 1);
-    connectionOver(this.host);
+    connectionOver(this.host, this.breakers);
     if (this.waiting.length > this.connecting.size) this.open();
     if (this.connections === 0) this.waiting.rejectStranded();
   }

@@ -62,7 +62,7 @@ export class Http2Client implements ConnectionOwner, Http2Sink, KeepAliveOwner {
   private readonly active = new PlacedSet<Http2UpstreamStream>();
   /** Upgrades that wait to hear whether the peer takes them. */
   private readonly undecided: Waiting[] = [];
-  private readonly expiresMs: number;
+  private readonly age: Timer | null;
   private watch: Timer | null = null;
   private idleSinceMs: number;
   private readonly keepAlive: Http2KeepAlive | null;
@@ -79,7 +79,8 @@ export class Http2Client implements ConnectionOwner, Http2Sink, KeepAliveOwner {
     this.tally = options.tally;
     this.idleSinceMs = clock.now();
     this.lastByteMs = this.idleSinceMs;
-    this.expiresMs = options.maxDurationMs === 0 ? Number.POSITIVE_INFINITY : clock.now() + options.maxDurationMs;
+    const { maxDurationMs } = options;
+    this.age = maxDurationMs === 0 ? null : clock.start(maxDurationMs, onAge, this as Http2Client);
     this.http2 = new Http2Connection('client', options.settings, options.limits, this, () => connection.out);
     connection.owner = this;
     this.http2.start();
@@ -138,7 +139,7 @@ export class Http2Client implements ConnectionOwner, Http2Sink, KeepAliveOwner {
       return;
     }
     this.requests++;
-    this.checkAge();
+    this.checkRequests();
     const carrier = new Http2UpstreamStream(this, stream, events, endStream && upgrade === null, head);
     stream.user = carrier;
     this.tally.streamsActive.value++;
@@ -148,14 +149,18 @@ export class Http2Client implements ConnectionOwner, Http2Sink, KeepAliveOwner {
     if (endStream && upgrade !== null && carrier.events !== null) carrier.sendData(noBytes, 0, 0, true);
   }
 
-  // The request that reaches a limit is the last one.
-  private checkAge(): void {
-    if (this.isRetiring) return;
+  // The request that reaches the limit is the last one.
+  private checkRequests(): void {
     const { requestsMax, stats } = this.options;
-    if (this.requests >= requestsMax) stats.upstreamCxMaxRequests.value++;
-    else if (this.clock.now() > this.expiresMs) stats.upstreamCxMaxDurationReached.value++;
-    else return;
+    if (this.isRetiring || this.requests < requestsMax) return;
+    stats.upstreamCxMaxRequests.value++;
     this.isRetiring = true;
+  }
+
+  /** As old as it may become. */
+  onTooOld(): void {
+    this.options.stats.upstreamCxMaxDurationReached.value++;
+    this.retire();
   }
 
   // ---- events of the codec
@@ -281,6 +286,7 @@ export class Http2Client implements ConnectionOwner, Http2Sink, KeepAliveOwner {
     if (this.isClosed) return;
     this.isClosed = true;
     this.watch?.stop();
+    this.age?.stop();
     this.keepAlive?.stop();
     if (!this.connection.isClosed) {
       if (!this.http2.isGoingAway) this.http2.goAway(ErrorCode.NO_ERROR);
@@ -315,6 +321,10 @@ function resetFault(code: number, cause: Http2Error | null): Fault {
 
 function destroy(connection: Connection): void {
   connection.destroy();
+}
+
+function onAge(client: Http2Client): void {
+  client.onTooOld();
 }
 
 function onWatch(client: Http2Client): void {

@@ -1,6 +1,7 @@
 // The HTTP/2 connections of one host: as few as the peer's stream limit allows, another one when all are full.
 
 import type { Clock } from '@weft/lib/clock';
+import type { Breakers } from '../cluster/breaker/breakers.ts';
 import type { Host } from '../cluster/host.ts';
 import type { Fault } from '../fault/fault.ts';
 import type { Connection } from '../io/connection.ts';
@@ -23,6 +24,7 @@ export class Http2Pool implements AdoptingPool, Http2ClientOwner, ConnectEvents 
   private readonly host: Host;
   private readonly clock: Clock;
   private readonly header: Buffer | null;
+  private readonly breakers: Breakers;
   private readonly options: Http2ClientOptions;
   private readonly clients: Http2Client[] = [];
   private readonly connecting: Set<Connecting> = new Set();
@@ -32,12 +34,13 @@ export class Http2Pool implements AdoptingPool, Http2ClientOwner, ConnectEvents 
   /** What the host said last; a new connection is not driven beyond it before it has spoken. */
   expectedStreams: number = assumedStreams;
 
-  constructor(host: Host, clock: Clock, header: Buffer | null) {
+  constructor(host: Host, clock: Clock, header: Buffer | null, breakers: Breakers) {
     this.host = host;
     this.clock = clock;
     this.header = header;
+    this.breakers = breakers;
     const { cluster } = host;
-    this.waiting = new WaitingQueue(cluster);
+    this.waiting = new WaitingQueue(cluster, breakers);
     this.options = {
       stats: cluster.stats,
       settings: compileHttp2Settings(cluster.config.protocol.http2Options),
@@ -70,7 +73,12 @@ export class Http2Pool implements AdoptingPool, Http2ClientOwner, ConnectEvents 
   // As many at a time as those that wait will need.
   private open(): void {
     while (this.connecting.size * this.streamsPerConnection < this.waiting.length) {
-      const wish = { header: this.header, isFirst: this.connections === 0, alpnFallback: ownProtocol };
+      const wish = {
+        breakers: this.breakers,
+        header: this.header,
+        isFirst: this.connections === 0,
+        alpnFallback: ownProtocol,
+      };
       const connecting = openConnection(this.host, this.clock, this, wish);
       if (connecting === null) return;
       this.connecting.add(connecting);
@@ -101,7 +109,7 @@ export class Http2Pool implements AdoptingPool, Http2ClientOwner, ConnectEvents 
 
   onConnectFailed(connecting: Connecting, reason: Fault, details: string): void {
     this.connecting.delete(connecting);
-    connectionFailed(this.host, reason);
+    connectionFailed(this.host, this.breakers, reason);
     this.host.onConnectFailed(reason);
     this.waiting.rejectAll(reason, details);
   }
@@ -119,7 +127,7 @@ export class Http2Pool implements AdoptingPool, Http2ClientOwner, ConnectEvents 
     const at = this.clients.indexOf(client);
     if (at < 0) return;
     this.clients.splice(at, 1);
-    connectionOver(this.host);
+    connectionOver(this.host, this.breakers);
     if (this.waiting.length > 0) this.open();
     if (this.connections === 0) this.waiting.rejectStranded();
   }

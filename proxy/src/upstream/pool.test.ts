@@ -2,9 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { systemClock } from '@weft/lib/clock';
+import { PausedClock, systemClock } from '@weft/lib/clock';
 import { Headers } from '@weft/lib/header';
 import { SampleClusters, staticCluster } from '../../../test/kit/clusters.ts';
+import { startHttp2Upstream } from '../../../test/kit/http2-server.ts';
 import { fakeConnection } from '../../../test/kit/logged-view.ts';
 import { until } from '../../../test/kit/until.ts';
 import { startUpstream } from '../../../test/kit/upstream.ts';
@@ -47,11 +48,15 @@ function head(): UpstreamHead {
 
 async function startHost(context: TestContext) {
   const upstream = await startUpstream(context);
+  return { upstream, ...hostAt(context, upstream.port) };
+}
+
+function hostAt(context: TestContext, port: number, more: object = {}) {
   const clusters = new SampleClusters();
-  clusters.put(staticCluster('a', [`127.0.0.1:${upstream.port}`]));
+  clusters.put(staticCluster('a', [`127.0.0.1:${port}`], more));
   const host = clusters.get('a').hosts[0] as Host;
   context.after(() => host.remove());
-  return { upstream, clusters, host };
+  return { clusters, host };
 }
 
 describe('a host that is removed', () => {
@@ -59,7 +64,7 @@ describe('a host that is removed', () => {
     const { upstream, clusters, host } = await startHost(context);
     const client = fakeConnection();
     const events = new Recorder();
-    const pool = poolOf(host, { client, endsTunnel: false, isHttp2Client: false }, systemClock);
+    const pool = poolOf(host, { client, endsTunnel: false, isHighPriority: false, isHttp2Client: false }, systemClock);
     pool.start(head(), true, events);
     host.remove();
     await until('it is answered', () => events.isDone || events.failure !== '');
@@ -70,4 +75,44 @@ describe('a host that is removed', () => {
     assert.equal(clusters.stat('a', 'upstream_rq_pending_active'), 0);
     assert.equal(clusters.stat('a', 'upstream_cx_active'), 0);
   });
+});
+
+const choice = { client: fakeConnection(), endsTunnel: false, isHighPriority: false, isHttp2Client: false };
+
+describe('a connection', () => {
+  it('whose request was given up before it stood is closed when it has been idle', async (context) => {
+    const { upstream, clusters, host } = await startHost(context);
+    const clock = new PausedClock();
+    const events = new Recorder();
+    const pool = poolOf(host, choice, clock);
+    pool.start(head(), true, events);
+    pool.cancel(events);
+    await until('it stands', () => clusters.stat('a', 'upstream_cx_http1_total') === 1);
+    clock.advance(3_600_001);
+    await until('it is closed', () => pool.connections === 0 && upstream.openSockets.size === 0);
+    assert.equal(clusters.stat('a', 'upstream_cx_idle_timeout'), 1);
+  });
+
+  for (const protocol of ['http1', 'http2'] as const) {
+    it(`that is idle is closed when it is too old, over ${protocol}`, async (context) => {
+      const { port } =
+        protocol === 'http1' ? await startUpstream(context) : await startHttp2Upstream(context, () => {});
+      const limits = { common_http_protocol_options: { max_connection_duration: '10s' } };
+      const { clusters, host } = hostAt(context, port, {
+        ...limits,
+        ...(protocol === 'http2' ? { http2_protocol_options: {} } : {}),
+      });
+      const clock = new PausedClock();
+      const events = new Recorder();
+      const pool = poolOf(host, choice, clock);
+      pool.start(head(), true, events);
+      pool.cancel(events);
+      await until('it stands', () => clusters.stat('a', `upstream_cx_${protocol}_total`) === 1);
+      clock.advance(9990);
+      assert.equal(pool.connections, 1);
+      clock.advance(20);
+      assert.equal(pool.connections, 0);
+      assert.equal(clusters.stat('a', 'upstream_cx_max_duration_reached'), 1);
+    });
+  }
 });

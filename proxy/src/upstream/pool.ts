@@ -1,6 +1,7 @@
 // The pools of a host, made on first use and kept on the host, so that they live exactly as long.
 
 import type { Clock } from '@weft/lib/clock';
+import type { Breakers } from '../cluster/breaker/breakers.ts';
 import type { Host } from '../cluster/host.ts';
 import type { ConnectionInfo } from '../io/connection-info.ts';
 import { AutoPool } from './auto-pool.ts';
@@ -18,31 +19,33 @@ class SharedPools {
   private readonly host: Host;
   private readonly clock: Clock;
   private readonly header: Buffer | null;
+  private readonly breakers: Breakers;
 
-  constructor(host: Host, clock: Clock, header: Buffer | null) {
+  constructor(host: Host, clock: Clock, header: Buffer | null, isHighPriority: boolean) {
     this.host = host;
     this.clock = clock;
     this.header = header;
+    this.breakers = isHighPriority ? host.cluster.highBreakers : host.cluster.breakers;
   }
 
   ofHttp1(): Http1Pool {
-    this.http1 ??= new Http1Pool(this.host, this.clock, this.header);
+    this.http1 ??= new Http1Pool(this.host, this.clock, this.header, this.breakers);
     return this.http1;
   }
 
   ofHttp2(): Http2Pool {
-    this.http2 ??= new Http2Pool(this.host, this.clock, this.header);
+    this.http2 ??= new Http2Pool(this.host, this.clock, this.header, this.breakers);
     return this.http2;
   }
 
   negotiated(): UpstreamPool {
-    const { host, clock, header } = this;
-    this.auto ??= new AutoPool(host, clock, header, { http1: this.ofHttp1(), http2: this.ofHttp2() });
+    const { host, clock, header, breakers } = this;
+    this.auto ??= new AutoPool(host, clock, header, breakers, { http1: this.ofHttp1(), http2: this.ofHttp2() });
     return this.auto;
   }
 
   tunnel(): UpstreamPool {
-    this.tunnels ??= new TunnelPool(this.host, this.clock, this.header);
+    this.tunnels ??= new TunnelPool(this.host, this.clock, this.header, this.breakers);
     return this.tunnels;
   }
 
@@ -58,26 +61,34 @@ class HostPools {
   private readonly host: Host;
   private readonly clock: Clock;
   private readonly shared: SharedPools;
+  /** Of routes with high priority, which have limits of their own, so that they need connections of their own. */
+  private high: SharedPools | null = null;
   /** Where the endpoint is told whom a connection is for: by what it is told. */
   private readonly byHeader: Map<string, SharedPools> = new Map();
 
   constructor(host: Host, clock: Clock) {
     this.host = host;
     this.clock = clock;
-    this.shared = new SharedPools(host, clock, null);
+    this.shared = new SharedPools(host, clock, null, false);
     host.onRemoved = () => this.drain();
   }
 
-  for(client: ConnectionInfo): SharedPools {
+  for(client: ConnectionInfo, isHighPriority: boolean): SharedPools {
     const writer = this.host.proxyHeader;
-    return writer === null ? this.shared : this.ownPools(client, writer.headerFor(client));
+    if (writer !== null) return this.ownPools(client, writer.headerFor(client), isHighPriority);
+    return isHighPriority ? this.ofHighPriority() : this.shared;
   }
 
-  private ownPools(client: ConnectionInfo, header: Buffer): SharedPools {
-    const key = header.toString('latin1');
+  private ofHighPriority(): SharedPools {
+    this.high ??= new SharedPools(this.host, this.clock, null, true);
+    return this.high;
+  }
+
+  private ownPools(client: ConnectionInfo, header: Buffer, isHighPriority: boolean): SharedPools {
+    const key = (isHighPriority ? 'high ' : '') + header.toString('latin1');
     const known = this.byHeader.get(key);
     if (known !== undefined) return known;
-    const made = new SharedPools(this.host, this.clock, header);
+    const made = new SharedPools(this.host, this.clock, header, isHighPriority);
     this.byHeader.set(key, made);
     // Nobody else will say the same again: without this, connections would wait out their idle timeout for nothing.
     client.whenOver(() => {
@@ -89,6 +100,7 @@ class HostPools {
 
   private drain(): void {
     this.shared.drain();
+    this.high?.drain();
     for (const pools of this.byHeader.values()) pools.drain();
   }
 }
@@ -99,6 +111,8 @@ export interface PoolChoice {
   readonly client: ConnectionInfo;
   /** A CONNECT whose bytes go to the host as they are. */
   readonly endsTunnel: boolean;
+  /** By the route: which breakers of the cluster count. */
+  readonly isHighPriority: boolean;
   /** The client speaks HTTP/2, for clusters that speak as their clients do. */
   readonly isHttp2Client: boolean;
 }
@@ -110,7 +124,7 @@ export function poolOf(host: Host, choice: PoolChoice, clock: Clock): UpstreamPo
     pools = new HostPools(host, clock);
     host.pool = pools;
   }
-  const own = (pools as HostPools).for(choice.client);
+  const own = (pools as HostPools).for(choice.client, choice.isHighPriority);
   if (choice.endsTunnel) return own.tunnel();
   const { protocol } = host.cluster;
   // Without TLS there is no ALPN to ask, and HTTP/1.1 is what everybody speaks.

@@ -2,6 +2,7 @@
 
 import type { Clock } from '@weft/lib/clock';
 import { Headers } from '@weft/lib/header';
+import type { Breakers } from '../cluster/breaker/breakers.ts';
 import type { Host } from '../cluster/host.ts';
 import { type Fault, fault } from '../fault/fault.ts';
 import type { Connection, ConnectionOwner } from '../io/connection.ts';
@@ -16,13 +17,15 @@ export class TunnelPool implements UpstreamPool, ConnectEvents {
   private readonly host: Host;
   private readonly clock: Clock;
   private readonly header: Buffer | null;
+  private readonly breakers: Breakers;
   private readonly waiting: Map<Connecting, UpstreamEvents> = new Map();
   private open = 0;
 
-  constructor(host: Host, clock: Clock, header: Buffer | null) {
+  constructor(host: Host, clock: Clock, header: Buffer | null, breakers: Breakers) {
     this.host = host;
     this.clock = clock;
     this.header = header;
+    this.breakers = breakers;
   }
 
   get connections(): number {
@@ -31,6 +34,7 @@ export class TunnelPool implements UpstreamPool, ConnectEvents {
 
   start(_head: UpstreamHead, _endStream: boolean, events: UpstreamEvents): void {
     const connecting = openConnection(this.host, this.clock, this, {
+      breakers: this.breakers,
       header: this.header,
       isFirst: false,
       alpnFallback: [],
@@ -45,20 +49,20 @@ export class TunnelPool implements UpstreamPool, ConnectEvents {
     this.host.onTcpConnectResult(true);
     if (events === undefined) {
       connection.destroy();
-      connectionOver(this.host);
+      connectionOver(this.host, this.breakers);
       return;
     }
     this.open++;
     new Tunnel(connection, events, () => {
       this.open--;
-      connectionOver(this.host);
+      connectionOver(this.host, this.breakers);
     }).begin();
   }
 
   onConnectFailed(connecting: Connecting, reason: Fault, details: string): void {
     const events = this.waiting.get(connecting);
     this.waiting.delete(connecting);
-    connectionFailed(this.host, reason);
+    connectionFailed(this.host, this.breakers, reason);
     this.host.onConnectFailed(reason);
     events?.onUpstreamFailed(reason, details);
   }
@@ -68,7 +72,7 @@ export class TunnelPool implements UpstreamPool, ConnectEvents {
       if (waiting !== events) continue;
       this.waiting.delete(connecting);
       connecting.cancel();
-      connectionOver(this.host);
+      connectionOver(this.host, this.breakers);
       return;
     }
   }

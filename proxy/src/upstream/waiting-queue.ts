@@ -1,5 +1,6 @@
 // Requests that wait for a connection of their host, in order, as many as the breaker for pending requests allows.
 
+import type { Breakers } from '../cluster/breaker/breakers.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { type Fault, fault } from '../fault/fault.ts';
 import type { UpstreamEvents, UpstreamHead, UpstreamPool } from './upstream-stream.ts';
@@ -13,10 +14,12 @@ export interface Waiting {
 
 export class WaitingQueue {
   private readonly cluster: Cluster;
+  private readonly breakers: Breakers;
   private readonly queue: Waiting[] = [];
 
-  constructor(cluster: Cluster) {
+  constructor(cluster: Cluster, breakers: Breakers) {
     this.cluster = cluster;
+    this.breakers = breakers;
   }
 
   get length(): number {
@@ -25,8 +28,8 @@ export class WaitingQueue {
 
   /** Lets it wait; false when too many do, it has failed then. */
   push(head: UpstreamHead, endStream: boolean, events: UpstreamEvents): boolean {
-    const { breakers, stats } = this.cluster;
-    if (!breakers.tryPending()) {
+    const { stats } = this.cluster;
+    if (!this.breakers.tryPending()) {
       stats.upstreamRqPendingOverflow.inc();
       events.onUpstreamFailed(fault.breaker_open, 'max_pending_requests');
       return false;
@@ -78,7 +81,7 @@ export class WaitingQueue {
   }
 
   private release(): void {
-    this.cluster.breakers.releasePending();
+    this.breakers.releasePending();
     this.cluster.stats.upstreamRqPendingActive.dec();
   }
 }

@@ -1,4 +1,4 @@
-// Clients that stay at their host: by a cookie the proxy makes, through the real proxy.
+// Clients that stay at their host, by a cookie the proxy makes or by their address, through the real proxy.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -41,4 +41,24 @@ describe('a cookie that keeps a client at its host', () => {
     assert.equal(response.headerLines.filter((line) => /^set-cookie: sticky=/i.test(line)).length, 1);
     assert.equal(response.headerLines.filter((line) => /^set-cookie: own=1$/i.test(line)).length, 1);
   });
+});
+
+it('clients behind another proxy are told apart by the addresses it gives', async (context) => {
+  const upstreams = await Promise.all([0, 1, 2, 3].map((i) => startUpstream(context, [reply(200, { body: `${i}` })])));
+  const ports = upstreams.map((one) => one.port);
+  const hash_policy = [{ connection_properties: { source_ip: true } }];
+  const manager = { use_remote_address: true, xff_num_trusted_hops: 1 };
+  const proxy = await startTestProxy(context, () => ({
+    listeners: [listener('main', httpManager([routeTo('a', { hash_policy })], { manager }))],
+    clusters: [cluster('a', ports, { lb_policy: 'RING_HASH' })],
+  }));
+  const client = await openClient(context, proxy.port());
+  const hosts = new Set<string>();
+  for (let i = 0; i < 40; i++) {
+    const headers = { 'x-forwarded-for': `203.0.113.${i}` };
+    const { text } = await client.fetch('GET', '/', headers);
+    assert.equal((await client.fetch('GET', '/', headers)).text, text);
+    hosts.add(text);
+  }
+  assert.ok(hosts.size > 1, 'forty clients do not all go to the same host');
 });

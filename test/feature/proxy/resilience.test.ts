@@ -68,6 +68,8 @@ describe('retries', () => {
     assert.equal(response.text, 'last');
     assert.equal(upstream.requests.length, 3);
     assert.match((await proxy.accessLog())[0] ?? '', /^503 URX /);
+    assert.equal(proxy.stat('cluster.a.upstream_rq_retry_limit_exceeded'), 1);
+    assert.equal(proxy.stat('cluster.a.upstream_rq_retry_success'), 0);
   });
 
   it('leave other statuses alone', async (context) => {
@@ -346,6 +348,8 @@ describe('limits of a cluster', () => {
     const refused = await second.fetch('GET', '/2');
     assert.equal(refused.status, 503);
     assert.equal(refused.headers['x-envoy-overloaded'], 'true');
+    assert.equal(proxy.stat('cluster.a.upstream_rq_active_overflow'), 1);
+    assert.equal(proxy.stat('cluster.a.upstream_rq_pending_overflow'), 0);
     open(null);
     assert.equal((await first.response()).status, 200);
     assert.equal((await second.fetch('GET', '/3')).status, 200);
@@ -417,7 +421,8 @@ describe('an attempt after another', () => {
     );
     const client = await openClient(context, proxy.port());
     client.send('POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\na');
-    await until('it is under way', () => proxy.stat('cluster.a.upstream_cx_active') === 1);
+    // A connection that is only being made would run into its own time-out.
+    await until('it is under way', () => proxy.stat('cluster.a.upstream_cx_http1_total') === 1);
     await clock.leap(20_000);
     client.send('b');
     assert.equal((await client.response()).status, 200);

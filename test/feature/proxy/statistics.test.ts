@@ -127,6 +127,7 @@ describe('statistics of upstream requests', () => {
     const proxy = await proxyWith(context, [], { port: await closedPort() });
     await (await openClient(context, proxy.port())).fetch('GET', '/');
     assert.equal(proxy.stat('cluster.a.upstream_rq_pending_failure_eject'), 1);
+    assert.equal(proxy.stat('cluster.a.upstream_rq_total'), 0);
   });
 
   it('count those that were given up while they waited', async (context) => {

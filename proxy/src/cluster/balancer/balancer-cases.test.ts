@@ -172,6 +172,30 @@ for (const [name, more] of Object.entries(algorithms)) {
     assert.ok(Math.abs(inA - 6000) < 500, JSON.stringify(counts));
   });
 
+  test(`${name}: weighs no localities in panic`, () => {
+    const clusters = new SampleClusters();
+    const locality = (zone: string, weight: number, endpoints: readonly object[]): object => ({
+      locality: { region: 'r', zone },
+      load_balancing_weight: weight,
+      lb_endpoints: endpoints,
+    });
+    const down = { health_status: 'UNHEALTHY' };
+    const endpoints = [
+      locality('a', 9, [endpoint('10.0.0.1:80', down), endpoint('10.0.0.2:80', down)]),
+      locality('b', 1, [endpoint('10.1.0.1:80'), endpoint('10.1.0.2:80', down)]),
+    ];
+    const own = 'load_balancing_policy' in more ? {} : more;
+    clusters.put({
+      name: 'web',
+      ...own,
+      common_lb_config: { locality_weighted_lb_config: {} },
+      load_assignment: { cluster_name: 'web', endpoints },
+    });
+    const counts = countPicks(clusters.get('web'), 8000, spread);
+    const inA = (counts['10.0.0.1:80'] ?? 0) + (counts['10.0.0.2:80'] ?? 0);
+    assert.ok(Math.abs(inA - 4000) < 800, JSON.stringify(counts));
+  });
+
   test(`${name}: an update keeps hosts, drains the removed and uses the new`, () => {
     const clusters = new SampleClusters();
     const eds = { name: 'web', type: 'EDS', eds_cluster_config: { eds_config: { ads: {} } }, ...more };

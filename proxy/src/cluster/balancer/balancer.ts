@@ -74,7 +74,8 @@ export class Balancer {
   private makeLevelPicker(load: PriorityLoad): Picker {
     const level = this.levels[load.priority] as Level;
     const { policy, isLocalityWeighted } = this.settings;
-    if (isLocalityWeighted) {
+    // As Envoy: in panic every host counts, in whatever locality.
+    if (isLocalityWeighted && load.kind !== 'all') {
       const group = { kind: load.kind, overprovisioningPercent: this.health.overprovisioningPercent };
       const weighted = new LocalityPicker(level.localities, group, policy, this.random);
       // Where no weight counts, as those that have one have no host left, any host is better than none.

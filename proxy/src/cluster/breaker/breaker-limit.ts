@@ -7,6 +7,8 @@ export interface Limit {
   readonly active: number;
   /** Counts one more unless that would be more than `max`. */
   take(max: number): boolean;
+  /** Counts one more in any case. */
+  takeBeyond(max: number): void;
   /** Counts one less. */
   give(max: number): void;
   /** Brings the gauges up to date. */
@@ -36,9 +38,13 @@ export class OwnLimit implements Limit {
       this.open.value = 1;
       return false;
     }
+    this.takeBeyond(max);
+    return true;
+  }
+
+  takeBeyond(max: number): void {
     this.active++;
     this.show(max);
-    return true;
   }
 
   give(max: number): void {
@@ -86,6 +92,12 @@ export class SharedLimit implements Limit {
     }
     (cells[own] as number)--;
     return false;
+  }
+
+  takeBeyond(_max: number): void {
+    const { cells, total, own } = this.place;
+    (cells[own] as number)++;
+    Atomics.add(cells, total, 1);
   }
 
   give(_max: number): void {

@@ -50,7 +50,6 @@ export interface BreakerCells {
 /** Counters of one priority of a cluster. Every `try...` that returned true is given back by its `release...`; on false the caller counts the overflow. */
 export class Breakers {
   readonly limits: BreakerLimits;
-  private readonly isShared: boolean;
   private readonly connections: Limit;
   private readonly pending: Limit;
   private readonly requests: Limit;
@@ -63,7 +62,6 @@ export class Breakers {
     shared: BreakerCells | null = null,
   ) {
     this.limits = limits;
-    this.isShared = shared !== null;
     const gauge = (name: string): Gauge => scope.gauge(`circuit_breakers.${priority}.${name}`);
     const limit = (index: number, open: Gauge, left: string): Limit => {
       const gauges = { open, remaining: limits.trackRemaining ? gauge(`remaining_${left}`) : null };
@@ -102,13 +100,15 @@ export class Breakers {
   }
 
   /**
-   * `isFirst` says that the pool has none. Where workers share the limit it then gets one beyond it, as Envoy's do: idle connections
-   * of one worker must not starve another.
+   * `isFirst` says that the pool has none. It then gets one beyond the limit, as Envoy's do: idle connections to one host, or of one
+   * worker, must not starve another.
    */
   tryConnection(isFirst = false): boolean {
     const { maxConnections } = this.limits;
     if (this.connections.take(maxConnections)) return true;
-    return isFirst && this.isShared && maxConnections > 0 && this.connections.take(Number.POSITIVE_INFINITY);
+    if (!isFirst || maxConnections === 0) return false;
+    this.connections.takeBeyond(maxConnections);
+    return true;
   }
 
   releaseConnection(): void {

@@ -39,6 +39,15 @@ test('ejects after five server errors in a row and picks the host no more', () =
   assert.equal(clusters.stat('web', 'membership_healthy'), 9);
 });
 
+test('a limit of 0 ejects nobody', () => {
+  const limits = { consecutive_5xx: 0, consecutive_gateway_failure: 0, enforcing_consecutive_gateway_failure: 100 };
+  const clusters = setUp(limits);
+  answer(clusters, 1, 503, 20);
+  const split = setUp({ ...limits, split_external_local_origin_errors: true, consecutive_local_origin_failure: 0 });
+  for (let i = 0; i < 20; i++) hostOf(split.get('web'), '10.0.0.1:80').onConnectResult(false);
+  assert.deepEqual([ejected(clusters), ejected(split)], [[], []]);
+});
+
 test('a success in between starts the count anew', () => {
   const clusters = setUp();
   answer(clusters, 1, 500, 4);

@@ -56,18 +56,18 @@ export class OutlierState {
     this.countFailure(status);
   }
 
-  // Counters start anew when they reach their limit, whether or not the host is ejected for it.
+  // Counters start anew when they reach their limit, whether or not the host is ejected for it. As in Envoy a limit of 0 is none.
   private countFailure(status: number): void {
     const { config } = this.detector;
     if (status >= 502 && status <= 504) {
-      if (++this.failuresGateway >= config.consecutiveGateway) {
+      if (++this.failuresGateway === config.consecutiveGateway) {
         this.failuresGateway = 0;
         this.detector.onOutlier(this, 'consecutive_gateway_failure', config.enforcingGateway);
       }
     } else {
       this.failuresGateway = 0;
     }
-    if (++this.failures5xx < config.consecutive5xx) return;
+    if (++this.failures5xx !== config.consecutive5xx) return;
     this.failures5xx = 0;
     this.detector.onOutlier(this, 'consecutive_5xx', config.enforcing5xx);
   }
@@ -81,7 +81,7 @@ export class OutlierState {
       return;
     }
     this.local.count(false);
-    if (++this.failuresLocal < config.consecutiveLocal) return;
+    if (++this.failuresLocal !== config.consecutiveLocal) return;
     this.failuresLocal = 0;
     this.detector.onOutlier(this, 'consecutive_local_origin_failure', config.enforcingLocal);
   }

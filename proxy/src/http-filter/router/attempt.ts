@@ -97,6 +97,7 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
     }
     host.onRequestStart();
     this.state = WAITING;
+    this.isResponseEnded = false;
     this.startStream(host, route);
   }
 
@@ -136,6 +137,7 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
       {
         client: exchange.connection,
         endsTunnel: exchange.upgrade === 'CONNECT' && route.terminatesConnect,
+        isHighPriority: route.isHighPriority,
         isHttp2Client: exchange.protocol === 'HTTP/2',
       },
       this.clock,
@@ -149,17 +151,19 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
     const { exchange, replay } = this;
     this.stream = stream;
     this.state = SENDING;
+    this.host?.onRequestSent();
     exchange.upstreamStartMs = this.clock.now() - exchange.startMs;
     exchange.upstreamLocalAddress = stream.localAddress;
     this.startTryIdle();
     if (this.isRequestEnded) this.startTryTimeout();
     if (replay !== null && replay.length > 0) {
       stream.sendData(replay.buffer, 0, replay.length, this.isRequestEnded && this.requestTrailers === null);
-      if (!this.mayReplay() || replay.isOverflown) this.replay = null;
     } else if (this.isRequestEnded && !this.endedWithHead && this.requestTrailers === null) {
       // The end came, without a body, after the head was given away and before there was a stream to tell.
       stream.sendData(noBytes, 0, 0, true);
     }
+    // Also an empty one: what comes from here on is not kept, so it must not pass for the whole body.
+    if (replay !== null && (!this.mayReplay() || replay.isOverflown)) this.replay = null;
     if (this.requestTrailers !== null) stream.sendTrailers(this.requestTrailers);
     if (stream.isCongested) exchange.onUpstreamCongested();
     else exchange.onUpstreamDrain();

@@ -48,9 +48,9 @@ function hasRetriableGrpcStatus(policy: RetryPolicy, headers: Headers): boolean 
 export function isRetriableFault(policy: RetryPolicy, reason: Fault, exchange: Exchange, wasSent: boolean): boolean {
   if (!policy.appliesTo(exchange)) return false;
   if (policy.onResetBeforeRequest && isBeforeRequest(reason, wasSent)) return true;
-  if (reason === fault.upstream_refused) return policy.onRefusedStream || policy.onReset || policy.on5xx;
   if (reason.retriable === 'yes') {
-    return policy.onConnectFailure || policy.on5xx || policy.onGatewayError || policy.onReset;
+    const byName = reason === fault.upstream_refused ? policy.onRefusedStream : policy.onConnectFailure;
+    return byName || policy.on5xx || policy.onGatewayError || policy.onReset;
   }
   if (reason.retriable === 'never' || !mayRepeat(policy, exchange)) return false;
   if (reason === fault.per_try_timeout) return policy.on5xx || policy.onGatewayError || policy.onReset;

@@ -7,7 +7,7 @@ import type { Headers } from '@weft/lib/header';
 import type { Breakers } from '../../cluster/breaker/breakers.ts';
 import { type Fault, fault } from '../../fault/fault.ts';
 import { grpcTimeoutText } from '../../route/action/grpc-timeout.ts';
-import { requestedRetryPolicy } from '../../route/requested-retry.ts';
+import { asksForItself, requestedRetryPolicy, requestedTimeoutMs } from '../../route/requested-retry.ts';
 import type { Route } from '../../route/route.ts';
 import type { Exchange } from '../../stream/exchange.ts';
 import { Attempt, BACKING_OFF, DONE, SENDING, WAITING } from './attempt.ts';
@@ -55,9 +55,8 @@ export class RouterRequest extends Attempt {
     this.startTimers(route);
     this.breakers = route.isHighPriority ? cluster.highBreakers : cluster.breakers;
     if (!this.breakers.tryRequest()) {
-      // Envoy's name for it: nothing waits here, but nothing may.
-      cluster.stats.upstreamRqPendingOverflow.inc();
-      // There, an attempt counts from when it is wanted.
+      cluster.stats.upstreamRqActiveOverflow.inc();
+      // In Envoy an attempt counts from when it is wanted.
       exchange.attempts = 1;
       exchange.fail(fault.breaker_open, 'max_requests');
       return;
@@ -68,9 +67,11 @@ export class RouterRequest extends Attempt {
 
   private prepareRequest(route: Route): void {
     const { exchange } = this;
-    const retryPolicy = requestedRetryPolicy(route.retry, exchange.requestHeaders);
-    this.retryPolicy = retryPolicy;
-    this.tellTimeout(route);
+    this.retryPolicy = route.retry;
+    this.timeoutMs = route.timeoutOf(exchange.requestHeaders);
+    if (asksForItself(exchange.requestHeaders)) this.heedRequest(exchange.requestHeaders);
+    const { retryPolicy } = this;
+    this.tellTimeout(route, 0);
     if (route.changesRequestHeaders) route.mutateRequestHeaders(exchange.requestHeaders, exchange);
     route.rewrite(exchange, !this.config.suppressEnvoyHeaders);
     this.hash = route.hash(exchange);
@@ -80,12 +81,17 @@ export class RouterRequest extends Attempt {
     }
   }
 
-  // The endpoint learns how long anyone waits for it.
-  private tellTimeout(route: Route): void {
+  private heedRequest(headers: Headers): void {
+    this.retryPolicy = requestedRetryPolicy(this.retryPolicy, headers);
+    this.timeoutMs = requestedTimeoutMs(this.timeoutMs, headers);
+  }
+
+  // The endpoint learns how long anyone waits for it, at each attempt for what is left.
+  private tellTimeout(route: Route, passedMs: number): void {
     const { requestHeaders } = this.exchange;
-    this.timeoutMs = route.timeoutOf(requestHeaders);
-    const tryMs = this.retryPolicy?.perTryTimeoutMs || this.timeoutMs;
-    const expectedMs = this.timeoutMs > 0 ? Math.min(tryMs, this.timeoutMs) : tryMs;
+    const leftMs = this.timeoutMs === 0 ? 0 : Math.max(1, Math.round(this.timeoutMs - passedMs));
+    const tryMs = this.retryPolicy?.perTryTimeoutMs || leftMs;
+    const expectedMs = leftMs > 0 ? Math.min(tryMs, leftMs) : tryMs;
     if (expectedMs === 0) return;
     if (!this.config.suppressEnvoyHeaders) requestHeaders.set('x-envoy-expected-rq-timeout-ms', String(expectedMs));
     if (route.grpcTimeout === null || !isGrpcType(requestHeaders.get('content-type'))) return;
@@ -104,12 +110,15 @@ export class RouterRequest extends Attempt {
     }
     this.host?.onRequestResult(outcomeOf(status, headers, exchange));
     const policy = this.retryPolicy;
-    if (policy !== null && isRetriableResponse(policy, status, headers, exchange) && this.mayRetryNow()) {
+    const isUnwanted = policy !== null && isRetriableResponse(policy, status, headers, exchange);
+    if (isUnwanted && this.mayRetryNow()) {
+      // It was all there is: the connection is as good as before.
+      if (endStream) this.release();
       this.retry();
       return;
     }
     this.responseStarted = true;
-    if (this.holdsRetry) this.cluster?.stats.upstreamRqRetrySuccess.inc();
+    if (this.holdsRetry && !isUnwanted) this.cluster?.stats.upstreamRqRetrySuccess.inc();
     exchange.responseStartMs = this.clock.now() - exchange.startMs;
     exchange.details = 'via_upstream';
     this.stopTryTimeout();
@@ -176,19 +185,25 @@ export class RouterRequest extends Attempt {
     const { cluster } = this;
     if (cluster === null || this.retriesLeft <= 0 || this.exchange.responseStarted || !this.canReplayBody()) {
       if (this.retriesLeft <= 0 && (this.retryPolicy?.numRetries ?? 0) > 0) {
-        this.exchange.extraFlags = 'URX';
+        this.addFlag('URX');
         cluster?.stats.upstreamRqRetryLimitExceeded.inc();
       }
       return false;
     }
     if (this.holdsRetry) return true;
     if (this.breakers?.tryRetry() !== true) {
-      this.exchange.extraFlags = 'UO';
+      this.addFlag('UO');
       cluster.stats.upstreamRqRetryOverflow.inc();
       return false;
     }
     this.holdsRetry = true;
     return true;
+  }
+
+  // Beside what the fault filter may have said.
+  private addFlag(flag: string): void {
+    const { exchange } = this;
+    exchange.extraFlags = exchange.extraFlags === '' ? flag : `${exchange.extraFlags},${flag}`;
   }
 
   private retry(): void {
@@ -211,7 +226,15 @@ export class RouterRequest extends Attempt {
 
   onBackOffOver(): void {
     this.tryTimeout = null;
-    if (this.state === BACKING_OFF) this.attempt();
+    if (this.state === BACKING_OFF) this.attemptAgain();
+  }
+
+  private attemptAgain(): void {
+    const { exchange, route } = this;
+    // The time runs from the end of the request.
+    const passedMs = exchange.requestEndMs < 0 ? 0 : this.clock.now() - exchange.startMs - exchange.requestEndMs;
+    if (route !== null) this.tellTimeout(route, passedMs);
+    this.attempt();
   }
 
   // ---- time-outs
@@ -238,7 +261,7 @@ export class RouterRequest extends Attempt {
   onTimeoutOver(): void {
     this.timeout = null;
     this.cluster?.stats.upstreamRqTimeout.inc();
-    if (this.state === SENDING || this.state === WAITING) this.host?.onRequestFailed(fault.request_timeout);
+    if (this.state === SENDING) this.host?.onRequestTimeout(this.responseStarted);
     this.fail(fault.request_timeout, 'response_timeout');
   }
 

@@ -52,12 +52,12 @@ export class ConnectTunnel implements TcpUpstream, UpstreamEvents {
     const { cluster } = this.host;
     if (!cluster.breakers.tryRequest()) {
       this.isOver = true;
-      cluster.stats.upstreamRqPendingOverflow.inc();
+      cluster.stats.upstreamRqActiveOverflow.inc();
       this.owner.onTunnelFailed(fault.breaker_open, 'max_requests');
       return;
     }
     this.host.onRequestStart();
-    this.pool = poolOf(this.host, { client, endsTunnel: false, isHttp2Client: false }, clock);
+    this.pool = poolOf(this.host, { client, endsTunnel: false, isHighPriority: false, isHttp2Client: false }, clock);
     this.pool.start(head, false, this);
   }
 
@@ -115,6 +115,7 @@ export class ConnectTunnel implements TcpUpstream, UpstreamEvents {
 
   onUpstreamReady(stream: UpstreamStream): void {
     this.stream = stream;
+    this.host.onRequestSent();
   }
 
   onInformational(): void {}

@@ -219,6 +219,7 @@ class TcpSession implements ConnectionOwner, ConnectEvents, TunnelOwner, Placed 
       return;
     }
     this.connecting = openConnection(this.host, clock, this, {
+      breakers: this.host.cluster.breakers,
       header: this.host.proxyHeader?.headerFor(view.connection) ?? null,
       isFirst: false,
       alpnFallback: [],
@@ -255,7 +256,7 @@ class TcpSession implements ConnectionOwner, ConnectEvents, TunnelOwner, Placed 
     this.connecting = null;
     this.holdsConnection = false;
     if (this.host !== null) {
-      connectionFailed(this.host, reason);
+      connectionFailed(this.host, this.host.cluster.breakers, reason);
       this.host.onConnectFailed(reason);
     }
     this.retryOrEnd(reason, details);
@@ -386,7 +387,7 @@ class TcpSession implements ConnectionOwner, ConnectEvents, TunnelOwner, Placed 
   }
 
   private releaseConnection(): void {
-    if (this.holdsConnection && this.host !== null) connectionOver(this.host);
+    if (this.holdsConnection && this.host !== null) connectionOver(this.host, this.host.cluster.breakers);
     this.holdsConnection = false;
   }
 

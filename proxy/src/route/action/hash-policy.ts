@@ -13,6 +13,8 @@ type CookieConfig = envoy.config.route.v3.RouteAction.HashPolicy.Cookie;
 
 /** A request whose response can carry a generated cookie. */
 export interface HashedRequest extends RoutedRequest {
+  /** The client's own, by `x-forwarded-for` where that is trusted; the connection's when empty or absent. */
+  readonly clientAddress?: string;
   /** Adds a `set-cookie` value to the response, when there is one. */
   addResponseCookie?(setCookie: string): void;
 }
@@ -57,7 +59,9 @@ function compileOne(config: HashPolicyConfig, sink: IssueSink): Policy | null {
   if (config.cookie !== undefined) return compileCookie(config.cookie, isTerminal, sinkAt(sink, 'cookie'));
   if (config.connectionProperties !== undefined) {
     const { sourceIp = false } = config.connectionProperties;
-    return { isTerminal, hash: (request) => (sourceIp ? hashText(request.connection.remoteAddress) : null) };
+    // As Envoy: behind another proxy all clients share a connection's address.
+    const client = ({ clientAddress, connection }: HashedRequest): string => clientAddress || connection.remoteAddress;
+    return { isTerminal, hash: (request) => (sourceIp ? hashText(client(request)) : null) };
   }
   if (config.queryParameter !== undefined) {
     const name = toWire(config.queryParameter.name ?? '');

@@ -1,0 +1,45 @@
+// Circuit breakers of a cluster: what their limits keep out, and what they must not.
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { openClient } from '../../kit/client.ts';
+import { until } from '../../kit/until.ts';
+import { stall, startUpstream } from '../../kit/upstream.ts';
+import { cluster, httpManager, listener, routeTo, startTestProxy } from './fixture.ts';
+
+describe('a limit of connections', () => {
+  it('that an idle one to another host has reached refuses nobody', async (context) => {
+    const [one, two] = [await startUpstream(context), await startUpstream(context)];
+    const limits = { circuit_breakers: { thresholds: [{ max_connections: 1 }] } };
+    const proxy = await startTestProxy(context, () => ({
+      listeners: [listener('main', httpManager([routeTo('a')]))],
+      clusters: [cluster('a', [one.port, two.port], limits)],
+    }));
+    const client = await openClient(context, proxy.port());
+    for (let i = 0; i < 4; i++) assert.equal((await client.fetch('GET', '/')).status, 200);
+    assert.deepEqual([one.connections, two.connections], [1, 1]);
+    assert.equal(proxy.stat('cluster.a.circuit_breakers.default.cx_open'), 1);
+  });
+});
+
+describe('a route with high priority', () => {
+  const few = { max_connections: 1, max_pending_requests: 1 };
+
+  for (const [name, thresholds, refused] of [
+    ['is not held to the limits of the others', [few], 0],
+    ['is held to its own, for connections and for requests that wait', [{ priority: 'HIGH', ...few }], 3],
+  ] as const) {
+    it(name, async (context) => {
+      const upstream = await startUpstream(context, [stall()]);
+      const proxy = await startTestProxy(context, () => ({
+        listeners: [listener('main', httpManager([routeTo('a', { priority: 'HIGH' })]))],
+        clusters: [cluster('a', [upstream.port], { circuit_breakers: { thresholds } })],
+      }));
+      for (let i = 0; i < 5; i++) (await openClient(context, proxy.port())).request('GET', '/');
+      const overflow = (): number => proxy.stat('cluster.a.upstream_rq_pending_overflow');
+      await until('all have gone or wait', () => proxy.stat('cluster.a.upstream_rq_active') + overflow() === 5);
+      await until('those that may have gone', () => upstream.requests.length === (refused === 0 ? 5 : 1));
+      assert.equal(overflow(), refused);
+    });
+  }
+});
