@@ -232,10 +232,11 @@ export class Mesh {
       events: { onState: () => this.refresh(), onNote: (text) => this.events.onNote(text) },
       onMembers: () => this.refresh(),
     });
-    const joinedWatch = new JoinedWatch(paths.joined, client, (workloads) => {
+    const onJoined = (workloads: readonly RunningWorkload[]): void => {
       this.joined = workloads;
       this.refresh();
-    });
+    };
+    const joinedWatch = new JoinedWatch(paths.joined, client, onJoined, () => this.onStateLost());
     return { ingressPort, client, controlPlane, gateway, gatewayWorkload, gatewayPorts, processes, joinedWatch };
   }
 
@@ -376,6 +377,12 @@ export class Mesh {
       // The mesh goes on: whoever reads the file finds the last one, and the next change writes it again.
       this.events.onNote(messageOf(stateFolderError(this.paths, 'written', error)));
     }
+  }
+
+  private onStateLost(): void {
+    this.events.onNote(
+      `the state folder ${this.paths.root} was removed; traffic goes on, but other commands do not find this mesh: stop it and start it again`,
+    );
   }
 
   private mustParts(): Parts {
