@@ -153,7 +153,7 @@ describe('back-off', () => {
 });
 
 describe('the keeper of logs', () => {
-  it('cuts a log that is too large and keeps its older part once', (context) => {
+  it('cuts a log that is too large and keeps as much of its end as it may have', (context) => {
     const { workingFolder } = makeSpec(context);
     const path = join(workingFolder, 'a.log');
     const keeper = new LogKeeper(10);
@@ -165,7 +165,19 @@ describe('the keeper of logs', () => {
     writeFileSync(path, 'much too long');
     keeper.check();
     assert.equal(readFileSync(path, 'utf8'), '');
-    assert.equal(readFileSync(`${path}.1`, 'utf8'), 'much too long');
+    assert.equal(readFileSync(`${path}.1`, 'utf8'), 'h too long');
+  });
+
+  it('cuts a log also where its end cannot be kept, as on a full disk', (context) => {
+    const { workingFolder } = makeSpec(context);
+    // The name of the older part would be too long.
+    const path = join(workingFolder, 'a'.repeat(254));
+    const keeper = new LogKeeper(10);
+    context.after(() => keeper.stop());
+    keeper.watch(path);
+    writeFileSync(path, 'much too long');
+    keeper.check();
+    assert.equal(readFileSync(path, 'utf8'), '');
   });
 });
 
