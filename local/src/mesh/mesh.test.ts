@@ -101,6 +101,22 @@ describe('a local mesh', () => {
     assert.equal(env.WEFT_TETHER, undefined);
   });
 
+  it('tells processes of one name in two namespaces apart', async (context) => {
+    const web = processObject('web') as { metadata: object };
+    const bench = makeBench(context, [web, { ...web, metadata: { ...web.metadata, namespace: 'shop' } }]);
+    const names = new Set<string>();
+    const mesh = await Mesh.open(bench.options, {
+      onRows: (rows) => {
+        for (const { name } of rows) names.add(name);
+      },
+      onNote: () => {},
+    });
+    context.after(() => mesh.stop());
+    await mesh.start();
+    assert.ok(await mesh.whenReady(15_000));
+    assert.deepEqual([...names].sort(), ['control-plane', 'istio-ingressgateway', 'shop/web', 'web']);
+  });
+
   it('heals after kill -9 of a program, of a sidecar and of the control plane, on the same ports', async (context) => {
     const bench = makeBench(context, []);
     const pidFile = join(bench.folder, 'app.pid');

@@ -17,7 +17,7 @@ import { type RunningWorkload, removeRunFile, writeRunFile } from '../state/run-
 import { ProxyProcess, type ProxySettings } from '../workload/proxy-process.ts';
 import { removeLeftEntries } from '../workload/registration.ts';
 import { type TcpPort, tcpPortsOf } from '../workload/tcp-services.ts';
-import type { Workload } from '../workload/workload.ts';
+import { shownName, type Workload } from '../workload/workload.ts';
 import { ControlPlane, makeToken } from './control-plane.ts';
 import { declaredPorts, GatewayPorts, ingressLabels } from './gateway-ports.ts';
 import { JoinedWatch } from './joined.ts';
@@ -350,7 +350,9 @@ export class Mesh {
       if (replica.proxyLog !== null) this.logs.watch(replica.proxyLog);
     }
     for (const row of rows) this.logs.watch(row.log);
-    for (const { name, log } of this.joined) rows.push({ name, kind: 'weft run', state: 'joined', restarts: 0, log });
+    for (const joined of this.joined) {
+      rows.push({ name: shownName(joined), kind: 'weft run', state: 'joined', restarts: 0, log: joined.log });
+    }
     return rows;
   }
 

@@ -43,7 +43,9 @@ describe('the screen', () => {
   it('never draws more lines than the terminal has, and shows first what is not ready', () => {
     const output = { ...recorder(true), rows: 8 };
     const screen = openScreen(output, { NO_COLOR: '1' });
-    screen.rows([row('broken', 'restarting'), ...Array.from({ length: 30 }, (_, i) => row(`w${i}`, 'ready'))].reverse());
+    screen.rows(
+      [row('broken', 'restarting'), ...Array.from({ length: 30 }, (_, i) => row(`w${i}`, 'ready'))].reverse(),
+    );
     screen.note('first');
     screen.note('second');
     screen.close();

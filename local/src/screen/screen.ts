@@ -109,12 +109,7 @@ class LiveScreen implements Screen {
     if (this.current.length === 0) return [];
     const shown = rowsThatFit(this.current, (this.output.rows || 24) - linesBesideRows);
     const left = this.current.length - shown.length;
-    const cells = shown.map((row) => [
-      row.name,
-      row.kind,
-      row.state,
-      row.restarts === 0 ? '' : `${row.restarts}×`,
-    ]);
+    const cells = shown.map((row) => [row.name, row.kind, row.state, row.restarts === 0 ? '' : `${row.restarts}×`]);
     const width = (this.output.columns || 80) - 1;
     // Cut before colouring: a line that wraps would be counted wrong when it is erased.
     const [head = '', ...body] = formatTable([['WORKLOAD', 'KIND', 'STATE', 'RESTARTS'], ...cells]).map((line) =>

@@ -7,7 +7,7 @@ import { noteProgram } from '../process/left-program.ts';
 import { Probe, probeTarget } from './probe.ts';
 import { logPath, ProxyProcess, type ProxySettings, workloadFolder } from './proxy-process.ts';
 import { Registration } from './registration.ts';
-import type { TcpService, Workload } from './workload.ts';
+import { shownName, type TcpService, type Workload } from './workload.ts';
 
 /** What a person sees of a workload. */
 export type ReplicaState = 'waiting for sidecar' | 'starting' | 'ready' | 'not ready' | 'restarting' | 'stopping';
@@ -68,8 +68,9 @@ export class Replica {
     });
   }
 
+  /** As a person calls it: with its namespace where that is not the usual one. */
   get name(): string {
-    return this.spec.workload.name;
+    return shownName(this.spec.workload);
   }
 
   get restarts(): number {
