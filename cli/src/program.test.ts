@@ -36,6 +36,9 @@ describe('the command line', () => {
     ['get', 'vs', '-o', 'xml'],
     ['delete', 'vs'],
     ['delete'],
+    ['run', '--service', 'a', '--port', '80', '--version', '../../v1', '--', 'true'],
+    ['run', '--service', 'a', '--port', '80', '--protocol', 'htp', '--', 'true'],
+    ['run', '--service', 'a', '--port', '80', '--service-account', 'A b', '--', 'true'],
   ]) {
     it(`refuses "weft ${args.join(' ')}" with status 2`, async () => {
       const { status, err } = await runIn('/', args);

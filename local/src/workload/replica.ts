@@ -57,7 +57,10 @@ export class Replica {
     this.events = events;
     this.log = logPath(settings.logsFolder, workload, false);
     this.folder = workloadFolder(settings.workloadsFolder, workload);
-    this.registration = new Registration(settings.client, workload, () => this.settle());
+    this.registration = new Registration(settings.client, workload, {
+      onCarriedOut: () => this.settle(),
+      onRefused: (why) => events.onNote(`${this.name}: the mesh does not take it in: ${why}`),
+    });
     this.isProxyReady = !workload.hasProxy;
     this.state = workload.hasProxy ? 'waiting for sidecar' : 'starting';
     this.sidecar = workload.hasProxy ? this.makeSidecar(settings) : null;
