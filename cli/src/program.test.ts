@@ -36,6 +36,8 @@ describe('the command line', () => {
     ['get', 'vs', '-o', 'xml'],
     ['delete', 'vs'],
     ['delete'],
+    ['apply', '-f', 'x.yaml', '--wait=1h'],
+    ['version', '-o', 'yaml'],
     ['run', '--service', 'a', '--port', '80', '--version', '../../v1', '--', 'true'],
     ['run', '--service', 'a', '--port', '80', '--protocol', 'htp', '--', 'true'],
     ['run', '--service', 'a', '--port', '80', '--service-account', 'A b', '--', 'true'],
