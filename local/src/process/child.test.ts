@@ -93,7 +93,8 @@ describe('finding a program', () => {
 describe('describing an exit', () => {
   for (const [exit, text] of [
     [{ code: 0, signal: null }, 'exited with status 0'],
-    [{ code: 137, signal: null }, 'was killed by signal 9'],
+    [{ code: 137, signal: null }, 'was killed by SIGKILL'],
+    [{ code: 255, signal: null }, 'exited with status 255'],
     [{ code: null, signal: 'SIGKILL' }, 'was killed by SIGKILL'],
   ] as const) {
     it(`says "${text}"`, () => assert.equal(describeExit(exit), text));
