@@ -97,7 +97,7 @@ export class Mesh {
     try {
       removeRunFile(paths.runFile);
       await endLeftPrograms(paths.workloads);
-      makeToken(paths.token);
+      makeToken(paths.token, events.onNote);
       mesh.parts = await mesh.makeParts();
     } catch (error) {
       lock.release();
