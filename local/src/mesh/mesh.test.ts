@@ -13,6 +13,7 @@ import { kindInfo } from '@weft/api/resource/kind';
 import { clientFor } from '../mesh-api/client.ts';
 import { startMark } from '../state/process-identity.ts';
 import type { RunFile } from '../state/run-file.ts';
+import { announceJoined } from './joined.ts';
 import { Mesh, type MeshOptions } from './mesh.ts';
 
 const testdata = (name: string): string => fileURLToPath(new URL(`./testdata/${name}`, import.meta.url));
@@ -115,6 +116,16 @@ describe('a local mesh', () => {
     await mesh.start();
     assert.ok(await mesh.whenReady(15_000));
     assert.deepEqual([...names].sort(), ['control-plane', 'istio-ingressgateway', 'shop/web', 'web']);
+  });
+
+  it('cuts the log of a process that joined by weft run, as any other', async (context) => {
+    const bench = makeBench(context, []);
+    const mesh = await startMesh(context, bench);
+    const log = join(mesh.paths.logs, 'default.web-v1-7.proxy.log');
+    writeFileSync(log, Buffer.alloc(9 * 1024 * 1024));
+    const withdraw = announceJoined(mesh.paths.joined, { name: 'web-v1-7', namespace: 'default', admin: '', log });
+    context.after(withdraw);
+    await until('the cut', () => statSync(log).size === 0);
   });
 
   it('heals after kill -9 of a program, of a sidecar and of the control plane, on the same ports', async (context) => {

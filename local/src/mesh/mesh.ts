@@ -351,6 +351,7 @@ export class Mesh {
     }
     for (const row of rows) this.logs.watch(row.log);
     for (const joined of this.joined) {
+      this.logs.watch(joined.log);
       rows.push({ name: shownName(joined), kind: 'weft run', state: 'joined', restarts: 0, log: joined.log });
     }
     return rows;
