@@ -118,6 +118,20 @@ describe('a local mesh', () => {
     assert.deepEqual([...names].sort(), ['control-plane', 'istio-ingressgateway', 'shop/web', 'web']);
   });
 
+  it('says which replica does not run because another process has its name', async (context) => {
+    const bench = makeBench(context, [processObject('web', { replicas: 2 }), processObject('web-r2')]);
+    const notes: string[] = [];
+    const mesh = await Mesh.open(bench.options, { onRows: () => {}, onNote: (text) => notes.push(text) });
+    context.after(() => mesh.stop());
+    await mesh.start();
+    assert.ok(await mesh.whenReady(15_000));
+    const entry = await until('the registration', () => entryOf(mesh, 'web-r2'));
+    assert.equal(entry.metadata.annotations?.['weft.dev/process'], 'web-r2');
+    assert.deepEqual(notes, [
+      'replica 2 of Process web does not run, as its name is that of Process default/web-r2; rename one of the two',
+    ]);
+  });
+
   it('cuts the log of a process that joined by weft run, as any other', async (context) => {
     const bench = makeBench(context, []);
     const mesh = await startMesh(context, bench);
