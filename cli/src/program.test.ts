@@ -81,5 +81,7 @@ describe('the command line', () => {
     const { out } = await runIn('/', ['completion', 'bash']);
     const complete = `${out}\nCOMP_WORDS=(weft ex) COMP_CWORD=1; _weft; echo "\${COMPREPLY[@]}"`;
     assert.equal(execFileSync('bash', ['-c', complete], { encoding: 'utf8' }).trim(), 'explain');
+    const short = `${out}\nCOMP_WORDS=(weft pc web ro) COMP_CWORD=3; _weft; echo "\${COMPREPLY[@]}"`;
+    assert.equal(execFileSync('bash', ['-c', short], { encoding: 'utf8' }).trim(), 'routes');
   });
 });
