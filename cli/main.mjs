@@ -3,5 +3,9 @@ import { enableCompileCache } from 'node:module';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'weft', 'compile'));
+try {
+  enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'weft', 'compile'));
+} catch {
+  // A user without a home, as in containers: it only starts slower.
+}
 await import('./src/main.ts');

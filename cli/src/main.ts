@@ -8,12 +8,13 @@ if (verb === 'proxy' || verb === 'control-plane') {
   await import(new URL(`../../${verb}/main.mjs`, import.meta.url).href);
 } else {
   const { watchOutputs } = await import('./output-end.ts');
+  const { readWorkingFolder } = await import('./working-folder.ts');
   watchOutputs(verb);
   const { runProgram } = await import('./program.ts');
   process.exitCode = await runProgram(process.argv.slice(2), {
     out: process.stdout,
     err: process.stderr,
     env: process.env,
-    workingFolder: process.cwd(),
+    workingFolder: readWorkingFolder(),
   });
 }

@@ -36,6 +36,11 @@ describe('the command line', () => {
     ['get', 'vs', '-o', 'xml'],
     ['delete', 'vs'],
     ['delete'],
+    ['apply', '-f', 'x.yaml', '--wait=1h'],
+    ['version', '-o', 'yaml'],
+    ['run', '--service', 'a', '--port', '80', '--version', '../../v1', '--', 'true'],
+    ['run', '--service', 'a', '--port', '80', '--protocol', 'htp', '--', 'true'],
+    ['run', '--service', 'a', '--port', '80', '--service-account', 'A b', '--', 'true'],
   ]) {
     it(`refuses "weft ${args.join(' ')}" with status 2`, async () => {
       const { status, err } = await runIn('/', args);
@@ -76,5 +81,7 @@ describe('the command line', () => {
     const { out } = await runIn('/', ['completion', 'bash']);
     const complete = `${out}\nCOMP_WORDS=(weft ex) COMP_CWORD=1; _weft; echo "\${COMPREPLY[@]}"`;
     assert.equal(execFileSync('bash', ['-c', complete], { encoding: 'utf8' }).trim(), 'explain');
+    const short = `${out}\nCOMP_WORDS=(weft pc web ro) COMP_CWORD=3; _weft; echo "\${COMPREPLY[@]}"`;
+    assert.equal(execFileSync('bash', ['-c', short], { encoding: 'utf8' }).trim(), 'routes');
   });
 });

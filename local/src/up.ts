@@ -17,7 +17,7 @@ export async function runUp(options: MeshOptions, output: Output): Promise<numbe
   const issues = new IssueWatch(mesh.client, (text) => screen.note(text));
   let code = 0;
   try {
-    const up = bringUp({ mesh, issues, note: (text) => screen.note(text), startedMs });
+    const up = bringUp({ mesh, issues, note: (text) => screen.note(text), isStopping: end.isRequested, startedMs });
     // Told to stop while it starts: what fails then does so because of the stop.
     up.catch(() => {});
     await Promise.race([up, end.requested]);
@@ -39,13 +39,15 @@ interface Arrival {
   readonly mesh: Mesh;
   readonly issues: IssueWatch;
   readonly note: (text: string) => void;
+  readonly isStopping: () => boolean;
   readonly startedMs: number;
 }
 
-async function bringUp({ mesh, issues, note, startedMs }: Arrival): Promise<void> {
+async function bringUp({ mesh, issues, note, isStopping, startedMs }: Arrival): Promise<void> {
   await mesh.start();
   issues.start();
   const ready = await mesh.whenReady(readyTimeoutMs);
+  if (isStopping()) return;
   // Ready replicas are of use once the others know of them.
   if (ready) await mesh.client.request('/weft/v1/wait?timeout=10s').catch(() => {});
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
@@ -60,10 +62,14 @@ async function bringUp({ mesh, issues, note, startedMs }: Arrival): Promise<void
 }
 
 /** Resolves at the first SIGINT, SIGTERM or SIGHUP; a second SIGINT is left to wait for the same clean end. */
-function stopRequest(): { requested: Promise<void>; dispose(): void } {
+function stopRequest(): { requested: Promise<void>; isRequested: () => boolean; dispose(): void } {
+  let isRequested = false;
   let stop = (): void => {};
   const requested = new Promise<void>((resolve) => {
-    stop = resolve;
+    stop = () => {
+      isRequested = true;
+      resolve();
+    };
   });
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   const onSignal = (): void => stop();
@@ -73,7 +79,7 @@ function stopRequest(): { requested: Promise<void>; dispose(): void } {
     for (const signal of signals) process.off(signal, onSignal);
     clearInterval(poll);
   };
-  return { requested, dispose };
+  return { requested, isRequested: () => isRequested, dispose };
 }
 
 /** npm does not pass every signal on; when it or its shell dies, we are given to another parent. Only then is that a reason to stop. */

@@ -3,7 +3,7 @@
 import { WeftError } from '@weft/lib/error';
 import { formatIssue, hasErrors } from '@weft/lib/issue';
 import { Command } from 'commander';
-import { parseDuration } from '../duration.ts';
+import { parseWait } from '../duration.ts';
 import { exitCode } from '../exit-code.ts';
 import type { Invocation } from '../invocation.ts';
 import { countIssues, printIssues } from '../print/issues.ts';
@@ -23,7 +23,11 @@ export const applyCommand: CommandMaker = (invocation, perform) =>
     .description('write resources to the running mesh: all of them, or none when one has an error')
     .requiredOption('-f, --filename <path...>', 'YAML files or folders; - is standard input')
     .option('-n, --namespace <namespace>', 'for resources that name none', 'default')
-    .option('--wait [duration]', 'until every proxy concerned carries the change out (30s unless given)', parseDuration)
+    .option(
+      '--wait [duration]',
+      'until every proxy concerned carries the change out (30s unless given, at most 10m)',
+      parseWait,
+    )
     .option('--dry-run', 'check only')
     .addHelpText(
       'after',

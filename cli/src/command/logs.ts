@@ -1,8 +1,11 @@
 // weft logs WORKLOAD: what a process, its sidecar or the control plane wrote.
 import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { StringDecoder } from 'node:string_decoder';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WeftError } from '@weft/lib/error';
+import type { StatePaths } from '@weft/local/state/folder';
+import { readRunFile } from '@weft/local/state/run-file';
 import { Command, InvalidArgumentError } from 'commander';
 import { exitCode } from '../exit-code.ts';
 import type { Invocation } from '../invocation.ts';
@@ -35,8 +38,12 @@ Examples:
     .action((workload: string, options: Options) =>
       perform(async () => {
         const path = logOf(invocation, workload, options.proxy === true);
-        const end = printFrom(path, options.tail === undefined ? 0 : tailStart(path, options.tail), invocation);
-        if (options.follow) await follow(path, end, invocation);
+        // A character may lie across two reads, and be half written yet.
+        const decoder = new StringDecoder('utf8');
+        const print = (bytes: Buffer): unknown => invocation.outside.out.write(decoder.write(bytes));
+        const end = printFrom(path, options.tail === undefined ? 0 : tailStart(path, options.tail), print);
+        if (options.follow) await follow(path, end, print);
+        invocation.outside.out.write(decoder.end());
         return exitCode.ok;
       }),
     );
@@ -47,27 +54,39 @@ function parseLines(text: string): number {
 }
 
 function logOf(invocation: Invocation, name: string, isProxy: boolean): string {
-  if (name === 'control-plane') return join(invocation.paths.logs, 'control-plane.log');
-  const workload = invocation.workload(name);
-  const path = isProxy ? workload.log.replace(/(?:\.proxy)?\.log$/, '.proxy.log') : workload.log;
+  const path = name === 'control-plane' ? controlPlaneLog(invocation.paths) : workloadLog(invocation, name, isProxy);
   if (existsSync(path)) return path;
   throw new WeftError('WEFT0817', `${name} has no ${isProxy ? "sidecar's " : ''}log yet (${path})`);
 }
 
+/** It tells most where no mesh runs any more; where none ever did, that is what there is to say. */
+function controlPlaneLog(paths: StatePaths): string {
+  const path = join(paths.logs, 'control-plane.log');
+  if (!existsSync(path)) readRunFile(paths);
+  return path;
+}
+
+function workloadLog(invocation: Invocation, name: string, isProxy: boolean): string {
+  const { log } = invocation.workload(name);
+  return isProxy ? log.replace(/(?:\.proxy)?\.log$/, '.proxy.log') : log;
+}
+
 /** Where the last `lines` lines begin. */
 function tailStart(path: string, lines: number): number {
+  if (lines === 0) return statSync(path).size;
   const file = openSync(path, 'r');
   try {
     const chunk = Buffer.alloc(chunkBytes);
     let position = statSync(path).size;
-    let left = lines + 1;
+    let left = lines;
+    // A final newline ends the last line; it begins none.
+    const end = position - 1;
     while (position > 0) {
       const size = Math.min(chunkBytes, position);
       position -= size;
       readSync(file, chunk, 0, size, position);
       for (let i = size - 1; i >= 0; i--) {
-        if (chunk[i] !== 0x0a) continue;
-        // A final newline ends the last line; it begins none.
+        if (chunk[i] !== 0x0a || position + i === end) continue;
         if (--left === 0) return position + i + 1;
       }
     }
@@ -78,7 +97,7 @@ function tailStart(path: string, lines: number): number {
 }
 
 /** Prints from an offset to the end; the new offset. */
-function printFrom(path: string, start: number, invocation: Invocation): number {
+function printFrom(path: string, start: number, print: (bytes: Buffer) => void): number {
   const file = openSync(path, 'r');
   try {
     const chunk = Buffer.alloc(chunkBytes);
@@ -88,7 +107,7 @@ function printFrom(path: string, start: number, invocation: Invocation): number 
       size > 0;
       size = readSync(file, chunk, 0, chunkBytes, position)
     ) {
-      invocation.outside.out.write(chunk.toString('utf8', 0, size));
+      print(chunk.subarray(0, size));
       position += size;
     }
     return position;
@@ -97,7 +116,7 @@ function printFrom(path: string, start: number, invocation: Invocation): number 
   }
 }
 
-async function follow(path: string, start: number, invocation: Invocation): Promise<void> {
+async function follow(path: string, start: number, print: (bytes: Buffer) => void): Promise<void> {
   let position = start;
   for (;;) {
     await sleep(pollMs);
@@ -105,6 +124,6 @@ async function follow(path: string, start: number, invocation: Invocation): Prom
     const { size } = statSync(path);
     // Shorter than what was read: it was cut because it grew too large.
     if (size < position) position = 0;
-    if (size > position) position = printFrom(path, position, invocation);
+    if (size > position) position = printFrom(path, position, print);
   }
 }

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { Bench } from '../test-bench.ts';
+import { Bench, runIn } from '../test-bench.ts';
 
 /** A proxy's admin interface with fixed pages. */
 async function makeAdmin(context: TestContext, pages: Readonly<Record<string, unknown>>): Promise<string> {
@@ -193,5 +193,25 @@ describe('weft logs', () => {
     assert.equal((await bench.run('logs', 'web', '--tail', '9')).out, 'one\ntwo\nthree\n');
     assert.equal((await bench.run('logs', 'web', '--proxy')).out, 'proxy\n');
     assert.match((await bench.run('logs', 'web', '--tail', 'x')).err, /Give a number of lines/);
+    assert.equal((await bench.run('logs', 'web', '--tail', '0')).out, '');
+    writeFileSync(log, 'one\ntwo\nhalf a li');
+    assert.equal((await bench.run('logs', 'web', '--tail', '2')).out, 'two\nhalf a li');
+  });
+
+  it('prints characters whole that lie across two reads', async (context) => {
+    const folder = (await Bench.make(context)).folder;
+    const log = join(folder, 'default.web.log');
+    const text = `${'x'.repeat(64 * 1024 - 1)}äöü\n`;
+    writeFileSync(log, text);
+    const bench = await Bench.make(context, [workload('web', '', log)]);
+    assert.equal((await bench.run('logs', 'web')).out, text);
+  });
+
+  it('says that no mesh is running, or that there is no log yet, of the control plane too', async (context) => {
+    const bench = await Bench.make(context);
+    assert.match((await bench.run('logs', 'control-plane')).err, /WEFT0817: control-plane has no log yet/);
+    const { status, err } = await runIn('/nowhere', ['logs', 'control-plane']);
+    assert.equal(status, 3);
+    assert.match(err, /^weft: WEFT0801: no mesh is running/);
   });
 });

@@ -4,6 +4,8 @@ import type { Command } from 'commander';
 
 interface Verb {
   readonly name: string;
+  /** Its name and its aliases. */
+  readonly names: readonly string[];
   readonly description: string;
   readonly options: readonly string[];
 }
@@ -16,6 +18,7 @@ const listWorkloads = `\${WEFT_HOME:-.weft}/run.json`;
 export function completionScript(shell: 'bash' | 'zsh' | 'fish', program: Command): string {
   const verbs: Verb[] = program.commands.map((command) => ({
     name: command.name(),
+    names: [command.name(), ...command.aliases()],
     description: command.description(),
     options: command.options.flatMap((option) => [option.long, option.short].filter((name) => name != null)),
   }));
@@ -26,7 +29,7 @@ export function completionScript(shell: 'bash' | 'zsh' | 'fish', program: Comman
 }
 
 function bashScript(verbs: readonly Verb[], kindNames: string): string {
-  const cases = verbs.map((verb) => `    ${verb.name}) options='${verb.options.join(' ')}' ;;`);
+  const cases = verbs.map((verb) => `    ${verb.names.join(' | ')}) options='${verb.options.join(' ')}' ;;`);
   return `_weft_workloads() {
   sed -n 's/^ *"name": "\\([^"]*\\)".*/\\1/p' "${listWorkloads}" 2>/dev/null
 }
@@ -46,7 +49,7 @@ ${cases.join('\n')}
   case $verb in
     get | delete) [ "$COMP_CWORD" -eq 2 ] && options="$options ${kindNames}" ;;
     logs) options="$options $(_weft_workloads)" ;;
-    proxy-config)
+    proxy-config | pc)
       [ "$COMP_CWORD" -eq 2 ] && options="$options $(_weft_workloads)"
       [ "$COMP_CWORD" -eq 3 ] && options="$options ${parts}" ;;
     up | analyze) options="$options $(compgen -f -- "$word")" ;;
@@ -62,12 +65,12 @@ function fishScript(verbs: readonly Verb[], kindNames: string): string {
     'complete -c weft -f',
     ...verbs.map((verb) => `complete -c weft -n __fish_use_subcommand -a ${verb.name} -d ${quote(verb.description)}`),
     `complete -c weft -n '__fish_seen_subcommand_from get delete' -a '${kindNames}'`,
-    `complete -c weft -n '__fish_seen_subcommand_from proxy-config' -a '${parts}'`,
+    `complete -c weft -n '__fish_seen_subcommand_from proxy-config pc' -a '${parts}'`,
     `complete -c weft -n '__fish_seen_subcommand_from up analyze apply' -F`,
   ];
   for (const verb of verbs) {
     for (const option of verb.options.filter((name) => name.startsWith('--'))) {
-      lines.push(`complete -c weft -n '__fish_seen_subcommand_from ${verb.name}' -l ${option.slice(2)}`);
+      lines.push(`complete -c weft -n '__fish_seen_subcommand_from ${verb.names.join(' ')}' -l ${option.slice(2)}`);
     }
   }
   return lines.join('\n');

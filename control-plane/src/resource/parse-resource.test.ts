@@ -32,6 +32,19 @@ status: {anything: null}
     );
   });
 
+  it('refuses a namespace that is none also where a path or an option gives it', () => {
+    const value = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'a' }, spec: { ports: [{ port: 80 }] } };
+    const { resource, issues } = parseResource(value, { positions: null, defaultNamespace: 'bad ns' });
+    assert.equal(resource, null);
+    assert.deepEqual(
+      issues.map(({ code, path, message }) => `${code} ${path} ${message}`),
+      [
+        'WEFT0410 metadata.namespace The namespace "bad ns" is no DNS label; use at most 63 lower-case letters, digits and -.',
+      ],
+    );
+    assert.notEqual(parseResource({ ...value, metadata: { name: 'a', namespace: 'b' } }, context).resource, null);
+  });
+
   it('finds every mistake of form at once, each with its line', () => {
     const issues = findingsOf(`apiVersion: networking.istio.io/v1
 kind: VirtualService

@@ -1,5 +1,6 @@
 // From a plain value to a resource of the storage version, or every reason why it is none. Files and the API come through here.
 
+import { dnsLabelField } from '@weft/api/resource/field';
 import {
   type AnyResource,
   apiVersionOf,
@@ -175,6 +176,19 @@ function checkIdentity(findings: Findings, info: KindInfo, header: Header, conte
       'The resource is in no namespace; set metadata.namespace.',
     );
   }
+  checkGivenNamespace(findings, info, header, context.defaultNamespace);
+}
+
+/** One that comes from a path or an option instead of the resource has to be one all the same. */
+function checkGivenNamespace(findings: Findings, info: KindInfo, header: Header, namespace: string): void {
+  if (!info.namespaced || header.namespace !== '' || namespace === '') return;
+  const [problem] = dnsLabelField.safeParse(namespace).error?.issues ?? [];
+  if (problem === undefined) return;
+  findings.add(
+    formCodes.invalidValue,
+    'metadata.namespace',
+    `The namespace ${JSON.stringify(namespace)} ${problem.message}.`,
+  );
 }
 
 function namespaceFor(info: KindInfo, header: Header, context: ParseContext): string {

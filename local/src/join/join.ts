@@ -94,7 +94,10 @@ class Member {
       onDown: (reason, retryMs) => note(`weft: sidecar ${reason}; ${retryText(retryMs)}`),
       onNote: (text) => note(`weft: ${text}`),
     });
-    this.registration = new Registration(client, workload);
+    this.registration = new Registration(client, workload, {
+      onCarriedOut: () => this.onRegistered(),
+      onRefused: (why) => note(`weft: ${workload.name} cannot join service ${options.service}: ${why}`),
+    });
     this.probe = new Probe(probeTarget(null, workload.ports), null, (ready) => {
       this.isAppReady = ready;
       this.settle();
@@ -131,7 +134,7 @@ class Member {
       apiVersion: 'weft.dev/v1alpha1',
       kind: 'Process',
       metadata: {
-        name: `${options.service}-${options.version}-${process.pid}`,
+        name: workloadNameFor(options, process.pid),
         namespace: options.namespace,
         labels: { app: options.service, ...found.labels, version: options.version },
       },
@@ -206,8 +209,17 @@ class Member {
   private settle(): void {
     const ready = this.isProxyReady && this.isAppReady;
     this.registration.setReady(ready);
-    if (ready) this.note(`weft: ${this.workload.name} serves ${this.options.service}:${this.options.port}`);
   }
+
+  private onRegistered(): void {
+    if (!this.registration.isHealthy) return;
+    this.note(`weft: ${this.workload.name} serves ${this.options.service}:${this.options.port}`);
+  }
+}
+
+/** A label may hold what a name may not. */
+export function workloadNameFor({ service, version }: Pick<JoinOptions, 'service' | 'version'>, pid: number): string {
+  return `${service}-${version.toLowerCase().replace(/[^a-z0-9]/g, '-')}-${pid}`;
 }
 
 function proxySettings(options: JoinOptions, paths: StatePaths, client: MeshApiClient): ProxySettings {

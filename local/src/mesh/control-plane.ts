@@ -129,11 +129,17 @@ function controlPlaneArguments(spec: ControlPlaneSpec): string[] {
 
 /**
  * The token of the mesh API, made once per state folder, readable by the owner only. One that no control plane takes, as a full disk
- * or a crash may leave behind, is made anew.
+ * or a crash may leave behind, is made anew; `onReplaced` is told where somebody may have written it.
  */
-export function makeToken(path: string): void {
-  if (isUsableToken(readIfThere(path).trim())) return;
+export function makeToken(path: string, onReplaced: (text: string) => void): void {
+  const found = readIfThere(path).trim();
+  if (isUsableToken(found)) return;
   writePrivate(path, `${randomBytes(32).toString('base64url')}\n`);
+  if (!/^\0*$/.test(found)) {
+    onReplaced(
+      `the token in ${path} was made anew: what stood there is not at least 16 printable characters without spaces`,
+    );
+  }
 }
 
 function readIfThere(path: string): string {

@@ -51,8 +51,14 @@ describe('the port picker', () => {
 
   it('takes a fixed port as it is, and any free one for 0', async () => {
     const picker = new PortPicker();
-    const port = await picker.pick();
+    const port = await new PortPicker().pick();
     assert.equal(await claimPort(port, '--x', picker), port);
     assert.ok((await claimPort(0, '--x', picker)) > 0);
+  });
+
+  it('refuses a fixed port that was claimed for something else', async () => {
+    const picker = new PortPicker();
+    const port = await claimPort(await new PortPicker().pick(), '--x', picker);
+    await assert.rejects(claimPort(port, '--y', picker), /port \d+ is given twice; choose another with --y N/);
   });
 });

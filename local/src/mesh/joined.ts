@@ -30,13 +30,22 @@ export class JoinedWatch {
   private readonly folder: string;
   private readonly client: MeshApiClient;
   private readonly onChange: (workloads: readonly RunningWorkload[]) => void;
+  private readonly onLost: () => void;
   private timer: NodeJS.Timeout | null = null;
   private last = '[]';
+  private isLost = false;
 
-  constructor(folder: string, client: MeshApiClient, onChange: (workloads: readonly RunningWorkload[]) => void) {
+  /** `onLost` is told once when somebody removes the folder while the mesh runs. */
+  constructor(
+    folder: string,
+    client: MeshApiClient,
+    onChange: (workloads: readonly RunningWorkload[]) => void,
+    onLost: () => void = () => {},
+  ) {
     this.folder = folder;
     this.client = client;
     this.onChange = onChange;
+    this.onLost = onLost;
   }
 
   start(): void {
@@ -50,7 +59,7 @@ export class JoinedWatch {
 
   private check(): void {
     const alive: RunningWorkload[] = [];
-    for (const file of readdirSync(this.folder).filter((name) => name.endsWith('.json'))) {
+    for (const file of this.files()) {
       const content = readJoined(join(this.folder, file));
       if (content === null) continue;
       if (startMark(content.pid) === content.started) {
@@ -62,6 +71,18 @@ export class JoinedWatch {
     if (text === this.last) return;
     this.last = text;
     this.onChange(alive);
+  }
+
+  private files(): string[] {
+    try {
+      const names = readdirSync(this.folder);
+      this.isLost = false;
+      return names.filter((name) => name.endsWith('.json'));
+    } catch {
+      if (!this.isLost) this.onLost();
+      this.isLost = true;
+      return [];
+    }
   }
 
   /** Its `weft run` was killed: nobody else would take its endpoint out of the mesh. */

@@ -13,6 +13,7 @@ import { kindInfo } from '@weft/api/resource/kind';
 import { clientFor } from '../mesh-api/client.ts';
 import { startMark } from '../state/process-identity.ts';
 import type { RunFile } from '../state/run-file.ts';
+import { announceJoined } from './joined.ts';
 import { Mesh, type MeshOptions } from './mesh.ts';
 
 const testdata = (name: string): string => fileURLToPath(new URL(`./testdata/${name}`, import.meta.url));
@@ -99,6 +100,46 @@ describe('a local mesh', () => {
     assert.equal(env.NO_PROXY, 'localhost,127.0.0.1,::1');
     assert.equal(env.NODE_USE_ENV_PROXY, '1');
     assert.equal(env.WEFT_TETHER, undefined);
+  });
+
+  it('tells processes of one name in two namespaces apart', async (context) => {
+    const web = processObject('web') as { metadata: object };
+    const bench = makeBench(context, [web, { ...web, metadata: { ...web.metadata, namespace: 'shop' } }]);
+    const names = new Set<string>();
+    const mesh = await Mesh.open(bench.options, {
+      onRows: (rows) => {
+        for (const { name } of rows) names.add(name);
+      },
+      onNote: () => {},
+    });
+    context.after(() => mesh.stop());
+    await mesh.start();
+    assert.ok(await mesh.whenReady(15_000));
+    assert.deepEqual([...names].sort(), ['control-plane', 'istio-ingressgateway', 'shop/web', 'web']);
+  });
+
+  it('says which replica does not run because another process has its name', async (context) => {
+    const bench = makeBench(context, [processObject('web', { replicas: 2 }), processObject('web-r2')]);
+    const notes: string[] = [];
+    const mesh = await Mesh.open(bench.options, { onRows: () => {}, onNote: (text) => notes.push(text) });
+    context.after(() => mesh.stop());
+    await mesh.start();
+    assert.ok(await mesh.whenReady(15_000));
+    const entry = await until('the registration', () => entryOf(mesh, 'web-r2'));
+    assert.equal(entry.metadata.annotations?.['weft.dev/process'], 'web-r2');
+    assert.deepEqual(notes, [
+      'replica 2 of Process web does not run, as its name is that of Process default/web-r2; rename one of the two',
+    ]);
+  });
+
+  it('cuts the log of a process that joined by weft run, as any other', async (context) => {
+    const bench = makeBench(context, []);
+    const mesh = await startMesh(context, bench);
+    const log = join(mesh.paths.logs, 'default.web-v1-7.proxy.log');
+    writeFileSync(log, Buffer.alloc(9 * 1024 * 1024));
+    const withdraw = announceJoined(mesh.paths.joined, { name: 'web-v1-7', namespace: 'default', admin: '', log });
+    context.after(withdraw);
+    await until('the cut', () => statSync(log).size === 0);
   });
 
   it('heals after kill -9 of a program, of a sidecar and of the control plane, on the same ports', async (context) => {

@@ -17,7 +17,7 @@ import { type RunningWorkload, removeRunFile, writeRunFile } from '../state/run-
 import { ProxyProcess, type ProxySettings } from '../workload/proxy-process.ts';
 import { removeLeftEntries } from '../workload/registration.ts';
 import { type TcpPort, tcpPortsOf } from '../workload/tcp-services.ts';
-import type { Workload } from '../workload/workload.ts';
+import { shownName, type Workload } from '../workload/workload.ts';
 import { ControlPlane, makeToken } from './control-plane.ts';
 import { declaredPorts, GatewayPorts, ingressLabels } from './gateway-ports.ts';
 import { JoinedWatch } from './joined.ts';
@@ -97,7 +97,7 @@ export class Mesh {
     try {
       removeRunFile(paths.runFile);
       await endLeftPrograms(paths.workloads);
-      makeToken(paths.token);
+      makeToken(paths.token, events.onNote);
       mesh.parts = await mesh.makeParts();
     } catch (error) {
       lock.release();
@@ -232,10 +232,11 @@ export class Mesh {
       events: { onState: () => this.refresh(), onNote: (text) => this.events.onNote(text) },
       onMembers: () => this.refresh(),
     });
-    const joinedWatch = new JoinedWatch(paths.joined, client, (workloads) => {
+    const onJoined = (workloads: readonly RunningWorkload[]): void => {
       this.joined = workloads;
       this.refresh();
-    });
+    };
+    const joinedWatch = new JoinedWatch(paths.joined, client, onJoined, () => this.onStateLost());
     return { ingressPort, client, controlPlane, gateway, gatewayWorkload, gatewayPorts, processes, joinedWatch };
   }
 
@@ -349,7 +350,10 @@ export class Mesh {
       if (replica.proxyLog !== null) this.logs.watch(replica.proxyLog);
     }
     for (const row of rows) this.logs.watch(row.log);
-    for (const { name, log } of this.joined) rows.push({ name, kind: 'weft run', state: 'joined', restarts: 0, log });
+    for (const joined of this.joined) {
+      this.logs.watch(joined.log);
+      rows.push({ name: shownName(joined), kind: 'weft run', state: 'joined', restarts: 0, log: joined.log });
+    }
     return rows;
   }
 
@@ -376,6 +380,12 @@ export class Mesh {
       // The mesh goes on: whoever reads the file finds the last one, and the next change writes it again.
       this.events.onNote(messageOf(stateFolderError(this.paths, 'written', error)));
     }
+  }
+
+  private onStateLost(): void {
+    this.events.onNote(
+      `the state folder ${this.paths.root} was removed; traffic goes on, but other commands do not find this mesh: stop it and start it again`,
+    );
   }
 
   private mustParts(): Parts {

@@ -44,6 +44,7 @@ interface Slot {
 export class ProcessSet {
   private readonly context: ProcessSetContext;
   private readonly slots = new Map<string, Slot>();
+  private readonly told = new Set<string>();
   private stopping = false;
 
   constructor(context: ProcessSetContext) {
@@ -53,7 +54,7 @@ export class ProcessSet {
   /** The resources as they are now. */
   update(objects: Objects): void {
     if (this.stopping) return;
-    const wanted = wantedReplicas(objects);
+    const wanted = wantedReplicas(objects, (text) => this.noteOnce(text));
     for (const key of wanted.keys())
       if (!this.slots.has(key)) this.slots.set(key, { wanted: null, running: null, work: null });
     for (const [key, slot] of this.slots) {
@@ -79,6 +80,12 @@ export class ProcessSet {
   async close(): Promise<void> {
     this.stopping = true;
     await Promise.all([...this.slots.values()].map((slot) => slot.work));
+  }
+
+  private noteOnce(text: string): void {
+    if (this.told.has(text)) return;
+    this.told.add(text);
+    this.context.events.onNote(text);
   }
 
   private settle(key: string, slot: Slot): void {
@@ -127,7 +134,7 @@ export class ProcessSet {
   }
 }
 
-function wantedReplicas(objects: Objects): Map<string, Wanted> {
+function wantedReplicas(objects: Objects, onClash: (text: string) => void): Map<string, Wanted> {
   const wanted = new Map<string, Wanted>();
   for (const object of objects.values()) {
     const definition = object as unknown as Process;
@@ -135,12 +142,16 @@ function wantedReplicas(objects: Objects): Map<string, Wanted> {
     const { replicas = 1, ...rest } = spec;
     const fingerprint = JSON.stringify([rest, metadata.labels ?? {}, metadata.annotations?.[fileAnnotation] ?? '']);
     for (let replica = 0; replica < replicas; replica++) {
-      wanted.set(`${metadata.namespace ?? 'default'}/${workloadName(metadata.name, replica)}`, {
-        process: definition,
-        replica,
-        fingerprint,
-      });
+      const key = `${metadata.namespace ?? 'default'}/${workloadName(metadata.name, replica)}`;
+      const other = wanted.get(key);
+      if (other !== undefined) onClash(clashText(key, replica === 0 ? other : { process: definition, replica }));
+      if (other === undefined || replica === 0) wanted.set(key, { process: definition, replica, fingerprint });
     }
   }
   return wanted;
+}
+
+/** A further replica is called as its Process with a number behind it, which may be the name of another Process. */
+function clashText(key: string, { process: { metadata }, replica }: Omit<Wanted, 'fingerprint'>): string {
+  return `replica ${replica + 1} of Process ${metadata.name} does not run, as its name is that of Process ${key}; rename one of the two`;
 }

@@ -46,6 +46,11 @@ export class PortPicker {
     this.taken.add(port);
   }
 
+  /** Whether it was given out or reserved. */
+  has(port: number): boolean {
+    return this.taken.has(port);
+  }
+
   /** A port that its owner needs no longer. */
   giveBack(port: number): void {
     this.taken.delete(port);
@@ -55,6 +60,12 @@ export class PortPicker {
 /** A fixed port as it is, or WEFT0803 when it is in use; 0 takes any free one. */
 export async function claimPort(port: number, flag: string, picker: PortPicker): Promise<number> {
   if (port === 0) return picker.pick();
+  if (picker.has(port)) {
+    throw new WeftError(
+      'WEFT0803',
+      `port ${port} is given twice; choose another with ${flag} N (0 takes any free one)`,
+    );
+  }
   const problem = await tryPort(port);
   if (problem === null) {
     picker.reserve(port);

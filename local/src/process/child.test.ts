@@ -93,7 +93,8 @@ describe('finding a program', () => {
 describe('describing an exit', () => {
   for (const [exit, text] of [
     [{ code: 0, signal: null }, 'exited with status 0'],
-    [{ code: 137, signal: null }, 'was killed by signal 9'],
+    [{ code: 137, signal: null }, 'was killed by SIGKILL'],
+    [{ code: 255, signal: null }, 'exited with status 255'],
     [{ code: null, signal: 'SIGKILL' }, 'was killed by SIGKILL'],
   ] as const) {
     it(`says "${text}"`, () => assert.equal(describeExit(exit), text));
@@ -153,7 +154,7 @@ describe('back-off', () => {
 });
 
 describe('the keeper of logs', () => {
-  it('cuts a log that is too large and keeps its older part once', (context) => {
+  it('cuts a log that is too large and keeps as much of its end as it may have', (context) => {
     const { workingFolder } = makeSpec(context);
     const path = join(workingFolder, 'a.log');
     const keeper = new LogKeeper(10);
@@ -165,7 +166,19 @@ describe('the keeper of logs', () => {
     writeFileSync(path, 'much too long');
     keeper.check();
     assert.equal(readFileSync(path, 'utf8'), '');
-    assert.equal(readFileSync(`${path}.1`, 'utf8'), 'much too long');
+    assert.equal(readFileSync(`${path}.1`, 'utf8'), 'h too long');
+  });
+
+  it('cuts a log also where its end cannot be kept, as on a full disk', (context) => {
+    const { workingFolder } = makeSpec(context);
+    // The name of the older part would be too long.
+    const path = join(workingFolder, 'a'.repeat(254));
+    const keeper = new LogKeeper(10);
+    context.after(() => keeper.stop());
+    keeper.watch(path);
+    writeFileSync(path, 'much too long');
+    keeper.check();
+    assert.equal(readFileSync(path, 'utf8'), '');
   });
 });
 

@@ -2,6 +2,7 @@
 // the guard. Stopping ends the whole group.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { constants } from 'node:os';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -37,9 +38,15 @@ export interface Exit {
 export function describeExit(exit: Exit): string {
   if (exit.isUnwatched) return 'was ended because its watcher was killed';
   if (exit.signal !== null) return `was killed by ${exit.signal}`;
-  // The guard, a shell, reports a signal of its process as 128 + number.
-  if (exit.code !== null && exit.code > 128) return `was killed by signal ${exit.code - 128}`;
+  const signal = signalOf(exit.code ?? 0);
+  if (signal !== null) return `was killed by ${signal}`;
   return `exited with status ${exit.code ?? 0}`;
+}
+
+/** The guard, a shell, reports a signal of its process as 128 + number; other statuses are a program's own, such as 255. */
+function signalOf(code: number): string | null {
+  const found = Object.entries(constants.signals).find(([, number]) => number === code - 128);
+  return found === undefined ? null : found[0];
 }
 
 /** Starts one of Weft's own programs (an entry `.mjs`). */

@@ -1,5 +1,5 @@
 // Logs of child processes: they write to the file themselves, and it is cut when it grows too large, keeping one older part.
-import { closeSync, copyFileSync, openSync, statSync, truncateSync } from 'node:fs';
+import { closeSync, openSync, readSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { makeFolder } from '@weft/lib/disk/make-folder';
 
@@ -14,7 +14,7 @@ export function openLog(path: string): number {
 
 export { closeSync as closeLog };
 
-/** Keeps a set of logs below a size, at most twice the limit each with the older part. */
+/** Keeps a set of logs below a size: looked at every 2 s, and cut when it is over the limit, with as much of its end kept beside it. */
 export class LogKeeper {
   private readonly paths = new Set<string>();
   private readonly limit: number;
@@ -33,11 +33,12 @@ export class LogKeeper {
   check(): void {
     for (const path of this.paths) {
       try {
-        if (statSync(path).size <= this.limit) continue;
-        copyFileSync(path, `${path}.1`);
+        const { size } = statSync(path);
+        if (size <= this.limit) continue;
+        keepEnd(path, size, this.limit);
         truncateSync(path, 0);
       } catch {
-        // Removed by someone, or the disk is full: the next round tries again.
+        // Removed by someone: there may be another in the next round.
       }
     }
   }
@@ -45,5 +46,26 @@ export class LogKeeper {
   stop(): void {
     if (this.timer !== null) clearInterval(this.timer);
     this.timer = null;
+  }
+}
+
+/** The last bytes of a log go into its older part. */
+function keepEnd(path: string, size: number, limit: number): void {
+  const older = `${path}.1`;
+  try {
+    rmSync(older, { force: true });
+    writeFileSync(older, readEnd(path, size, limit), { mode: 0o600 });
+  } catch {
+    // No room for an older part. The log is cut all the same: otherwise it would fill the disk for good.
+  }
+}
+
+function readEnd(path: string, size: number, limit: number): Buffer {
+  const file = openSync(path, 'r');
+  try {
+    const bytes = Buffer.alloc(limit);
+    return bytes.subarray(0, readSync(file, bytes, 0, limit, size - limit));
+  } finally {
+    closeSync(file);
   }
 }

@@ -40,6 +40,22 @@ describe('the screen', () => {
     screen.close();
   });
 
+  it('never draws more lines than the terminal has, and shows first what is not ready', () => {
+    const output = { ...recorder(true), rows: 8 };
+    const screen = openScreen(output, { NO_COLOR: '1' });
+    screen.rows(
+      [row('broken', 'restarting'), ...Array.from({ length: 30 }, (_, i) => row(`w${i}`, 'ready'))].reverse(),
+    );
+    screen.note('first');
+    screen.note('second');
+    screen.close();
+    const drawn = (output.written.at(-1) ?? '').split('\n');
+    assert.match(drawn[0] ?? '', /^\x1b\[7A\x1b\[0J$/);
+    assert.match(drawn[2] ?? '', /^broken +process +restarting/);
+    assert.deepEqual(drawn.slice(-2), ['and 27 more', '']);
+    assert.equal(drawn.length, 8);
+  });
+
   it('takes a terminal that does not know its width for one of 80 columns', () => {
     const output = { ...recorder(true), columns: 0 };
     const screen = openScreen(output, { NO_COLOR: '1' });

@@ -7,6 +7,7 @@ export interface Output {
   write(text: string): unknown;
   readonly isTTY?: boolean;
   readonly columns?: number;
+  readonly rows?: number;
 }
 
 /** Shows notes and the state of the mesh. */
@@ -56,6 +57,16 @@ class PlainScreen implements Screen {
 const frameMs = 80;
 const colors: Readonly<Record<string, string>> = { ready: '32', joined: '32', restarting: '31', 'not ready': '33' };
 
+/** An empty line, the head, how many more there are, and the line of the cursor. */
+const linesBesideRows = 4;
+
+/** What scrolled off a terminal cannot be erased: of a table that is too long the rows that want attention are shown. */
+function rowsThatFit(rows: readonly StatusRow[], limit: number): readonly StatusRow[] {
+  if (rows.length <= limit) return rows;
+  const isWell = ({ state }: StatusRow): boolean => state === 'ready' || state === 'joined';
+  return [...rows.filter((row) => !isWell(row)), ...rows.filter(isWell)].slice(0, Math.max(1, limit));
+}
+
 /** The table stays at the bottom and is drawn again in place; notes scroll away above it. */
 class LiveScreen implements Screen {
   private readonly output: Output;
@@ -96,18 +107,20 @@ class LiveScreen implements Screen {
 
   private lines(): string[] {
     if (this.current.length === 0) return [];
-    const cells = this.current.map((row) => [
-      row.name,
-      row.kind,
-      row.state,
-      row.restarts === 0 ? '' : `${row.restarts}×`,
-    ]);
+    const shown = rowsThatFit(this.current, (this.output.rows || 24) - linesBesideRows);
+    const left = this.current.length - shown.length;
+    const cells = shown.map((row) => [row.name, row.kind, row.state, row.restarts === 0 ? '' : `${row.restarts}×`]);
     const width = (this.output.columns || 80) - 1;
     // Cut before colouring: a line that wraps would be counted wrong when it is erased.
     const [head = '', ...body] = formatTable([['WORKLOAD', 'KIND', 'STATE', 'RESTARTS'], ...cells]).map((line) =>
       line.slice(0, width),
     );
-    return ['', this.color('1', head), ...body.map((line, i) => this.colorState(line, this.current[i]?.state ?? ''))];
+    return [
+      '',
+      this.color('1', head),
+      ...body.map((line, i) => this.colorState(line, shown[i]?.state ?? '')),
+      ...(left === 0 ? [] : [`and ${left} more`]),
+    ];
   }
 
   private colorState(line: string, state: string): string {

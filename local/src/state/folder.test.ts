@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
@@ -70,6 +70,21 @@ describe('run.json', () => {
     const paths = statePaths(makeFolder(context));
     writeRunFile(paths.runFile, content);
     assert.throws(() => readRunFile(paths), { code: 'WEFT0801', message: /without cleaning up/ });
+  });
+
+  it('of somebody else is said to be that, not to be missing', { skip: process.platform === 'win32' }, (context) => {
+    const paths = statePaths(makeFolder(context));
+    writeRunFile(paths.runFile, content);
+    chmodSync(paths.root, 0);
+    const isRoot = process.geteuid?.() === 0;
+    // Modes do not hold for root.
+    if (isRoot) process.seteuid?.(54321);
+    try {
+      assert.throws(() => readRunFile(paths), { code: 'WEFT0807', message: /as the user who started the mesh/ });
+    } finally {
+      if (isRoot) process.seteuid?.(0);
+      chmodSync(paths.root, 0o700);
+    }
   });
 
   for (const damage of ['', '{', '[]', '{"ingress":1}']) {

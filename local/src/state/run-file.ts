@@ -1,6 +1,6 @@
 // run.json: how other commands and programs find the running mesh. Written whole or not at all, removed when the mesh stops.
 import { readFileSync, rmSync } from 'node:fs';
-import { WeftError } from '@weft/lib/error';
+import { codeOf, WeftError } from '@weft/lib/error';
 import type { StatePaths } from './folder.ts';
 import { lockHolder } from './lock.ts';
 import { writePrivate } from './private-file.ts';
@@ -40,6 +40,7 @@ export function readRunFile(paths: StatePaths): RunFile {
   try {
     text = readFileSync(paths.runFile, 'utf8');
   } catch (error) {
+    if (codeOf(error) === 'EACCES') throw notYours(paths, error);
     throw new WeftError('WEFT0801', `no mesh is running (looked in ${paths.root}); start one with weft up DIR`, {
       cause: error,
     });
@@ -53,6 +54,10 @@ export function readRunFile(paths: StatePaths): RunFile {
     );
   }
   return content;
+}
+
+function notYours({ runFile }: StatePaths, cause: unknown): WeftError {
+  return new WeftError('WEFT0807', `${runFile} cannot be read; run as the user who started the mesh`, { cause });
 }
 
 function parseRunFile(text: string, path: string): RunFile {

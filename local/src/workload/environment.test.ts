@@ -61,6 +61,19 @@ describe("a program's environment", () => {
     assert.equal(env.MY_REDIS_SERVICE_PORT_TCP_BUS, '20008');
   });
 
+  it('means the service of the own namespace by a name that others have too, and mixes no two services', () => {
+    const other: TcpService = {
+      ...redis,
+      host: 'my-redis.aaa.svc.cluster.local',
+      portName: 'tcp-old',
+      listenPort: 20009,
+    };
+    const env = environmentOf(workload, [other, redis], {}, {});
+    assert.equal(env.MY_REDIS_SERVICE_PORT, '20007');
+    assert.equal(env.MY_REDIS_SERVICE_PORT_TCP_OLD, undefined);
+    assert.equal(environmentOf(workload, [other], {}, {}).MY_REDIS_SERVICE_PORT, '20009');
+  });
+
   it('lets the definition win, and hands on nothing of ours or of npm', () => {
     const inherited = {
       HOME: '/home/me',

@@ -22,7 +22,7 @@ export function environmentOf(
     env,
     portVariables(workload),
     workload.hasProxy ? captureVariables(workload) : {},
-    tcpVariables(tcp),
+    tcpVariables(tcp, workload.namespace),
     own,
   );
   env.PATH = pathWithNode(env.PATH ?? '');
@@ -52,10 +52,15 @@ function captureVariables(workload: Workload): Record<string, string> {
   };
 }
 
-function tcpVariables(tcp: readonly TcpService[]): Record<string, string> {
+/** A short name means the service of the own namespace; where that has none, the first of the others. */
+function tcpVariables(tcp: readonly TcpService[], namespace: string): Record<string, string> {
   const variables: Record<string, string> = {};
-  for (const service of tcp) {
+  const hosts = new Map<string, string>();
+  const isOwn = ({ host }: TcpService): boolean => host.split('.')[1] === namespace;
+  for (const service of [...tcp.filter(isOwn), ...tcp.filter((each) => !isOwn(each))]) {
     const name = variableName(service.service);
+    if ((hosts.get(name) ?? service.host) !== service.host) continue;
+    hosts.set(name, service.host);
     // The first port has the short name too, as in Kubernetes.
     variables[`${name}_SERVICE_HOST`] = '127.0.0.1';
     variables[`${name}_SERVICE_PORT`] ??= String(service.listenPort);

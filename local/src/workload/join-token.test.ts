@@ -135,7 +135,7 @@ test('nothing is asked for a proxy that is gone', async (context) => {
   assert.equal(existsSync(path), false);
 });
 
-test('a running proxy whose certificate has ended finds a new token in its file', async (context) => {
+async function runProxy(context: TestContext) {
   const { client } = await setUpApi(context);
   const folder = temporaryFolder(context);
   const clock = new PausedClock();
@@ -163,10 +163,30 @@ test('a running proxy whose certificate has ended finds a new token in its file'
   proxy.start();
   await until('it is ready', () => isReady, 15_000);
   const own = join(settings.workloadsFolder, 'default.web');
+  return { own, clock, notes, rootFile: settings.controlPlane.rootFile };
+}
+
+test('a running proxy whose certificate has ended finds a new token in its file', async (context) => {
+  const { own, clock, notes } = await runProxy(context);
   const file = join(own, 'join-token');
   assert.equal(readFileSync(file, 'utf8'), 'join-1');
   writeFileSync(join(own, 'certs.json'), certsOf({ fromMs: 0, toMs: clock.wallMs() }));
   clock.advance(pollMs);
   await until('there is another', () => readFileSync(file, 'utf8') === 'join-2');
   assert.deepEqual(notes, ['the proxy has no valid certificate; it was given a new join token']);
+});
+
+test('a running proxy is started again with a new token when the mesh has got another root', async (context) => {
+  const { own, clock, notes, rootFile } = await runProxy(context);
+  const pem = (text: string) => `-----BEGIN CERTIFICATE-----\n${text}\n-----END CERTIFICATE-----\n`;
+  writeFileSync(join(own, 'certs.json'), certsOf({ fromMs: 0, toMs: clock.wallMs() + hourMs }));
+  for (const root of ['old', 'new']) {
+    writeFileSync(rootFile, pem(root));
+    clock.advance(pollMs);
+  }
+  await until('it has used another', () => readFileSync(join(own, 'used-token'), 'utf8') === 'join-2', 15_000);
+  assert.deepEqual(notes, [
+    'the mesh has another root; the proxy is started again to get a certificate of it',
+    'exited with status 0',
+  ]);
 });

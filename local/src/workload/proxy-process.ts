@@ -11,11 +11,13 @@ import { Keeper } from '../process/keeper.ts';
 import { writePrivate } from '../state/private-file.ts';
 import { type ControlPlaneAddress, type ProxyPorts, proxyBootstrap } from './bootstrap.ts';
 import { JoinToken } from './join-token.ts';
+import { RootWatch } from './root-watch.ts';
 import { spiffeId, type Workload } from './workload.ts';
 
 const readyPollMs = 50;
 /** Shorter than what whoever stops it waits before it kills. */
 const drainSeconds = 5;
+const restartGraceMs = 8000;
 
 /** What every proxy of one mesh shares. */
 export interface ProxySettings {
@@ -62,6 +64,7 @@ export class ProxyProcess {
   private readonly keeper: Keeper;
   private readonly folder: string;
   private readonly token: JoinToken;
+  private readonly roots: RootWatch;
   private ports: ProxyPorts;
   private ready = false;
   private run = 0;
@@ -74,6 +77,8 @@ export class ProxyProcess {
     this.folder = workloadFolder(settings.workloadsFolder, workload);
     this.log = logPath(settings.logsFolder, workload, true);
     this.token = this.makeToken();
+    const { controlPlane, clock = systemClock } = settings;
+    this.roots = new RootWatch(controlPlane.rootFile, clock, () => this.onOtherRoot());
     this.keeper = new Keeper(() => this.startChild(), {
       onStarted: () => this.onStarted(),
       onDown: (reason, retryMs) => this.onDown(reason, retryMs),
@@ -105,6 +110,7 @@ export class ProxyProcess {
   async stop(graceMs: number): Promise<void> {
     this.run++;
     this.token.stop();
+    this.roots.stop();
     await this.keeper.stop(graceMs);
   }
 
@@ -144,6 +150,7 @@ export class ProxyProcess {
 
   private onStarted(): void {
     this.token.watch();
+    this.roots.start();
     void this.awaitReady(++this.run);
   }
 
@@ -160,8 +167,14 @@ export class ProxyProcess {
   private onDown(reason: string, retryMs: number): void {
     this.run++;
     this.token.stop();
+    this.roots.stop();
     this.setReady(false);
     this.events.onDown(reason, retryMs);
+  }
+
+  private onOtherRoot(): void {
+    this.events.onNote('the mesh has another root; the proxy is started again to get a certificate of it');
+    void this.keeper.restart(restartGraceMs);
   }
 
   private setReady(ready: boolean): void {

@@ -13,6 +13,14 @@ type Wish = 'absent' | 'healthy' | 'unhealthy';
 
 const kind = kindInfo('WorkloadEntry');
 
+/** What the owner is told. */
+export interface RegistrationEvents {
+  /** The mesh API has what it should. */
+  onCarriedOut(): void;
+  /** The mesh API does not take it, and will be asked again. Told once for each reason. */
+  onRefused(why: string): void;
+}
+
 /** The registration of one replica. */
 export class Registration {
   private readonly client: MeshApiClient;
@@ -22,13 +30,12 @@ export class Registration {
   private actual: Wish = 'absent';
   private work: Promise<void> | null = null;
   private closed = false;
-  /** Told whenever the mesh API has what it should. */
-  private readonly onCarriedOut: () => void;
+  private readonly events: RegistrationEvents;
   /** Why the wish is not carried out at the moment, or null. */
   problem: string | null = null;
 
-  constructor(client: MeshApiClient, workload: Workload, onCarriedOut: () => void = () => {}) {
-    this.onCarriedOut = onCarriedOut;
+  constructor(client: MeshApiClient, workload: Workload, events: RegistrationEvents) {
+    this.events = events;
     this.client = client;
     this.workload = workload;
   }
@@ -77,12 +84,19 @@ export class Registration {
         await this.make(wish);
         this.actual = wish;
         this.problem = null;
-        this.onCarriedOut();
+        this.events.onCarriedOut();
       } catch (error) {
-        this.problem = messageOf(error);
+        this.onProblem(error);
         await new Promise((resolve) => setTimeout(resolve, this.backoff.next(0)));
       }
     }
+  }
+
+  private onProblem(error: unknown): void {
+    const before = this.problem;
+    this.problem = messageOf(error);
+    // That nobody answers is told by whoever keeps the control plane running.
+    if (error instanceof ApiError && this.problem !== before) this.events.onRefused(this.problem);
   }
 
   private async make(wish: Wish): Promise<void> {

@@ -7,7 +7,7 @@ import { noteProgram } from '../process/left-program.ts';
 import { Probe, probeTarget } from './probe.ts';
 import { logPath, ProxyProcess, type ProxySettings, workloadFolder } from './proxy-process.ts';
 import { Registration } from './registration.ts';
-import type { TcpService, Workload } from './workload.ts';
+import { shownName, type TcpService, type Workload } from './workload.ts';
 
 /** What a person sees of a workload. */
 export type ReplicaState = 'waiting for sidecar' | 'starting' | 'ready' | 'not ready' | 'restarting' | 'stopping';
@@ -57,7 +57,10 @@ export class Replica {
     this.events = events;
     this.log = logPath(settings.logsFolder, workload, false);
     this.folder = workloadFolder(settings.workloadsFolder, workload);
-    this.registration = new Registration(settings.client, workload, () => this.settle());
+    this.registration = new Registration(settings.client, workload, {
+      onCarriedOut: () => this.settle(),
+      onRefused: (why) => events.onNote(`${this.name}: the mesh does not take it in: ${why}`),
+    });
     this.isProxyReady = !workload.hasProxy;
     this.state = workload.hasProxy ? 'waiting for sidecar' : 'starting';
     this.sidecar = workload.hasProxy ? this.makeSidecar(settings) : null;
@@ -68,8 +71,9 @@ export class Replica {
     });
   }
 
+  /** As a person calls it: with its namespace where that is not the usual one. */
   get name(): string {
-    return this.spec.workload.name;
+    return shownName(this.spec.workload);
   }
 
   get restarts(): number {

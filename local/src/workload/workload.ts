@@ -43,6 +43,11 @@ export function workloadName(processName: string, replica: number): string {
   return replica === 0 ? processName : `${processName}-r${replica + 1}`;
 }
 
+/** `reviews-v1`, or `shop/reviews-v1` outside the namespace `default`: what `weft logs` and the like understand. */
+export function shownName({ namespace, name }: { readonly namespace: string; readonly name: string }): string {
+  return namespace === 'default' ? name : `${namespace}/${name}`;
+}
+
 /** Gives replica number `replica` of a process its ports and its credential. */
 export async function makeWorkload(process: Process, replica: number, picker: PortPicker): Promise<Workload> {
   const { metadata, spec } = process;

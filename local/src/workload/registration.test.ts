@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { until } from '../../../test/kit/until.ts';
+import { MeshApiClient } from '../mesh-api/client.ts';
+import { FakeMeshApi } from '../mesh-api/fake-mesh-api.ts';
+import { PortPicker } from '../port/free-port.ts';
+import { Registration } from './registration.ts';
+import { makeWorkload } from './workload.ts';
+
+test('says once why the mesh does not take it in, and that it is in once it is', async (context) => {
+  const api = new FakeMeshApi();
+  const client = new MeshApiClient(await api.listen(), () => api.token);
+  const create = 'POST /apis/networking.istio.io/v1/namespaces/default/workloadentries';
+  api.replies.set(create, () => ({ status: 422, body: { message: 'that is no name' } }));
+  const definition = {
+    apiVersion: 'weft.dev/v1alpha1',
+    kind: 'Process',
+    metadata: { name: 'a', namespace: 'default', labels: { app: 'a' } },
+    spec: { command: ['a'], ports: [{ name: 'http', port: 80 }] },
+  } as const;
+  const told: string[] = [];
+  const registration = new Registration(client, await makeWorkload(definition as never, 0, new PortPicker()), {
+    onCarriedOut: () => told.push(`healthy: ${registration.isHealthy}`),
+    onRefused: (why) => told.push(why),
+  });
+  context.after(async () => {
+    registration.close();
+    client.close();
+    await api.close();
+  });
+  registration.setReady(true);
+  await until('it was asked again', () => api.requests.filter((call) => call === create).length >= 2);
+  assert.deepEqual(told, ['that is no name']);
+  api.replies.delete(create);
+  await until('it is in', () => registration.isHealthy);
+  assert.deepEqual(told, ['that is no name', 'healthy: true']);
+});
