@@ -161,6 +161,18 @@ describe('an endpoint that fails', () => {
     assert.match((await proxy.accessLog())[0] ?? '', /^200 UC /);
   });
 
+  it('by a reset in a body that ends with the connection does not make it look whole', async (context) => {
+    const upstream = await startUpstream(context, [raw('HTTP/1.1 200 OK\r\n\r\nfirst half')]);
+    const proxy = await simpleProxy(context, upstream.port);
+    const client = await openClient(context, proxy.port());
+    client.send('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
+    await until('the first half is there', () => client.rest.includes('first half'));
+    for (const socket of upstream.openSockets) socket.resetAndDestroy();
+    await client.closed();
+    assert.doesNotMatch(client.rest.toString(), /\r\n0\r\n\r\n$/);
+    assert.match((await proxy.accessLog())[0] ?? '', /^200 UC /);
+  });
+
   it('with a malformed response gives 502', async (context) => {
     const upstream = await startUpstream(context, [raw('HTTP/1.1 200 OK\r\nbad header\r\n\r\n')]);
     const proxy = await simpleProxy(context, upstream.port);
