@@ -91,15 +91,18 @@ export class Http2Downstream implements Downstream, Placed {
 
   sendInformational(status: number, headers: Headers): void {
     // A client that waited for 100 has had it.
-    if (status !== 100) this.http2.sendResponseHead(this.stream, status, headers, false);
+    if (status === 100) return;
+    headers.remove('content-length');
+    this.http2.sendResponseHead(this.stream, status, headers, false);
   }
 
   sendHead(exchange: Exchange, endStream: boolean): void {
     let { status } = exchange;
     // RFC 8441 §5: what HTTP/1 accepts by 101 an extended CONNECT accepts by 200.
     if (status === 101 && exchange.upgrade !== null) status = 200;
-    // RFC 9110 §9.3.6: a 2xx to CONNECT has no length.
-    if (exchange.upgrade !== null && status < 300) exchange.responseHeaders?.remove('content-length');
+    // RFC 9110 §8.6: neither a 2xx to CONNECT nor a 204 has a length; clients reset a stream that has one.
+    if ((exchange.upgrade !== null && status < 300) || status === 204)
+      exchange.responseHeaders?.remove('content-length');
     if (exchange.responseHeaders !== null)
       this.http2.sendResponseHead(this.stream, status, exchange.responseHeaders, endStream);
   }
