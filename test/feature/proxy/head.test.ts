@@ -85,13 +85,15 @@ test('answers over HTTP/1.1 who offers h2c', async (context) => {
 
 const tunnels = { upgrade_configs: [{ upgrade_type: 'websocket' }, { upgrade_type: 'CONNECT' }] };
 
-test('asks an upstream for the tunnel that the client asked for', async (context) => {
+test('asks an upstream for the tunnel that the client asked for, port and all', async (context) => {
   const upstream = await startUpstream(context, [raw('HTTP/1.1 200 OK\r\n\r\ntunnel')]);
   const proxy = await startTestProxy(context, () => ({
     listeners: [
       listener(
         'main',
-        httpManager([{ match: { connect_matcher: {} }, route: { cluster: 'b' } }], { manager: tunnels }),
+        httpManager([{ match: { connect_matcher: {} }, route: { cluster: 'b' } }], {
+          manager: { ...tunnels, strip_any_host_port: true },
+        }),
       ),
     ],
     clusters: [cluster('b', [upstream.port])],

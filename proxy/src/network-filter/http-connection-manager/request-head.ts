@@ -64,7 +64,7 @@ export function prepareHead(
       refusalDetails = head.minor === 2 ? 'http2.unexpected_underscore' : 'http1.unexpected_underscore';
     }
   }
-  const authority = manager.stripsPort === null ? head.authority : stripPort(head.authority, manager.stripsPort, info);
+  const authority = manager.stripsPort === null ? head.authority : stripPort(head, manager.stripsPort, info);
   if (manager.isEdge) removeInternalHeaders(headers, manager.internalOnlyHeaders);
   else headers.remove('x-envoy-internal');
   const clientAddress = findClient(manager, info, headers);
@@ -100,7 +100,9 @@ function isGrpc(headers: Headers): boolean {
 /** `any` strips whatever port there is, `matching` the listener's own. */
 export type StripPort = 'any' | 'matching';
 
-function stripPort(authority: string, mode: StripPort, info: ConnectionInfo): string {
+function stripPort({ method, authority }: IncomingHead, mode: StripPort, info: ConnectionInfo): string {
+  // RFC 9110 §9.3.6: what CONNECT asks for is nothing without its port.
+  if (method === 'CONNECT') return authority;
   const colon = authority.lastIndexOf(':');
   if (colon < 0 || authority.endsWith(']')) return authority;
   if (mode === 'matching' && authority.slice(colon + 1) !== String(info.localPort)) return authority;
