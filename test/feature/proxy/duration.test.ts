@@ -4,8 +4,9 @@ import assert from 'node:assert/strict';
 import { type ClientHttp2Session, connect as connectHttp2, type IncomingHttpHeaders } from 'node:http2';
 import { describe, it, type TestContext } from 'node:test';
 import { openClient } from '../../kit/client.ts';
+import { LeapClock } from '../../kit/leap-clock.ts';
 import { until, waitFor } from '../../kit/until.ts';
-import { echo, type Step, stall, startUpstream, type Upstream } from '../../kit/upstream.ts';
+import { echo, type Step, stall, startTcpServer, startUpstream, type Upstream } from '../../kit/upstream.ts';
 import { cluster, httpManager, listener, routeTo, startTestProxy, type TestProxy } from './fixture.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -147,6 +148,48 @@ describe('an exchange', () => {
   it('over HTTP/2 whose request does not end in request_timeout gets 408', async (context) => {
     const { proxy } = await start(context, { request_timeout: '0.05s' }, [stall()]);
     assert.equal(await new Http2Peer(context, proxy.port()).status('/', false), 408);
+  });
+
+  describe('whose response begins before its request has ended', () => {
+    async function startTalker(context: TestContext): Promise<{ port: number; clock: LeapClock }> {
+      const clock = new LeapClock();
+      const port = await startTcpServer(context, (socket) => {
+        socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n'));
+        socket.on('data', (chunk: Buffer) => {
+          if (chunk.includes('more?')) socket.write('3\r\nyes\r\n0\r\n\r\n');
+        });
+      });
+      const build = () => ({
+        listeners: [listener('main', httpManager([routeTo('a')], { manager: { request_timeout: '5s' } }))],
+        clusters: [cluster('a', [port])],
+      });
+      return { port: (await startTestProxy(context, build, clock)).port(), clock };
+    }
+
+    it('goes on past request_timeout over HTTP/1', async (context) => {
+      const { port, clock } = await startTalker(context);
+      const client = await openClient(context, port);
+      client.send('POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n');
+      await until('the response begins', () => client.rest.includes('hi'));
+      await clock.leap(10_000);
+      client.send('5\r\nmore?\r\n0\r\n\r\n');
+      assert.equal((await client.response()).text, 'hiyes');
+    });
+
+    it('goes on past request_timeout over HTTP/2', async (context) => {
+      const { port, clock } = await startTalker(context);
+      const { session } = new Http2Peer(context, port);
+      const stream = session.request({ ':path': '/', ':method': 'POST' }, { endStream: false }).setEncoding('utf8');
+      let text = '';
+      stream.on('data', (chunk: string) => {
+        text += chunk;
+      });
+      await until('the response begins', () => text === 'hi');
+      await clock.leap(10_000);
+      stream.end('more?');
+      await waitFor(stream, 'end');
+      assert.equal(text, 'hiyes');
+    });
   });
 });
 

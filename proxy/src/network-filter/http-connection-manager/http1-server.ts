@@ -460,12 +460,17 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream, Pl
       const ofRoute = exchange.route?.idleTimeoutMs ?? -1;
       const idle = ofRoute < 0 ? manager.streamIdleTimeoutMs : ofRoute;
       const idleAt = idle === 0 ? Number.POSITIVE_INFINITY : exchange.activeMs + idle;
-      const whole = manager.requestTimeoutMs;
-      if (whole === 0 || this.isRequestDecoded || this.isTunnel) return idleAt;
-      return Math.min(idleAt, exchange.startMs + whole);
+      return Math.min(idleAt, this.requestDeadlineMs(exchange));
     }
     if (this.decoder.isInHead) return this.headDeadlineMs();
     return manager.idleTimeoutMs === 0 ? Number.POSITIVE_INFINITY : this.activeMs + manager.idleTimeoutMs;
+  }
+
+  // As Envoy: a request need not be over when its response begins.
+  private requestDeadlineMs(exchange: Exchange): number {
+    const { requestTimeoutMs } = this.manager;
+    if (requestTimeoutMs === 0 || this.isRequestDecoded || exchange.responseStarted) return Number.POSITIVE_INFINITY;
+    return exchange.startMs + requestTimeoutMs;
   }
 
   private headDeadlineMs(): number {
@@ -490,8 +495,7 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream, Pl
       late.fail(fault.request_headers_timeout);
       return;
     }
-    const whole = manager.requestTimeoutMs;
-    if (whole > 0 && !this.isRequestDecoded && nowMs >= exchange.startMs + whole) {
+    if (nowMs >= this.requestDeadlineMs(exchange)) {
       this.mustClose = true;
       exchange.fail(fault.request_body_timeout, 'request_overall_timeout');
       return;

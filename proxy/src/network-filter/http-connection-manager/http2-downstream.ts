@@ -178,7 +178,9 @@ export class Http2Downstream implements Downstream, Placed {
     }
     const ofRoute = exchange.route?.idleTimeoutMs ?? -1;
     const idleMs = ofRoute < 0 ? manager.streamIdleTimeoutMs : ofRoute;
-    const wholeMs = exchange.upgrade === null && !this.isRequestEnded ? manager.requestTimeoutMs : 0;
+    // As Envoy: a request need not be over when its response begins.
+    const isDue = exchange.upgrade === null && !this.isRequestEnded && !exchange.responseStarted;
+    const wholeMs = isDue ? manager.requestTimeoutMs : 0;
     if (wholeMs > 0 && nowMs >= exchange.startMs + wholeMs) {
       exchange.fail(fault.request_body_timeout, 'request_overall_timeout');
     } else if (idleMs > 0 && nowMs >= exchange.activeMs + idleMs) {
