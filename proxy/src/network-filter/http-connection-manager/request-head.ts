@@ -176,8 +176,13 @@ export function answerAtOnce(manager: HttpConnectionManager, exchange: Exchange,
   }
   if (head.redirectPath === null) return false;
   manager.counters.pathRedirected.inc();
-  exchange.reply(307, Headers.of('location', head.redirectPath), '', 'path_normalization_failed');
+  exchange.reply(307, Headers.of('location', sameHost(head.redirectPath)), '', 'path_normalization_failed');
   return true;
+}
+
+// RFC 3986 §4.2: a reference with two slashes in front names a host, and browsers take `\` for one. The dot goes when it is resolved.
+function sameHost(path: string): string {
+  return /^\/[/\\]/.test(path) ? `/.${path}` : path;
 }
 
 /** The trailers of a request, by the rules for its headers: those that would have it refused are left out. */
