@@ -220,6 +220,11 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream, Pl
   private onMalformed(error: Http1Error): void {
     const { manager } = this;
     manager.counters.protocolError.inc();
+    // The rest of a body that has had its answer: another one would be taken for that to the next request.
+    if (this.exchange === null && !this.isRequestDecoded) {
+      this.linger();
+      return;
+    }
     this.mustClose = true;
     this.isRequestDecoded = true;
     if (this.exchange !== null) {
