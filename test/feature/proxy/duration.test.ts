@@ -130,6 +130,11 @@ describe('an exchange', () => {
     assert.match((await proxy.accessLog())[0] ?? '', /^504 SI /);
   });
 
+  it('over HTTP/2 that is idle because its request does not go on gets 408', async (context) => {
+    const { proxy } = await start(context, { stream_idle_timeout: '0.05s' }, [stall()]);
+    assert.equal(await new Http2Peer(context, proxy.port()).status('/', false), 408);
+  });
+
   it('of which a route knows better goes by its own idle_timeout', async (context) => {
     const route = { timeout: '0s', idle_timeout: '0.05s' };
     const { proxy } = await start(context, { stream_idle_timeout: '60s' }, [stall()], route);

@@ -185,7 +185,8 @@ export class Http2Downstream implements Downstream, Placed {
       exchange.fail(fault.request_body_timeout, 'request_overall_timeout');
     } else if (idleMs > 0 && nowMs >= exchange.activeMs + idleMs) {
       manager.counters.streamIdleTimeout.inc();
-      exchange.fail(fault.stream_idle, 'stream_idle_timeout');
+      const isOwed = exchange.upgrade === null && !this.isRequestEnded;
+      exchange.fail(fault.stream_idle, 'stream_idle_timeout', isOwed ? 408 : 0);
     }
   }
   // The exchange is over; a peer that does not open its window must not keep the last bytes here for ever.
