@@ -48,6 +48,14 @@ class Http2Peer {
   }
 }
 
+const delay: Json = {
+  name: 'envoy.filters.http.fault',
+  typed_config: {
+    '@type': 'type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault',
+    delay: { fixed_delay: '60s', percentage: { numerator: 100 } },
+  },
+};
+
 const common = (options: Json): Json => ({ common_http_protocol_options: options });
 
 describe('a connection', () => {
@@ -118,6 +126,23 @@ describe('an exchange', () => {
     assert.equal((await client.fetch('GET', '/')).status, 504);
     assert.match((await proxy.accessLog())[0] ?? '', /max_duration_timeout/);
   });
+
+  for (const [whose, manager, route] of [
+    ['of the connection manager', common({ max_stream_duration: '0.05s' }), {}],
+    ['of its route', {}, { max_stream_duration: { max_stream_duration: '0.05s' } }],
+  ] as const) {
+    it(`that a filter holds back ends after max_stream_duration ${whose}`, async (context) => {
+      const upstream = await startUpstream(context, [echo()]);
+      const proxy = await startTestProxy(context, (logPath) => ({
+        listeners: [listener('main', httpManager([routeTo('a', route)], { manager, logPath, filters: [delay] }))],
+        clusters: [cluster('a', [upstream.port])],
+      }));
+      const client = await openClient(context, proxy.port());
+      assert.equal((await client.fetch('GET', '/')).status, 504);
+      assert.match((await proxy.accessLog())[0] ?? '', /max_duration_timeout/);
+      assert.equal(upstream.requests.length, 0);
+    });
+  }
 
   it('over HTTP/2 ends after max_stream_duration', async (context) => {
     const { proxy } = await start(context, common({ max_stream_duration: '0.05s' }), [stall()], { timeout: '0s' });

@@ -217,11 +217,10 @@ export class RouterRequest extends Attempt {
   // ---- time-outs
 
   private startTimers(route: Route): void {
-    const ofRoute = route.durationMs(this.exchange.requestHeaders);
-    const own = ofRoute < 0 ? this.config.maxStreamDurationMs : ofRoute;
+    const own = this.exchange.durationLeftMs(route);
     const ofCluster = this.cluster?.maxStreamDurationMs ?? 0;
-    const durationMs = ofCluster > 0 && (own === 0 || ofCluster < own) ? ofCluster : own;
-    if (durationMs > 0) this.durationTimer = this.clock.start(durationMs, onMaxDuration, this as RouterRequest);
+    const durationMs = ofCluster > 0 && (own < 0 || ofCluster < own) ? ofCluster : own;
+    if (durationMs >= 0) this.durationTimer = this.clock.start(durationMs, onMaxDuration, this as RouterRequest);
     if (this.isRequestEnded) this.onRequestSent();
   }
 
