@@ -172,6 +172,8 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
     this.tryIdle?.touch();
     if (endStream) this.isRequestEnded = true;
     if (this.state !== SENDING || (this.replay !== null && this.mayReplay())) this.keep(buffer, offset, length);
+    // What goes by now cannot be sent again, and the rest without it must not be.
+    else if (length > 0) this.replay = null;
     const { stream } = this;
     if (stream !== null) {
       stream.sendData(buffer, offset, length, endStream);
