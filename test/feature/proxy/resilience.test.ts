@@ -254,6 +254,20 @@ describe('time limits', () => {
     assert.match((await proxy.accessLog())[0] ?? '', /^504 SI /);
   });
 
+  it('of a route, and of its tries, hold for the answer to an upgrade', async (context) => {
+    const retry = { retry_on: '5xx', num_retries: 1, per_try_timeout: '0.05s' };
+    for (const [action, attempts] of [
+      [{ timeout: '0.05s' }, 1],
+      [{ timeout: '5s', retry_policy: retry }, 2],
+    ] as const) {
+      const manager = { upgrade_configs: [{ upgrade_type: 'x' }] };
+      const { proxy, upstream } = await proxyWith(context, [stall()], action, { manager });
+      const client = await openClient(context, proxy.port());
+      assert.equal((await client.fetch('GET', '/', { connection: 'upgrade', upgrade: 'x' })).status, 504);
+      assert.equal(upstream.requests.length, attempts);
+    }
+  });
+
   it('do not touch an upgrade that is up', async (context) => {
     const { proxy } = await proxyWith(
       context,
