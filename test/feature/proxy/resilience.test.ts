@@ -431,7 +431,8 @@ describe('an attempt after another', () => {
     );
     const client = await openClient(context, proxy.port());
     client.send('POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\na');
-    await until('it is under way', () => proxy.stat('cluster.a.upstream_cx_active') === 1);
+    // Not only the connection attempt, which has a time-out of its own.
+    await until('it is under way', () => proxy.stat('cluster.a.upstream_cx_http1_total') === 1);
     await clock.leap(20_000);
     client.send('b');
     assert.equal((await client.response()).status, 200);
