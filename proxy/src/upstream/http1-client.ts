@@ -185,7 +185,9 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
     this.events = null;
     if (this.isClosed) return;
     this.connection.release();
-    this.connection.destroy();
+    // What a tunnel carries is not complete, and who is behind the endpoint may have nothing else to tell it by.
+    if (this.isTunnel && !this.isRequestEnded) this.connection.reset();
+    else this.connection.destroy();
     this.close();
   }
 

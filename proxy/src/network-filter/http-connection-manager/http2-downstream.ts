@@ -148,9 +148,9 @@ export class Http2Downstream implements Downstream, Placed {
     return true;
   }
 
-  cut(): void {
+  cut({ upgrade }: Exchange): void {
     this.pending = null;
-    this.http2.resetStream(this.stream, ErrorCode.INTERNAL_ERROR);
+    this.http2.resetStream(this.stream, cutCode(upgrade));
   }
 
   onExchangeComplete(exchange: Exchange): void {
@@ -198,4 +198,10 @@ export class Http2Downstream implements Downstream, Placed {
     this.http2.resetStream(this.stream, ErrorCode.CANCEL);
     this.server.forget(this);
   }
+}
+
+// What a TCP connection says by a reset: RFC 9113 §8.5 of a tunnel, RFC 8441 §5 of an upgrade.
+function cutCode(upgrade: string | null): number {
+  if (upgrade === null) return ErrorCode.INTERNAL_ERROR;
+  return upgrade === 'CONNECT' ? ErrorCode.CONNECT_ERROR : ErrorCode.CANCEL;
 }
