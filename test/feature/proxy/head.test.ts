@@ -223,6 +223,14 @@ const answers: Readonly<Record<string, readonly [request: string, status: number
   'an upgrade that is not enabled': ['GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n', 403],
 };
 
+test('switches no protocol for a client that speaks HTTP/1.0', async (context) => {
+  const { client, upstream } = await setUp(context, { ...tunnels, http_protocol_options: { accept_http_10: true } });
+  client.send('GET / HTTP/1.0\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n');
+  assert.equal((await client.response()).status, 200);
+  const { headers } = await upstream.request(1);
+  assert.deepEqual([headers.connection, headers.upgrade], [undefined, undefined]);
+});
+
 for (const version of ['HTTP/1.0', 'HTTP/1.2']) {
   test(`tells a client that speaks ${version} what to speak`, async (context) => {
     const { client } = await setUp(context);

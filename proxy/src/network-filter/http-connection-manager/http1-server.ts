@@ -522,9 +522,9 @@ function malformedFault(error: Http1Error): Fault {
 }
 
 // Who does not take an offer answers as if it had not been made (RFC 9110 §7.8). Clients offer h2c with any request (`curl --http2`).
-// A request with content would have to be over before the switch, and its end is none of the tunnel's.
-function upgradeOf({ facts, hasBody }: RequestHead, headers: Headers): string | null {
-  if (hasBody) return null;
+// A request with content would have to be over before the switch, and its end is none of the tunnel's; HTTP/1.0 knows no switch.
+function upgradeOf({ facts, hasBody, minor }: RequestHead, headers: Headers): string | null {
+  if (hasBody || minor === 0) return null;
   if (facts.upgrade !== 'h2c') return facts.upgrade;
   headers.remove('http2-settings');
   return null;
