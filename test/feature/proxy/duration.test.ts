@@ -117,6 +117,13 @@ describe('a connection', () => {
     const client = await openClient(context, proxy.port());
     await client.closed();
   });
+
+  it('on which nothing ever comes ends after max_connection_duration, too', async (context) => {
+    const { proxy } = await start(context, common({ max_connection_duration: '0.05s' }));
+    const client = await openClient(context, proxy.port());
+    await client.closed();
+    assert.equal(proxy.stat('http.test.downstream_cx_max_duration_reached'), 1);
+  });
 });
 
 describe('an exchange', () => {

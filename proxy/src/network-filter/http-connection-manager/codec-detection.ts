@@ -23,7 +23,13 @@ export class CodecDetection implements ConnectionOwner, Placed {
     this.connection = connection;
     this.info = info;
     connection.owner = this;
-    this.waitFor(manager.idleTimeoutMs);
+    this.waitFor(this.isShortLived ? manager.maxConnectionDurationMs : manager.idleTimeoutMs);
+  }
+
+  /** It may not even last for as long as it may be idle. */
+  private get isShortLived(): boolean {
+    const { idleTimeoutMs, maxConnectionDurationMs } = this.manager;
+    return maxConnectionDurationMs > 0 && (idleTimeoutMs === 0 || maxConnectionDurationMs < idleTimeoutMs);
   }
 
   // Silence is what an idle connection may have; whoever has begun must go on.
@@ -82,7 +88,12 @@ export class CodecDetection implements ConnectionOwner, Placed {
     this.manager = manager;
   }
 
-  /** Nothing came in the time that an idle connection has, or none is to come any more. */
+  /** Nothing came in the time that the connection has. */
+  onSilent(): void {
+    if (this.seen === null && this.isShortLived) this.manager.counters.maxDurationReached.inc();
+    this.connection.destroy();
+  }
+
   destroy(): void {
     this.connection.destroy();
   }
@@ -102,5 +113,5 @@ function isNoHttp(bytes: Buffer, start: number, size: number): boolean {
 }
 
 function onSilence(detection: CodecDetection): void {
-  detection.destroy();
+  detection.onSilent();
 }
