@@ -438,7 +438,8 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream, Pl
   /** Ends the connection when nothing is under way, else after the exchange. */
   drain(): void {
     this.mustClose = true;
-    if (this.exchange === null && this.decoder.isIdle && this.lingering === null) this.linger();
+    // The rest of a body that has had its answer is nothing to wait for.
+    if (this.exchange === null && (this.decoder.isIdle || !this.isRequestDecoded)) this.linger();
   }
 
   wearOut(): void {
