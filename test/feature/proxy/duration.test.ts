@@ -16,13 +16,14 @@ async function start(
   manager: Json,
   steps: readonly Step[] = [echo()],
   route: Json = {},
-): Promise<{ proxy: TestProxy; upstream: Upstream }> {
+): Promise<{ proxy: TestProxy; upstream: Upstream; clock: LeapClock }> {
   const upstream = await startUpstream(context, steps);
-  const proxy = await startTestProxy(context, (logPath) => ({
+  const build = (logPath: string) => ({
     listeners: [listener('main', httpManager([routeTo('a', route)], { manager, logPath }))],
     clusters: [cluster('a', [upstream.port])],
-  }));
-  return { proxy, upstream };
+  });
+  const clock = new LeapClock();
+  return { proxy: await startTestProxy(context, build, clock), upstream, clock };
 }
 
 /** One HTTP/2 connection of a client. */
@@ -60,18 +61,20 @@ const common = (options: Json): Json => ({ common_http_protocol_options: options
 
 describe('a connection', () => {
   it('of HTTP/1 ends after max_connection_duration, and not before', async (context) => {
-    const { proxy } = await start(context, common({ max_connection_duration: '0.3s' }));
+    const { proxy, clock } = await start(context, common({ max_connection_duration: '20s' }));
     const client = await openClient(context, proxy.port());
     assert.equal((await client.fetch('GET', '/')).headers.connection, undefined);
+    await clock.leap(20_000);
     await client.closed();
     assert.equal(proxy.stat('http.test.downstream_cx_max_duration_reached'), 1);
   });
 
   it('of HTTP/1 that is busy then ends with the response, which says so', async (context) => {
-    const { proxy, upstream } = await start(context, common({ max_connection_duration: '0.05s' }), [stall()]);
+    const { proxy, upstream, clock } = await start(context, common({ max_connection_duration: '10s' }), [stall()]);
     const client = await openClient(context, proxy.port());
     client.request('GET', '/');
     await upstream.request(1);
+    await clock.leap(10_000);
     await until('it is due', () => proxy.stat('http.test.downstream_cx_max_duration_reached') === 1);
     for (const socket of upstream.openSockets) socket.write('HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nlate');
     const answer = await client.response();
@@ -80,9 +83,10 @@ describe('a connection', () => {
   });
 
   it('of HTTP/2 is told to go away after max_connection_duration', async (context) => {
-    const { proxy } = await start(context, common({ max_connection_duration: '0.05s' }));
+    const { proxy, clock } = await start(context, common({ max_connection_duration: '20s' }));
     const peer = new Http2Peer(context, proxy.port());
     assert.equal(await peer.status('/'), 200);
+    await clock.leap(20_000);
     await peer.goneAway;
     assert.equal(proxy.stat('http.test.downstream_cx_max_duration_reached'), 1);
   });
