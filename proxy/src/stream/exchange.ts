@@ -2,11 +2,11 @@
 // Before it: the connection manager (decodes). After it: the router (route, cluster, upstream).
 
 import { BodyBuffer } from '@weft/lib/body-buffer';
-import type { Clock } from '@weft/lib/clock';
+import type { Clock, Timer } from '@weft/lib/clock';
 import type { Headers } from '@weft/lib/header';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Host } from '../cluster/host.ts';
-import type { Fault } from '../fault/fault.ts';
+import { type Fault, fault } from '../fault/fault.ts';
 import { type HttpFilter, STOP } from '../http-filter/filter.ts';
 import { RouterRequest } from '../http-filter/router/router-request.ts';
 import type { ConnectionInfo } from '../io/connection-info.ts';
@@ -83,6 +83,8 @@ export class Exchange implements Stream {
   private isRequestEnded = false;
   private isRequestStopped = false;
   private isResponseStopped = false;
+  /** Ends it when a filter holds the request for longer than it may last; once it is with the router, that has a timer. */
+  private heldTimer: Timer | null = null;
   private requestAt = 0;
   private responseAt = 0;
   private pendingRequest: BodyBuffer | null = null;
@@ -165,6 +167,7 @@ export class Exchange implements Stream {
       if (this.isComplete || this.isLocalReply) return;
       if (status === STOP) {
         this.isRequestStopped = true;
+        this.limitHold();
         return;
       }
     }
@@ -174,6 +177,23 @@ export class Exchange implements Stream {
     if (pending === null) return;
     this.pendingRequest = null;
     this.replayRequest(pending);
+  }
+
+  private limitHold(): void {
+    const leftMs = this.durationLeftMs(this.route);
+    if (leftMs >= 0) this.heldTimer = this.clock.start(leftMs, onHeldTooLong, this as Exchange);
+  }
+
+  onHeldTooLong(): void {
+    this.heldTimer = null;
+    this.fail(fault.max_duration, 'max_duration_timeout');
+  }
+
+  /** Milliseconds that are left of what the route, or else the connection manager, lets it last; -1 without a limit. */
+  durationLeftMs(route: Route | null): number {
+    const ofRoute = route === null ? -1 : route.durationMs(this.requestHeaders);
+    const limitMs = ofRoute < 0 ? this.config.maxStreamDurationMs : ofRoute;
+    return limitMs === 0 ? -1 : Math.max(0, this.startMs + limitMs - this.clock.now());
   }
 
   private replayRequest(pending: BodyBuffer): void {
@@ -192,6 +212,8 @@ export class Exchange implements Stream {
   continueRequest(slot: number): void {
     if (!this.isRequestStopped || this.isComplete || this.requestAt !== slot + 1) return;
     this.isRequestStopped = false;
+    this.heldTimer?.stop();
+    this.heldTimer = null;
     this.runRequestHead();
   }
 
@@ -496,6 +518,7 @@ export class Exchange implements Stream {
     this.isComplete = true;
     this.endMs = this.clock.now() - this.startMs;
     this.router?.finish();
+    this.heldTimer?.stop();
     const { config } = this;
     if (config.completeHooks !== null) for (const filter of config.completeHooks) filter.onComplete?.(this);
     config.stats.onComplete(this);
@@ -506,3 +529,7 @@ export class Exchange implements Stream {
 }
 
 const noState: unknown[] = [];
+
+function onHeldTooLong(exchange: Exchange): void {
+  exchange.onHeldTooLong();
+}

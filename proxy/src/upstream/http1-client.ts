@@ -190,7 +190,9 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
     this.events = null;
     if (this.isClosed) return;
     this.connection.release();
-    this.connection.destroy();
+    // What a tunnel carries is not complete, and who is behind the endpoint may have nothing else to tell it by.
+    if (this.isTunnel && !this.isRequestEnded) this.connection.reset();
+    else this.connection.destroy();
     this.close();
   }
 
@@ -339,7 +341,11 @@ export class Http1Client implements ConnectionOwner, ResponseSink, UpstreamStrea
   }
 
   onClose(error: Error | null): void {
-    if (!this.isClosed) this.onPeerGone(error === null ? 'the connection was closed' : error.message);
+    if (this.isClosed) return;
+    const isAnswering = this.events !== null && !this.isResponseEnded && !this.isTunnel;
+    // RFC 9112 §8: what only the end of the connection ends is not complete when that end was an error.
+    if (error !== null && isAnswering) this.fail(this.closeFault(), error.message);
+    else this.onPeerGone(error === null ? 'the connection was closed' : error.message);
   }
 
   private onPeerGone(details: string): void {

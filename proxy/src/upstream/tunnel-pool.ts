@@ -139,7 +139,9 @@ class Tunnel implements ConnectionOwner, UpstreamStream {
     if (this.isRequestEnded && this.isResponseEnded) this.connection.finish();
     else {
       this.connection.flush();
-      this.connection.destroy();
+      // RFC 9113 §8.5: an end in good order would say that all has come.
+      if (this.isRequestEnded) this.connection.destroy();
+      else this.connection.reset();
     }
     this.gone();
   }

@@ -15,7 +15,7 @@ import { openClient } from '../../kit/client.ts';
 import { openHttp2 } from '../../kit/http2-client.ts';
 import { startHttp2Upstream } from '../../kit/http2-server.ts';
 import { until, waitFor } from '../../kit/until.ts';
-import { type Step, startTcpServer, startUpstream } from '../../kit/upstream.ts';
+import { raw, type Step, startTcpServer, startUpstream } from '../../kit/upstream.ts';
 import { cluster, http2Only, httpManager, listener, routeTo, startTestProxy, type TestProxy } from './fixture.ts';
 
 const protocols: readonly Protocol[] = ['HTTP/1', 'HTTP/2'];
@@ -238,6 +238,20 @@ for (const downstream of protocols) {
     });
   }
 }
+
+describe('a content-length that may not be', () => {
+  for (const [name, head, status] of [
+    ['a 204', 'HTTP/1.1 204 No Content\r\ncontent-length: 5\r\n\r\n', 204],
+    ['early hints', 'HTTP/1.1 103 Hints\r\ncontent-length: 0\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n', 200],
+  ] as const) {
+    it(`of ${name} does not cost a client over HTTP/2 its response`, async (context) => {
+      const { port } = await startUpstream(context, [raw(head)]);
+      const proxy = await startProxy(context, port, 'HTTP/1');
+      const response = await fetchBy(context, 'HTTP/2', proxy.port(), {});
+      assert.deepEqual([response.status, response.body], [status, '']);
+    });
+  }
+});
 
 describe('a content-length that lies', () => {
   for (const downstream of protocols) {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { openClient } from '../../kit/client.ts';
 import { until } from '../../kit/until.ts';
-import { closeMidBody, echo, hangUp, raw, reply, stall, startUpstream } from '../../kit/upstream.ts';
+import { closeMidBody, echo, hangUp, raw, reply, reset, stall, startUpstream } from '../../kit/upstream.ts';
 import { cluster, httpManager, listener, routeTo, startTestProxy, type TestProxy } from './fixture.ts';
 
 type Context = Parameters<typeof startTestProxy>[0];
@@ -161,6 +161,18 @@ describe('an endpoint that fails', () => {
     assert.match((await proxy.accessLog())[0] ?? '', /^200 UC /);
   });
 
+  it('by a reset in a body that ends with the connection does not make it look whole', async (context) => {
+    const upstream = await startUpstream(context, [raw('HTTP/1.1 200 OK\r\n\r\nfirst half')]);
+    const proxy = await simpleProxy(context, upstream.port);
+    const client = await openClient(context, proxy.port());
+    client.send('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
+    await until('the first half is there', () => client.rest.includes('first half'));
+    for (const socket of upstream.openSockets) socket.resetAndDestroy();
+    await client.closed();
+    assert.doesNotMatch(client.rest.toString(), /\r\n0\r\n\r\n$/);
+    assert.match((await proxy.accessLog())[0] ?? '', /^200 UC /);
+  });
+
   it('with a malformed response gives 502', async (context) => {
     const upstream = await startUpstream(context, [raw('HTTP/1.1 200 OK\r\nbad header\r\n\r\n')]);
     const proxy = await simpleProxy(context, upstream.port);
@@ -188,6 +200,31 @@ describe('an endpoint that fails', () => {
     assert.equal((await client.fetch('GET', '/2')).status, 200);
     assert.equal(upstream.requests.length, 3);
   });
+
+  for (const [framing, body] of [
+    ['content-length: 4', 'body'],
+    ['transfer-encoding: chunked', '4\r\nbody\r\n0\r\n\r\n'],
+  ] as const) {
+    it(`never gets a request without the body that it had (${framing})`, async (context) => {
+      const upstream = await startUpstream(context, [echo(), reset(), echo()]);
+      const route = routeTo('a', { retry_policy: { retry_on: '5xx', num_retries: 0 } });
+      const proxy = await startTestProxy(context, () => ({
+        listeners: [listener('main', httpManager([route]))],
+        clusters: [cluster('a', [upstream.port])],
+      }));
+      const client = await openClient(context, proxy.port());
+      assert.equal((await client.fetch('GET', '/')).status, 200);
+      client.expect('PUT');
+      client.send(`PUT / HTTP/1.1\r\nhost: a\r\n${framing}\r\n\r\n`);
+      await until('the head is on its way', () => proxy.stat('cluster.a.upstream_rq_active') === 1);
+      client.send(body);
+      assert.equal((await client.response()).status, 503);
+      assert.deepEqual(
+        upstream.requests.map((request) => request.body.toString()),
+        ['', 'body'],
+      );
+    });
+  }
 
   it('by hanging up on a request that may not be repeated gives 503', async (context) => {
     const upstream = await startUpstream(context, [echo(), hangUp(), echo()]);

@@ -85,13 +85,15 @@ test('answers over HTTP/1.1 who offers h2c', async (context) => {
 
 const tunnels = { upgrade_configs: [{ upgrade_type: 'websocket' }, { upgrade_type: 'CONNECT' }] };
 
-test('asks an upstream for the tunnel that the client asked for', async (context) => {
+test('asks an upstream for the tunnel that the client asked for, port and all', async (context) => {
   const upstream = await startUpstream(context, [raw('HTTP/1.1 200 OK\r\n\r\ntunnel')]);
   const proxy = await startTestProxy(context, () => ({
     listeners: [
       listener(
         'main',
-        httpManager([{ match: { connect_matcher: {} }, route: { cluster: 'b' } }], { manager: tunnels }),
+        httpManager([{ match: { connect_matcher: {} }, route: { cluster: 'b' } }], {
+          manager: { ...tunnels, strip_any_host_port: true },
+        }),
       ),
     ],
     clusters: [cluster('b', [upstream.port])],
@@ -220,6 +222,14 @@ const answers: Readonly<Record<string, readonly [request: string, status: number
   'a CONNECT without a route for it': ['CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n', 404],
   'an upgrade that is not enabled': ['GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n', 403],
 };
+
+test('switches no protocol for a client that speaks HTTP/1.0', async (context) => {
+  const { client, upstream } = await setUp(context, { ...tunnels, http_protocol_options: { accept_http_10: true } });
+  client.send('GET / HTTP/1.0\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n');
+  assert.equal((await client.response()).status, 200);
+  const { headers } = await upstream.request(1);
+  assert.deepEqual([headers.connection, headers.upgrade], [undefined, undefined]);
+});
 
 for (const version of ['HTTP/1.0', 'HTTP/1.2']) {
   test(`tells a client that speaks ${version} what to speak`, async (context) => {

@@ -66,6 +66,20 @@ describe('a client that pipelines and does not read', () => {
   });
 });
 
+describe('a body that is still on its way when it has its answer', () => {
+  it('gets no second one when it breaks the rules', async (context) => {
+    const direct = { match: { prefix: '/' }, direct_response: { status: 200, body: { inline_string: 'answer' } } };
+    const proxy = await proxyTo(context, 1, { routes: [direct] });
+    const client = await openClient(context, proxy.port());
+    client.send('POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n');
+    assert.equal((await client.response()).text, 'answer');
+    client.send('no chunk\r\n');
+    await client.closed();
+    assert.equal(client.rest.toString(), '');
+    assert.equal(proxy.stat('http.test.downstream_rq_total'), 1);
+  });
+});
+
 describe('a client that leaves', () => {
   it('takes its request along, also where its connection to the endpoint was opened for it', async (context) => {
     const upstream = await startUpstream(context, [stall()]);

@@ -75,6 +75,30 @@ describe('draining', () => {
     assert.ok(performance.now() - startMs < 3000, 'an idle connection does not hold the end up');
   });
 
+  it('closes connections on which nothing has come at once, too', async (context) => {
+    const proxy = await startTestProxy(context, () => ({
+      listeners: [listener('main', httpManager([routeTo('a')]))],
+      clusters: [cluster('a', [1])],
+    }));
+    const silent = await openClient(context, proxy.port());
+    await until('it is accepted', () => proxy.stat('listener.127.0.0.1_0.downstream_cx_active') === 1);
+    assert.equal((await proxy.admin('POST', '/drain_listeners')).status, 200);
+    await silent.closed();
+  });
+
+  it('does not wait for the rest of a request that has had its answer', async (context) => {
+    const answer = { match: { prefix: '/' }, direct_response: { status: 200, body: { inline_string: 'enough' } } };
+    const proxy = await startTestProxy(context, () => ({
+      listeners: [listener('main', httpManager([answer]))],
+      clusters: [],
+    }));
+    const client = await openClient(context, proxy.port());
+    client.send('POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n');
+    assert.equal((await client.response()).text, 'enough');
+    assert.equal((await proxy.admin('POST', '/drain_listeners')).status, 200);
+    await client.closed();
+  });
+
   it('of inbound listeners leaves the others alone', async (context) => {
     const upstream = await startUpstream(context);
     const proxy = await startTestProxy(context, () => ({

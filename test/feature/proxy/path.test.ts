@@ -12,6 +12,7 @@ type Policy = Readonly<Record<string, unknown>>;
 const base: Policy = { normalize_path: true };
 const merging: Policy = { normalize_path: true, merge_slashes: true };
 const escapes = (action: string): Policy => ({ ...merging, path_with_escaped_slashes_action: action });
+const unescaping: Policy = { path_with_escaped_slashes_action: 'UNESCAPE_AND_REDIRECT' };
 
 /** `path` as the upstream gets it, or a status, with the place to go to for 307. */
 type Case = readonly [policy: Policy, sent: string, expected: string];
@@ -44,6 +45,8 @@ const cases: readonly Case[] = [
   [escapes('REJECT_REQUEST'), '/a%5Cb', '400'],
   [escapes('UNESCAPE_AND_REDIRECT'), '/a%2f..%2Fb?q=%2f', '307 /b?q=%2f'],
   [escapes('UNESCAPE_AND_REDIRECT'), '/a/b', '/a/b'],
+  [unescaping, '/%2fevil.example/x', '307 /.//evil.example/x'],
+  [unescaping, '/%5Cevil.example/x', '307 /./\\evil.example/x'],
   [escapes('UNESCAPE_AND_FORWARD'), '/a%2f..%5Cb', '/b'],
   [escapes('UNESCAPE_AND_FORWARD'), '/a%2f%2fb', '/a/b'],
   [escapes('UNESCAPE_AND_FORWARD'), '/a%252fb', '/a%252fb'],
@@ -81,6 +84,15 @@ describe('a path', () => {
       assert.deepEqual(log.slice(1), [`${expected} 200`, `${expected} 200`]);
     });
   }
+
+  it('never redirects to another host', async (context) => {
+    const scene = await startScene(context, { manager: unescaping });
+    for (const path of ['/%2fevil.example/x', '/%5cevil.example/x', '/%2F%2Fevil.example/x']) {
+      const location = (await overHttp1(context, scene, path)).slice('307 '.length);
+      const { host, pathname } = new URL(location, 'http://shop.example/');
+      assert.deepEqual([host, /^\/+evil\.example\/x$/.test(pathname)], ['shop.example', true], location);
+    }
+  });
 
   it('that is refused or redirected is counted', async (context) => {
     const refusing = await startScene(context, { manager: escapes('REJECT_REQUEST') });

@@ -5,6 +5,7 @@ import { describe, it } from 'node:test';
 import type { Issue } from '@weft/lib/issue';
 import { messageFromJson } from '@weft/lib/protobuf/codec';
 import { openClient } from '../../kit/client.ts';
+import { until } from '../../kit/until.ts';
 import { after, echo, startUpstream } from '../../kit/upstream.ts';
 import { cluster, httpManager, listener, routeTo, startTestProxy, type TestProxy, tcpProxy } from './fixture.ts';
 
@@ -82,6 +83,35 @@ describe('a replaced listener', () => {
     assert.equal((await client.fetch('GET', '/')).status, 200);
     replaceListener(proxy, listener('main', denyConnections, httpManager([routeTo('a')])));
     await client.closed();
+  });
+
+  it('ends connections that have not said anything yet alike', async (context) => {
+    const upstream = await startUpstream(context);
+    const proxy = await startTestProxy(context, () => ({
+      listeners: [listener('main', httpManager([routeTo('a')]))],
+      clusters: [cluster('a', [upstream.port])],
+    }));
+    const silent = await openClient(context, proxy.port());
+    await until('it is accepted', () => proxy.stat('listener.127.0.0.1_0.downstream_cx_active') === 1);
+    replaceListener(proxy, listener('main', admitConnections, httpManager([routeTo('a')])));
+    replaceListener(proxy, listener('main', denyConnections, httpManager([routeTo('a')])));
+    await silent.closed();
+    assert.equal(proxy.running.listeners.connections, 0);
+  });
+
+  it('serves a connection that has not said anything yet by the new configuration', async (context) => {
+    const upstream = await startUpstream(context);
+    const proxy = await startTestProxy(context, () => ({
+      listeners: [listener('main', httpManager([routeTo('a')]))],
+      clusters: [cluster('a', [upstream.port])],
+    }));
+    const silent = await openClient(context, proxy.port());
+    await until('it is accepted', () => proxy.stat('listener.127.0.0.1_0.downstream_cx_active') === 1);
+    replaceListener(proxy, listener('main', httpManager([routeTo('a')], { filters: [denyAll] })));
+    assert.equal((await silent.fetch('GET', '/')).status, 403);
+    assert.equal(proxy.running.listeners.connections, 1);
+    proxy.running.listeners.closeAll();
+    await silent.closed();
   });
 
   it('keeps a TCP session where only the policies change, and ends it when they do not admit it any more', async (context) => {

@@ -27,10 +27,10 @@ async function proxyWith(
   context: TestContext,
   steps: readonly Step[],
   action: Json,
-  more: { cluster?: Json; filters?: Json[]; manager?: Json } = {},
+  more: { cluster?: Json; filters?: Json[]; manager?: Json; clock?: LeapClock } = {},
 ): Promise<{ proxy: TestProxy; upstream: Upstream }> {
   const upstream = await startUpstream(context, steps);
-  const proxy = await startTestProxy(context, (logPath) => ({
+  const build = (logPath: string) => ({
     listeners: [
       listener(
         'main',
@@ -38,8 +38,8 @@ async function proxyWith(
       ),
     ],
     clusters: [cluster('a', [upstream.port], more.cluster)],
-  }));
-  return { proxy, upstream };
+  });
+  return { proxy: await startTestProxy(context, build, more.clock), upstream };
 }
 
 const fast = { retry_back_off: { base_interval: '0.001s', max_interval: '0.002s' } };
@@ -256,6 +256,27 @@ describe('time limits', () => {
     assert.match((await proxy.accessLog())[0] ?? '', /^504 SI /);
   });
 
+  const tries = { retry_policy: { retry_on: '5xx', num_retries: 1, per_try_timeout: '5s' } };
+  for (const [whose, action, attempts] of [
+    ['a route', { timeout: '5s' }, 1],
+    ['a try', { timeout: '60s', ...tries }, 2],
+  ] as const) {
+    it(`of ${whose} hold for the answer to an upgrade`, async (context) => {
+      const manager = { upgrade_configs: [{ upgrade_type: 'x' }] };
+      const clock = new LeapClock();
+      const { proxy, upstream } = await proxyWith(context, [stall()], action, { manager, clock });
+      const client = await openClient(context, proxy.port());
+      client.request('GET', '/', { connection: 'upgrade', upgrade: 'x' });
+      for (let n = 1; n <= attempts; n++) {
+        await upstream.request(n);
+        // No longer: the next try has its time to connect.
+        await clock.leap(5000);
+      }
+      assert.equal((await client.response()).status, 504);
+      assert.equal(upstream.requests.length, attempts);
+    });
+  }
+
   it('do not touch an upgrade that is up', async (context) => {
     const { proxy } = await proxyWith(
       context,
@@ -421,7 +442,7 @@ describe('an attempt after another', () => {
     );
     const client = await openClient(context, proxy.port());
     client.send('POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\na');
-    // A connection that is only being made would run into its own time-out.
+    // Not only the connection attempt, which has a time-out of its own.
     await until('it is under way', () => proxy.stat('cluster.a.upstream_cx_http1_total') === 1);
     await clock.leap(20_000);
     client.send('b');

@@ -6,6 +6,7 @@ import { type ClientHttp2Stream, connect as connectHttp2, type IncomingHttpHeade
 import { connect, type Socket } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { openClient } from '../../kit/client.ts';
+import { openFramePeer } from '../../kit/frame-peer.ts';
 import { until, waitFor } from '../../kit/until.ts';
 import { reply, startTcpServer, startUpstream } from '../../kit/upstream.ts';
 import { cluster, fileLog, httpManager, listener, startTestProxy, type TestProxy, tcpProxy } from './fixture.ts';
@@ -78,6 +79,22 @@ async function openHttp2Tunnel(context: TestContext, port: number, authority: st
   return stream;
 }
 
+/** Opens a tunnel, sends `half` through it and gives the means to break it off. */
+async function sendHalf(context: TestContext, protocol: Protocol, port: number): Promise<() => void> {
+  if (protocol === 'HTTP/2') {
+    const peer = await openFramePeer(context, port);
+    peer.send('headers 1 |:method: CONNECT|:authority: db.test:5432');
+    await peer.seen(/^HEADERS 1 .*:status=200/);
+    peer.send('data 1 |half');
+    return () => peer.send('reset 1 8');
+  }
+  const socket = await openHalf(context, port);
+  socket.on('error', () => {}).write('CONNECT db.test:5432 HTTP/1.1\r\nhost: db.test:5432\r\n\r\n');
+  await waitFor(socket, 'data');
+  socket.write('half');
+  return () => socket.resetAndDestroy();
+}
+
 describe('CONNECT', () => {
   it('over HTTP/1 ends at this proxy, each direction by itself', async (context) => {
     const proxy = await startEnd(context, answersLast);
@@ -118,6 +135,35 @@ describe('CONNECT', () => {
       await until('everything is there', () => received.length === 500_000);
     });
   }
+
+  for (const protocol of ['HTTP/1', 'HTTP/2'] as const) {
+    for (const way of ['ends here', 'is sent on'] as const) {
+      it(`over ${protocol} that ${way} and breaks off is no orderly end to the endpoint`, async (context) => {
+        const events: string[] = [];
+        const end = await startEnd(context, (socket) => {
+          socket.on('data', () => events.push('data'));
+          socket.on('end', () => events.push('end')).on('error', () => events.push('reset'));
+        });
+        const before = () => ({
+          listeners: [listener('main', httpManager([connectRoute('next', false)], { manager: upgrades }))],
+          clusters: [cluster('next', [end.port()])],
+        });
+        const port = way === 'ends here' ? end.port() : (await startTestProxy(context, before)).port();
+        const breakOff = await sendHalf(context, protocol, port);
+        await until('the half is there', () => events.length === 1);
+        breakOff();
+        await until('the endpoint knows', () => events.length === 2);
+        assert.deepEqual(events, ['data', 'reset']);
+      });
+    }
+  }
+
+  it('over HTTP/2 whose endpoint resets it is reset as such', async (context) => {
+    const proxy = await startEnd(context, (socket) => socket.on('data', () => socket.resetAndDestroy()));
+    const stream = await openHttp2Tunnel(context, proxy.port(), 'db.test:5432');
+    stream.write('x');
+    await assert.rejects(waitFor(stream, 'end'), /NGHTTP2_CONNECT_ERROR/);
+  });
 
   for (const down of ['HTTP/1', 'HTTP/2'] as const) {
     for (const up of ['HTTP/1', 'HTTP/2'] as const) {

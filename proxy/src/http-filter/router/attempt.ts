@@ -118,6 +118,12 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
     else if (hostname !== '') exchange.authority = hostname;
   }
 
+  /** All has been sent that is sent before the answer: of an upgrade that is the head, though its request does not end. */
+  protected get awaitsAnswer(): boolean {
+    const { upgrade } = this.exchange;
+    return this.isRequestEnded || (upgrade !== null && upgrade !== 'CONNECT');
+  }
+
   // As Envoy: for as long as it takes to send the request, and to get a connection, nobody has failed to answer.
   protected startTryTimeout(): void {
     const perTryMs = this.retryPolicy?.perTryTimeoutMs ?? 0;
@@ -155,7 +161,7 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
     exchange.upstreamStartMs = this.clock.now() - exchange.startMs;
     exchange.upstreamLocalAddress = stream.localAddress;
     this.startTryIdle();
-    if (this.isRequestEnded) this.startTryTimeout();
+    if (this.awaitsAnswer) this.startTryTimeout();
     if (replay !== null && replay.length > 0) {
       stream.sendData(replay.buffer, 0, replay.length, this.isRequestEnded && this.requestTrailers === null);
     } else if (this.isRequestEnded && !this.endedWithHead && this.requestTrailers === null) {
@@ -176,6 +182,8 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
     this.tryIdle?.touch();
     if (endStream) this.isRequestEnded = true;
     if (this.state !== SENDING || (this.replay !== null && this.mayReplay())) this.keep(buffer, offset, length);
+    // What goes by now cannot be sent again, and the rest without it must not be.
+    else if (length > 0) this.replay = null;
     const { stream } = this;
     if (stream !== null) {
       stream.sendData(buffer, offset, length, endStream);

@@ -122,7 +122,7 @@ export class RouterRequest extends Attempt {
     exchange.responseStartMs = this.clock.now() - exchange.startMs;
     exchange.details = 'via_upstream';
     this.stopTryTimeout();
-    if (exchange.upgrade !== null) this.stopResponseTimers();
+    if (isAccepted(status, exchange.upgrade)) this.stopResponseTimers();
     if (endStream) this.release();
     this.markResponse(route, headers);
     exchange.status = status;
@@ -240,20 +240,21 @@ export class RouterRequest extends Attempt {
   // ---- time-outs
 
   private startTimers(route: Route): void {
-    const ofRoute = route.durationMs(this.exchange.requestHeaders);
-    const own = ofRoute < 0 ? this.config.maxStreamDurationMs : ofRoute;
+    const own = this.exchange.durationLeftMs(route);
     const ofCluster = this.cluster?.maxStreamDurationMs ?? 0;
-    const durationMs = ofCluster > 0 && (own === 0 || ofCluster < own) ? ofCluster : own;
-    if (durationMs > 0) this.durationTimer = this.clock.start(durationMs, onMaxDuration, this as RouterRequest);
-    if (this.isRequestEnded) this.onRequestSent();
+    const durationMs = ofCluster > 0 && (own < 0 || ofCluster < own) ? ofCluster : own;
+    if (durationMs >= 0) this.durationTimer = this.clock.start(durationMs, onMaxDuration, this as RouterRequest);
+    if (this.awaitsAnswer) this.onRequestSent();
   }
 
   // As Envoy: the time runs from the moment the whole request is there.
   protected onRequestSent(): void {
-    const { timeoutMs } = this;
+    const { timeoutMs, exchange } = this;
     if (this.state === DONE) return;
     if (!this.responseStarted) this.startTryTimeout();
-    if (timeoutMs > 0 && this.timeout === null && this.exchange.upgrade === null) {
+    // What has become a tunnel may take as long as the stream may, and so may CONNECT.
+    const isLimited = exchange.upgrade === null || (exchange.upgrade !== 'CONNECT' && !this.responseStarted);
+    if (timeoutMs > 0 && this.timeout === null && isLimited) {
       this.timeout = this.clock.start(timeoutMs, onTimeout, this as RouterRequest);
     }
   }
@@ -332,6 +333,10 @@ export class RouterRequest extends Attempt {
     this.timeout?.stop();
     this.timeout = null;
   }
+}
+
+function isAccepted(status: number, upgrade: string | null): boolean {
+  return upgrade !== null && (status === 101 || (upgrade === 'CONNECT' && status >= 200 && status < 300));
 }
 
 // An endpoint that goes on in HTTP/1 answers 200, by which a client over HTTP/2 would take the upgrade for accepted (RFC 8441 §4).

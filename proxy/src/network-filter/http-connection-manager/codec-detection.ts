@@ -2,6 +2,7 @@
 
 import { latin1Text } from '@weft/lib/bytes';
 import type { Timer } from '@weft/lib/clock';
+import type { Placed } from '@weft/lib/placed-set';
 import type { Connection, ConnectionOwner } from '../../io/connection.ts';
 import type { ConnectionInfo } from '../../io/connection-info.ts';
 import type { HttpConnectionManager } from './http-connection-manager.ts';
@@ -9,10 +10,11 @@ import type { HttpConnectionManager } from './http-connection-manager.ts';
 const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 
 /** Owns a connection until enough has come to tell: nearly always its first read. */
-export class CodecDetection implements ConnectionOwner {
-  private readonly manager: HttpConnectionManager;
+export class CodecDetection implements ConnectionOwner, Placed {
+  place = -1;
+  readonly info: ConnectionInfo;
+  private manager: HttpConnectionManager;
   private readonly connection: Connection;
-  private readonly info: ConnectionInfo;
   private seen: Buffer | null = null;
   private timer: Timer | null = null;
 
@@ -20,7 +22,14 @@ export class CodecDetection implements ConnectionOwner {
     this.manager = manager;
     this.connection = connection;
     this.info = info;
-    this.waitFor(manager.idleTimeoutMs);
+    connection.owner = this;
+    this.waitFor(this.isShortLived ? manager.maxConnectionDurationMs : manager.idleTimeoutMs);
+  }
+
+  /** It may not even last for as long as it may be idle. */
+  private get isShortLived(): boolean {
+    const { idleTimeoutMs, maxConnectionDurationMs } = this.manager;
+    return maxConnectionDurationMs > 0 && (idleTimeoutMs === 0 || maxConnectionDurationMs < idleTimeoutMs);
   }
 
   // Silence is what an idle connection may have; whoever has begun must go on.
@@ -41,7 +50,7 @@ export class CodecDetection implements ConnectionOwner {
       this.seen = Buffer.from(bytes.subarray(start, start + size));
       return;
     }
-    this.stop();
+    this.end();
     const { manager, connection, info } = this;
     if (!isPrefix && isNoHttp(bytes, start, size)) {
       // An answer in HTTP/1 would make no sense to whoever speaks something else.
@@ -58,19 +67,34 @@ export class CodecDetection implements ConnectionOwner {
     this.timer = null;
   }
 
+  private end(): void {
+    this.stop();
+    this.manager.onDetectionOver(this);
+  }
+
   onFin(): void {
     this.stop();
     this.connection.finish();
   }
 
   onClose(): void {
-    this.stop();
+    this.end();
   }
 
   onDrain(): void {}
 
-  /** Nothing came in the time that an idle connection has. */
+  /** Another configuration holds for what is yet to come. */
+  moveTo(manager: HttpConnectionManager): void {
+    this.manager = manager;
+  }
+
+  /** Nothing came in the time that the connection has. */
   onSilent(): void {
+    if (this.seen === null && this.isShortLived) this.manager.counters.maxDurationReached.inc();
+    this.connection.destroy();
+  }
+
+  destroy(): void {
     this.connection.destroy();
   }
 }

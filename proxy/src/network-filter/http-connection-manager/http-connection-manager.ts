@@ -128,6 +128,8 @@ export class HttpConnectionManager implements TerminalFilter, StreamConfig {
   private successor: HttpConnectionManager | null = null;
   private readonly options: ManagerOptions;
   private readonly servers = new PlacedSet<HttpServer>();
+  /** Connections that have not said yet which protocol they speak. */
+  private readonly detections = new PlacedSet<CodecDetection>();
 
   constructor(options: ManagerOptions) {
     this.options = options;
@@ -191,14 +193,18 @@ export class HttpConnectionManager implements TerminalFilter, StreamConfig {
   }
 
   get connections(): number {
-    return this.servers.size;
+    return this.servers.size + this.detections.size;
   }
 
   take(connection: Connection, info: ConnectionInfo): void {
     if (this.accessLog !== null) info.keepAddresses?.();
     if (info.alpn === 'h2' || this.codec === 'http2') this.serveHttp2(connection, info);
     else if (info.alpn !== '' || this.codec === 'http1') this.serveHttp1(connection, info);
-    else connection.owner = new CodecDetection(this, connection, info);
+    else this.detections.add(new CodecDetection(this, connection, info));
+  }
+
+  onDetectionOver(detection: CodecDetection): void {
+    this.detections.delete(detection);
   }
 
   serveHttp1(connection: Connection, info: ConnectionInfo): ConnectionOwner {
@@ -292,7 +298,20 @@ export class HttpConnectionManager implements TerminalFilter, StreamConfig {
       next.counters.cxActive.inc();
       server.moveTo(next);
     }
+    this.passDetections(next, admits);
     return true;
+  }
+
+  private passDetections(next: HttpConnectionManager, admits: (info: ConnectionInfo) => boolean): void {
+    for (const detection of this.detections.all()) {
+      if (!admits(detection.info)) {
+        detection.destroy();
+        continue;
+      }
+      this.detections.delete(detection);
+      next.detections.add(detection);
+      detection.moveTo(next);
+    }
   }
 
   drain(): void {
@@ -302,10 +321,12 @@ export class HttpConnectionManager implements TerminalFilter, StreamConfig {
   closeIdle(): void {
     this.isDraining = true;
     for (const server of this.servers.all()) server.drain();
+    for (const detection of this.detections.all()) detection.destroy();
   }
 
   closeAll(): void {
     for (const server of this.servers.all()) server.destroy();
+    for (const detection of this.detections.all()) detection.destroy();
   }
 }
 

@@ -220,6 +220,11 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream, Pl
   private onMalformed(error: Http1Error): void {
     const { manager } = this;
     manager.counters.protocolError.inc();
+    // The rest of a body that has had its answer: another one would be taken for that to the next request.
+    if (this.exchange === null && !this.isRequestDecoded) {
+      this.linger();
+      return;
+    }
     this.mustClose = true;
     this.isRequestDecoded = true;
     if (this.exchange !== null) {
@@ -433,7 +438,8 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream, Pl
   /** Ends the connection when nothing is under way, else after the exchange. */
   drain(): void {
     this.mustClose = true;
-    if (this.exchange === null && this.decoder.isIdle && this.lingering === null) this.linger();
+    // The rest of a body that has had its answer is nothing to wait for.
+    if (this.exchange === null && (this.decoder.isIdle || !this.isRequestDecoded)) this.linger();
   }
 
   wearOut(): void {
@@ -460,12 +466,17 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream, Pl
       const ofRoute = exchange.route?.idleTimeoutMs ?? -1;
       const idle = ofRoute < 0 ? manager.streamIdleTimeoutMs : ofRoute;
       const idleAt = idle === 0 ? Number.POSITIVE_INFINITY : exchange.activeMs + idle;
-      const whole = manager.requestTimeoutMs;
-      if (whole === 0 || this.isRequestDecoded || this.isTunnel) return idleAt;
-      return Math.min(idleAt, exchange.startMs + whole);
+      return Math.min(idleAt, this.requestDeadlineMs(exchange));
     }
     if (this.decoder.isInHead) return this.headDeadlineMs();
     return manager.idleTimeoutMs === 0 ? Number.POSITIVE_INFINITY : this.activeMs + manager.idleTimeoutMs;
+  }
+
+  // As Envoy: a request need not be over when its response begins.
+  private requestDeadlineMs(exchange: Exchange): number {
+    const { requestTimeoutMs } = this.manager;
+    if (requestTimeoutMs === 0 || this.isRequestDecoded || exchange.responseStarted) return Number.POSITIVE_INFINITY;
+    return exchange.startMs + requestTimeoutMs;
   }
 
   private headDeadlineMs(): number {
@@ -490,8 +501,7 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream, Pl
       late.fail(fault.request_headers_timeout);
       return;
     }
-    const whole = manager.requestTimeoutMs;
-    if (whole > 0 && !this.isRequestDecoded && nowMs >= exchange.startMs + whole) {
+    if (nowMs >= this.requestDeadlineMs(exchange)) {
       this.mustClose = true;
       exchange.fail(fault.request_body_timeout, 'request_overall_timeout');
       return;
@@ -513,9 +523,9 @@ function malformedFault(error: Http1Error): Fault {
 }
 
 // Who does not take an offer answers as if it had not been made (RFC 9110 §7.8). Clients offer h2c with any request (`curl --http2`).
-// A request with content would have to be over before the switch, and its end is none of the tunnel's.
-function upgradeOf({ facts, hasBody }: RequestHead, headers: Headers): string | null {
-  if (hasBody) return null;
+// A request with content would have to be over before the switch, and its end is none of the tunnel's; HTTP/1.0 knows no switch.
+function upgradeOf({ facts, hasBody, minor }: RequestHead, headers: Headers): string | null {
+  if (hasBody || minor === 0) return null;
   if (facts.upgrade !== 'h2c') return facts.upgrade;
   headers.remove('http2-settings');
   return null;

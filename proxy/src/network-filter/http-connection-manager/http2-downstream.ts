@@ -91,15 +91,18 @@ export class Http2Downstream implements Downstream, Placed {
 
   sendInformational(status: number, headers: Headers): void {
     // A client that waited for 100 has had it.
-    if (status !== 100) this.http2.sendResponseHead(this.stream, status, headers, false);
+    if (status === 100) return;
+    headers.remove('content-length');
+    this.http2.sendResponseHead(this.stream, status, headers, false);
   }
 
   sendHead(exchange: Exchange, endStream: boolean): void {
     let { status } = exchange;
     // RFC 8441 §5: what HTTP/1 accepts by 101 an extended CONNECT accepts by 200.
     if (status === 101 && exchange.upgrade !== null) status = 200;
-    // RFC 9110 §9.3.6: a 2xx to CONNECT has no length.
-    if (exchange.upgrade !== null && status < 300) exchange.responseHeaders?.remove('content-length');
+    // RFC 9110 §8.6: neither a 2xx to CONNECT nor a 204 has a length; clients reset a stream that has one.
+    if ((exchange.upgrade !== null && status < 300) || status === 204)
+      exchange.responseHeaders?.remove('content-length');
     if (exchange.responseHeaders !== null)
       this.http2.sendResponseHead(this.stream, status, exchange.responseHeaders, endStream);
   }
@@ -145,9 +148,9 @@ export class Http2Downstream implements Downstream, Placed {
     return true;
   }
 
-  cut(): void {
+  cut({ upgrade }: Exchange): void {
     this.pending = null;
-    this.http2.resetStream(this.stream, ErrorCode.INTERNAL_ERROR);
+    this.http2.resetStream(this.stream, cutCode(upgrade));
   }
 
   onExchangeComplete(exchange: Exchange): void {
@@ -175,12 +178,15 @@ export class Http2Downstream implements Downstream, Placed {
     }
     const ofRoute = exchange.route?.idleTimeoutMs ?? -1;
     const idleMs = ofRoute < 0 ? manager.streamIdleTimeoutMs : ofRoute;
-    const wholeMs = exchange.upgrade === null && !this.isRequestEnded ? manager.requestTimeoutMs : 0;
+    // As Envoy: a request need not be over when its response begins.
+    const isDue = exchange.upgrade === null && !this.isRequestEnded && !exchange.responseStarted;
+    const wholeMs = isDue ? manager.requestTimeoutMs : 0;
     if (wholeMs > 0 && nowMs >= exchange.startMs + wholeMs) {
       exchange.fail(fault.request_body_timeout, 'request_overall_timeout');
     } else if (idleMs > 0 && nowMs >= exchange.activeMs + idleMs) {
       manager.counters.streamIdleTimeout.inc();
-      exchange.fail(fault.stream_idle, 'stream_idle_timeout');
+      const isOwed = exchange.upgrade === null && !this.isRequestEnded;
+      exchange.fail(fault.stream_idle, 'stream_idle_timeout', isOwed ? 408 : 0);
     }
   }
   // The exchange is over; a peer that does not open its window must not keep the last bytes here for ever.
@@ -192,4 +198,10 @@ export class Http2Downstream implements Downstream, Placed {
     this.http2.resetStream(this.stream, ErrorCode.CANCEL);
     this.server.forget(this);
   }
+}
+
+// What a TCP connection says by a reset: RFC 9113 §8.5 of a tunnel, RFC 8441 §5 of an upgrade.
+function cutCode(upgrade: string | null): number {
+  if (upgrade === null) return ErrorCode.INTERNAL_ERROR;
+  return upgrade === 'CONNECT' ? ErrorCode.CONNECT_ERROR : ErrorCode.CANCEL;
 }

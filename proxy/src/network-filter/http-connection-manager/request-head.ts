@@ -64,7 +64,7 @@ export function prepareHead(
       refusalDetails = head.minor === 2 ? 'http2.unexpected_underscore' : 'http1.unexpected_underscore';
     }
   }
-  const authority = manager.stripsPort === null ? head.authority : stripPort(head.authority, manager.stripsPort, info);
+  const authority = manager.stripsPort === null ? head.authority : stripPort(head, manager.stripsPort, info);
   if (manager.isEdge) removeInternalHeaders(headers, manager.internalOnlyHeaders);
   else headers.remove('x-envoy-internal');
   const clientAddress = findClient(manager, info, headers);
@@ -100,7 +100,9 @@ function isGrpc(headers: Headers): boolean {
 /** `any` strips whatever port there is, `matching` the listener's own. */
 export type StripPort = 'any' | 'matching';
 
-function stripPort(authority: string, mode: StripPort, info: ConnectionInfo): string {
+function stripPort({ method, authority }: IncomingHead, mode: StripPort, info: ConnectionInfo): string {
+  // RFC 9110 §9.3.6: what CONNECT asks for is nothing without its port.
+  if (method === 'CONNECT') return authority;
   const colon = authority.lastIndexOf(':');
   if (colon < 0 || authority.endsWith(']')) return authority;
   if (mode === 'matching' && authority.slice(colon + 1) !== String(info.localPort)) return authority;
@@ -174,8 +176,13 @@ export function answerAtOnce(manager: HttpConnectionManager, exchange: Exchange,
   }
   if (head.redirectPath === null) return false;
   manager.counters.pathRedirected.inc();
-  exchange.reply(307, Headers.of('location', head.redirectPath), '', 'path_normalization_failed');
+  exchange.reply(307, Headers.of('location', sameHost(head.redirectPath)), '', 'path_normalization_failed');
   return true;
+}
+
+// RFC 3986 §4.2: a reference with two slashes in front names a host, and browsers take `\` for one. The dot goes when it is resolved.
+function sameHost(path: string): string {
+  return /^\/[/\\]/.test(path) ? `/.${path}` : path;
 }
 
 /** The trailers of a request, by the rules for its headers: those that would have it refused are left out. */
