@@ -90,6 +90,20 @@ describe('gRPC retries', () => {
     assert.equal(calls.length, 1);
   });
 
+  it('leave a call alone whose rate is limited, unless the policy says envoy-ratelimited', async (context) => {
+    const limited: Answer = (stream) => {
+      stream.respond({ ...grpcHead, 'grpc-status': '8', 'x-envoy-ratelimited': 'true' }, { endStream: true });
+    };
+    for (const [retry_on, count] of [
+      ['resource-exhausted', 1],
+      ['resource-exhausted,envoy-ratelimited', 3],
+    ] as const) {
+      const { calls, ask } = await play(context, [limited], { retry_policy: { retry_on, num_retries: 2, ...fast } });
+      assert.equal((await ask()).headers['grpc-status'], '8');
+      assert.equal(calls.length, count);
+    }
+  });
+
   it('come too late for a status in the trailers', async (context) => {
     const retry_policy = { retry_on: 'unavailable', num_retries: 2, ...fast };
     const { calls, ask } = await play(context, [message(14)], { retry_policy });
