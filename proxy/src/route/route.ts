@@ -187,7 +187,9 @@ export class Route {
     const askedMs = asked === undefined ? -1 : grpcTimeoutMs(asked);
     if (askedMs < 0) return this.maxStreamDurationMs;
     const limitMs = this.grpcTimeoutMaxMs;
-    const grantedMs = limitMs === 0 ? askedMs : Math.min(askedMs, limitMs);
+    // A deadline that has passed is no call without one.
+    const wantedMs = Math.max(1, askedMs);
+    const grantedMs = limitMs === 0 ? wantedMs : Math.min(wantedMs, limitMs);
     // The offset gives the client's own timer the first word, but never takes all of the time.
     return grantedMs > this.grpcTimeoutOffsetMs ? grantedMs - this.grpcTimeoutOffsetMs : grantedMs;
   }

@@ -154,6 +154,16 @@ describe('gRPC deadlines', () => {
     await assert.rejects(ask({ 'grpc-timeout': '10S' }), /closed with code|NGHTTP2|Stream closed/);
   });
 
+  it('that have passed already end the call at once, where max_stream_duration limits them', async (context) => {
+    for (const grpc_timeout_header_max of ['60s', '0s']) {
+      const { ask } = await play(context, [silence], {
+        timeout: '0s',
+        max_stream_duration: { grpc_timeout_header_max },
+      });
+      assert.equal((await ask({ 'grpc-timeout': '0m' })).headers['grpc-status'], '4');
+    }
+  });
+
   it('do not concern a route that does not name them', async (context) => {
     const { calls, ask } = await play(context, [message(0)], { timeout: '60s' });
     await ask({ 'grpc-timeout': '1n' });
