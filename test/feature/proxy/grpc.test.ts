@@ -154,6 +154,19 @@ describe('gRPC deadlines', () => {
     await assert.rejects(ask({ 'grpc-timeout': '10S' }), /closed with code|NGHTTP2|Stream closed/);
   });
 
+  it('within max_stream_duration are told to the server too, and those that callers leave out', async (context) => {
+    const max_stream_duration = { max_stream_duration: '7s', grpc_timeout_header_max: '5s' };
+    const { calls, ask } = await play(context, [message(0)], { timeout: '0s', max_stream_duration });
+    for (const asked of ['10S', '3S', undefined]) {
+      await ask(asked === undefined ? {} : { 'grpc-timeout': asked });
+    }
+    await ask({ 'content-type': 'text/plain', 'grpc-timeout': '10S' });
+    assert.deepEqual(
+      calls.map((head) => head['grpc-timeout']),
+      ['5000m', '3S', '7000m', '10S'],
+    );
+  });
+
   it('that have passed already end the call at once, where max_stream_duration limits them', async (context) => {
     for (const grpc_timeout_header_max of ['60s', '0s']) {
       const { ask } = await play(context, [silence], {

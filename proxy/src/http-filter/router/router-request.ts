@@ -6,7 +6,7 @@ import { httpStatusFromGrpc, isGrpcType, parseGrpcStatus } from '@weft/lib/grpc/
 import type { Headers } from '@weft/lib/header';
 import type { Breakers } from '../../cluster/breaker/breakers.ts';
 import { type Fault, fault } from '../../fault/fault.ts';
-import { grpcTimeoutText } from '../../route/action/grpc-timeout.ts';
+import { grpcTimeoutMs, grpcTimeoutText } from '../../route/action/grpc-timeout.ts';
 import { requestedRetryPolicy } from '../../route/requested-retry.ts';
 import type { Route } from '../../route/route.ts';
 import type { Exchange } from '../../stream/exchange.ts';
@@ -18,6 +18,8 @@ import { answerByRoute, handToListener, mayUpgrade } from './route-reply.ts';
 export class RouterRequest extends Attempt {
   private breakers: Breakers | null = null;
   private timeoutMs = 0;
+  /** The route's limit for the stream, as `Route.durationMs`. */
+  private routeDurationMs = -1;
   private retriesLeft = 0;
   private holdsRetry = false;
   private holdsRequest = false;
@@ -52,7 +54,7 @@ export class RouterRequest extends Attempt {
     }
     this.prepareRequest(route);
     exchange.downstream.wantBody();
-    this.startTimers(route);
+    this.startTimers();
     this.breakers = route.isHighPriority ? cluster.highBreakers : cluster.breakers;
     if (!this.breakers.tryRequest()) {
       // Envoy's name for it: nothing waits here, but nothing may.
@@ -84,12 +86,14 @@ export class RouterRequest extends Attempt {
   private tellTimeout(route: Route): void {
     const { requestHeaders } = this.exchange;
     this.timeoutMs = route.timeoutOf(requestHeaders);
+    this.routeDurationMs = route.durationMs(requestHeaders);
     const tryMs = this.retryPolicy?.perTryTimeoutMs || this.timeoutMs;
     const expectedMs = this.timeoutMs > 0 ? Math.min(tryMs, this.timeoutMs) : tryMs;
-    if (expectedMs === 0) return;
-    if (!this.config.suppressEnvoyHeaders) requestHeaders.set('x-envoy-expected-rq-timeout-ms', String(expectedMs));
-    if (route.grpcTimeout === null || !isGrpcType(requestHeaders.get('content-type'))) return;
-    requestHeaders.set('grpc-timeout', grpcTimeoutText(expectedMs));
+    if (expectedMs > 0 && !this.config.suppressEnvoyHeaders) {
+      requestHeaders.set('x-envoy-expected-rq-timeout-ms', String(expectedMs));
+    }
+    if (!route.tellsGrpcTimeout || !isGrpcType(requestHeaders.get('content-type'))) return;
+    tellGrpcTimeout(requestHeaders, shorterMs(expectedMs, this.routeDurationMs));
   }
 
   // ---- response
@@ -216,9 +220,8 @@ export class RouterRequest extends Attempt {
 
   // ---- time-outs
 
-  private startTimers(route: Route): void {
-    const ofRoute = route.durationMs(this.exchange.requestHeaders);
-    const own = ofRoute < 0 ? this.config.maxStreamDurationMs : ofRoute;
+  private startTimers(): void {
+    const own = this.routeDurationMs < 0 ? this.config.maxStreamDurationMs : this.routeDurationMs;
     const ofCluster = this.cluster?.maxStreamDurationMs ?? 0;
     const durationMs = ofCluster > 0 && (own === 0 || ofCluster < own) ? ofCluster : own;
     if (durationMs > 0) this.durationTimer = this.clock.start(durationMs, onMaxDuration, this as RouterRequest);
@@ -321,6 +324,19 @@ function outcomeOf(status: number, headers: Headers, exchange: Exchange): number
   const text = headers.get('grpc-status');
   if (text === undefined || !isGrpcType(exchange.requestHeaders.get('content-type'))) return status;
   return httpStatusFromGrpc(parseGrpcStatus(text));
+}
+
+/** The shorter of two limits, neither of which holds unless it is above 0. */
+function shorterMs(one: number, other: number): number {
+  if (one <= 0) return other;
+  return other <= 0 ? one : Math.min(one, other);
+}
+
+// A caller that wants less gets less.
+function tellGrpcTimeout(headers: Headers, ms: number): void {
+  const asked = headers.get('grpc-timeout');
+  const askedMs = asked === undefined ? -1 : grpcTimeoutMs(asked);
+  if (ms > 0 && (askedMs <= 0 || askedMs > ms)) headers.set('grpc-timeout', grpcTimeoutText(ms));
 }
 
 // Of failures after the head was handed over: those that are the endpoint's doing, not the codec's judgement.
