@@ -6,6 +6,8 @@ import { describe, it, type TestContext } from 'node:test';
 import { frame } from '../../kit/grpc-message.ts';
 import { fetchHttp2, type Http2Response, openHttp2 } from '../../kit/http2-client.ts';
 import { startHttp2Upstream } from '../../kit/http2-server.ts';
+import { LeapClock } from '../../kit/leap-clock.ts';
+import { waitFor } from '../../kit/until.ts';
 import { closedPort } from '../../kit/upstream.ts';
 import { cluster, http2Only, httpManager, listener, routeTo, startTestProxy, type TestProxy } from './fixture.ts';
 
@@ -165,6 +167,43 @@ describe('gRPC deadlines', () => {
       calls.map((head) => head['grpc-timeout']),
       ['5000m', '3S', '7000m', '10S'],
     );
+  });
+
+  it('do not come out of nothing: a stream may go on for as long as max_stream_duration says, or for ever', async (context) => {
+    const clock = new LeapClock();
+    const streams: ServerHttp2Stream[] = [];
+    const { port } = await startHttp2Upstream(context, (stream) => {
+      streams.push(stream);
+      stream.respond(grpcHead);
+    });
+    const route = (path: string, max_stream_duration: Json): Json => ({
+      match: { path },
+      route: { cluster: 'a', max_stream_duration },
+    });
+    const routes = [
+      route('/s/Watch', { grpc_timeout_header_max: '0s' }),
+      route('/s/Hour', { max_stream_duration: '3600s' }),
+    ];
+    const build = () => ({
+      listeners: [listener('main', httpManager(routes, { manager: { stream_idle_timeout: '0s' } }))],
+      clusters: [cluster('a', [port], http2Only)],
+    });
+    const session = openHttp2(context, (await startTestProxy(context, build, clock)).port());
+    const open = (path: string) => {
+      const head = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' };
+      return session.request(head, { endStream: true });
+    };
+    const [watch, hour] = [open('/s/Watch'), open('/s/Hour')];
+    hour.on('error', () => {});
+    await Promise.all([waitFor(watch, 'response'), waitFor(hour, 'response')]);
+    await clock.leap(60_000);
+    for (const stream of streams) stream.write(frame('still here'));
+    for (const stream of [watch, hour]) assert.deepEqual((await waitFor(stream, 'data'))[0], frame('still here'));
+    const ended = new Promise((resolve) => hour.once('close', resolve));
+    await clock.leap(3_600_000);
+    await ended;
+    assert.equal(watch.closed, false);
+    watch.close();
   });
 
   it('that have passed already end the call at once, where max_stream_duration limits them', async (context) => {
