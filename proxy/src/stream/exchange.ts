@@ -48,6 +48,8 @@ export class Exchange implements Stream {
   requestHeaders: Headers;
   requestTrailers: Headers | null = null;
   status = 0;
+  /** What became of it in HTTP, where a gRPC caller is told by another status; 0 until that is known. */
+  outcomeStatus = 0;
   responseHeaders: Headers | null = null;
   responseTrailers: Headers | null = null;
   route: Route | null = null;
@@ -458,6 +460,7 @@ export class Exchange implements Stream {
     this.decisionId = this.config.decisions.newId();
     const text = body || reason.message;
     this.status = status || reason.status;
+    this.outcomeStatus ||= this.status;
     this.answer(this.status, localReplyHead(this, reason, text), text);
   }
 

@@ -64,6 +64,10 @@ function call(session: ReturnType<typeof openHttp2>, headers: OutgoingHttpHeader
   return fetchHttp2(session, { ...head, ...headers }, { body: frame('question') });
 }
 
+const grpcWeb = {
+  name: 'envoy.filters.http.grpc_web',
+  typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.grpc_web.v3.GrpcWeb' },
+};
 const fast = { retry_back_off: { base_interval: '0.001s', max_interval: '0.002s' } };
 
 describe('gRPC retries', () => {
@@ -256,6 +260,32 @@ describe('gRPC callers', () => {
     const { ask, proxy } = await play(context, [trailersOnly(14)], {}, { cluster: { outlier_detection: detection } });
     for (let i = 0; i < 3; i++) await ask();
     assert.equal(proxy.stat('cluster.a.outlier_detection.ejections_active'), 1);
+  });
+
+  it('count for the cluster by what happened, though they are told of it in HTTP 200', async (context) => {
+    const { ask, proxy } = await play(context, [silence, trailersOnly(14)], { timeout: '0.05s' });
+    assert.equal((await ask()).headers['grpc-status'], '4');
+    assert.equal((await ask()).headers['grpc-status'], '14');
+    assert.deepEqual(
+      [504, 503, 200].map((status) => proxy.stat(`cluster.a.upstream_rq_${status}`)),
+      [1, 0, 1],
+    );
+    const port = await closedPort();
+    const away = await startTestProxy(context, () => ({
+      listeners: [listener('main', httpManager([routeTo('a')], { filters: [grpcWeb] }))],
+      clusters: [cluster('a', [port], http2Only)],
+    }));
+    const session = openHttp2(context, away.port());
+    for (const type of ['application/grpc', 'application/grpc-web']) {
+      const response = await call(session, { 'content-type': type });
+      assert.deepEqual([response.status, response.headers['grpc-status']], [200, '14']);
+    }
+    const names = ['503', '5xx', '2xx', 'completed'];
+    assert.deepEqual(
+      names.map((name) => away.stat(`cluster.a.upstream_rq_${name}`)),
+      [2, 2, 0, 2],
+    );
+    assert.equal(away.stat('http.test.downstream_rq_2xx'), 2);
   });
 
   it('are counted by method and outcome, with their messages', async (context) => {

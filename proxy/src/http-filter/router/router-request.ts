@@ -120,7 +120,7 @@ export class RouterRequest extends Attempt {
     if (exchange.upgrade !== null) this.stopResponseTimers();
     if (endStream) this.release();
     this.markResponse(route, headers);
-    exchange.status = status;
+    exchange.status = exchange.outcomeStatus = status;
     if (route.changesResponseHeaders) route.mutateResponseHeaders(headers, exchange);
     exchange.onResponseHead(status, headers, endStream);
   }
