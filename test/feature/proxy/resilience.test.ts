@@ -68,6 +68,8 @@ describe('retries', () => {
     assert.equal(response.text, 'last');
     assert.equal(upstream.requests.length, 3);
     assert.match((await proxy.accessLog())[0] ?? '', /^503 URX /);
+    assert.equal(proxy.stat('cluster.a.upstream_rq_retry_success'), 0);
+    assert.equal(proxy.stat('cluster.a.upstream_rq_retry_limit_exceeded'), 1);
   });
 
   it('leave other statuses alone', async (context) => {

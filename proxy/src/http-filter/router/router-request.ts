@@ -108,12 +108,13 @@ export class RouterRequest extends Attempt {
     }
     this.host?.onRequestResult(outcomeOf(status, headers, exchange));
     const policy = this.retryPolicy;
-    if (policy !== null && isRetriableResponse(policy, status, headers, exchange) && this.mayRetryNow()) {
+    const isUnwanted = policy !== null && isRetriableResponse(policy, status, headers, exchange);
+    if (isUnwanted && this.mayRetryNow()) {
       this.retry();
       return;
     }
     this.responseStarted = true;
-    if (this.holdsRetry) this.cluster?.stats.upstreamRqRetrySuccess.inc();
+    if (this.holdsRetry && !isUnwanted) this.cluster?.stats.upstreamRqRetrySuccess.inc();
     exchange.responseStartMs = this.clock.now() - exchange.startMs;
     exchange.details = 'via_upstream';
     this.stopTryTimeout();
