@@ -320,6 +320,18 @@ describe('fault injection', () => {
     assert.match(lines[1] ?? '', /^200 - /);
   });
 
+  it('is still told of when the retries of a delayed request are used up', async (context) => {
+    const { proxy } = await proxyWith(
+      context,
+      [reply(503)],
+      { retry_policy: { retry_on: '5xx', num_retries: 1, ...fast } },
+      { filters: [fault({ delay: { fixed_delay: '0.001s', ...always } })] },
+    );
+    const client = await openClient(context, proxy.port());
+    assert.equal((await client.fetch('GET', '/')).status, 503);
+    assert.match((await proxy.accessLog())[0] ?? '', /^503 DI,URX /);
+  });
+
   it('hits its share', async (context) => {
     const { proxy } = await proxyWith(
       context,

@@ -181,19 +181,25 @@ export class RouterRequest extends Attempt {
     const { cluster } = this;
     if (cluster === null || this.retriesLeft <= 0 || this.exchange.responseStarted || !this.canReplayBody()) {
       if (this.retriesLeft <= 0 && (this.retryPolicy?.numRetries ?? 0) > 0) {
-        this.exchange.extraFlags = 'URX';
+        this.addFlag('URX');
         cluster?.stats.upstreamRqRetryLimitExceeded.inc();
       }
       return false;
     }
     if (this.holdsRetry) return true;
     if (this.breakers?.tryRetry() !== true) {
-      this.exchange.extraFlags = 'UO';
+      this.addFlag('UO');
       cluster.stats.upstreamRqRetryOverflow.inc();
       return false;
     }
     this.holdsRetry = true;
     return true;
+  }
+
+  // A filter may have left one of its own.
+  private addFlag(flag: string): void {
+    const { exchange } = this;
+    exchange.extraFlags = exchange.extraFlags === '' ? flag : `${exchange.extraFlags},${flag}`;
   }
 
   private retry(): void {
