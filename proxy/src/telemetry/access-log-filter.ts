@@ -3,7 +3,7 @@
 import type { envoy } from '@weft/api/xds/types';
 import type { Headers } from '@weft/lib/header';
 import type { Issue } from '@weft/lib/issue';
-import { grpcStatusNumber, grpcStatusOf } from './operator/grpc-status.ts';
+import { anyGrpcStatusOf, grpcStatusNumber } from './operator/grpc-status.ts';
 import { flagNames, flagsOf } from './operator/response-flag.ts';
 import type { LoggedView } from './view.ts';
 
@@ -154,6 +154,8 @@ function compileFlags(
       .some((flag) => wanted.has(flag));
 }
 
+const unknown = 2;
+
 function compileGrpc(
   config: envoy.config.accesslog.v3.GrpcStatusFilter,
   context: AccessLogFilterContext,
@@ -166,5 +168,5 @@ function compileGrpc(
     wanted.add(number);
   }
   const isExcluding = config.exclude === true;
-  return (view) => wanted.has(grpcStatusOf(view) ?? 2) !== isExcluding;
+  return (view) => wanted.has(anyGrpcStatusOf(view) ?? unknown) !== isExcluding;
 }

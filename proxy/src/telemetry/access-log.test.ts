@@ -152,6 +152,18 @@ const filters: readonly [name: string, filter: object, taken: Partial<LoggedView
     { ...grpc, responseTrailers: Headers.of('grpc-status', '0') },
   ],
   [
+    'gRPC status of what is no gRPC, by its HTTP status,',
+    { grpc_status_filter: { statuses: ['UNAVAILABLE', 'UNIMPLEMENTED'] } },
+    { status: 503 },
+    { status: 200 },
+  ],
+  [
+    'gRPC status UNKNOWN where nothing came back',
+    { grpc_status_filter: { statuses: ['UNKNOWN'] } },
+    { status: 0 },
+    { status: 404 },
+  ],
+  [
     'gRPC status but',
     { grpc_status_filter: { statuses: ['OK'], exclude: true } },
     { ...grpc, responseTrailers: Headers.of('grpc-status', '1') },
