@@ -36,8 +36,8 @@ export function isRetriableResponse(
   if (policy.on5xx && status >= 500) return true;
   if (policy.onGatewayError && status >= 502 && status <= 504) return true;
   if (policy.onRetriable4xx && status === 409) return true;
-  if (policy.statuses.has(status)) return true;
-  return policy.matchesHeaders(headers);
+  if (policy.onStatuses && policy.statuses.has(status)) return true;
+  return policy.onRetriableHeaders && policy.matchesHeaders(headers);
 }
 
 // A trailers-only response carries its status among the headers. As in Envoy one in trailers comes too late: the response has begun.
