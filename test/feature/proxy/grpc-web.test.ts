@@ -202,6 +202,7 @@ describe('gRPC-Web', () => {
     const upstream = await startUpstream(context, [
       reply(503, { headers: { 'content-type': 'text/html' }, body: '<h1>' }),
       reply(200, { headers: { 'content-type': 'text/html' }, body: '<h1>' }),
+      reply(503, { headers: { 'content-type': 'application/grpc' }, body: 'busy' }),
     ]);
     const proxy = await startProxy(context, upstream.port, {});
     const client = await openClient(context, proxy.port());
@@ -210,6 +211,8 @@ describe('gRPC-Web', () => {
     assert.deepEqual([unavailable.status, unavailable.headers['grpc-status'], unavailable.text], [200, '14', '']);
     assert.match(unavailable.headers['grpc-message'] ?? '', /HTTP status 503 and content type text\/html/);
     assert.equal((await ask()).headers['grpc-status'], '2');
+    const called = await ask();
+    assert.deepEqual([called.status, called.headers['grpc-status'], called.text], [200, '14', '']);
   });
 
   it('cuts the response when the server resets the stream in the middle', async (context) => {
