@@ -117,10 +117,18 @@ export class Host {
   /** A request starts on this host; paired with `onRequestEnd`. */
   onRequestStart(): void {
     this.active++;
+    this.cluster.stats.upstreamRqActive.value++;
+  }
+
+  /** It has a connection, and is sent. */
+  onRequestSent(): void {
     this.stats.rqTotal++;
-    const { stats } = this.cluster;
-    stats.upstreamRqTotal.value++;
-    stats.upstreamRqActive.value++;
+    this.cluster.stats.upstreamRqTotal.value++;
+  }
+
+  /** It had none, and was not sent. What that says of the host, the connection tells. */
+  onRequestUnsent(reason: Fault): void {
+    if (reason.source === 'upstream') this.stats.rqError++;
   }
 
   onRequestEnd(): void {

@@ -149,6 +149,7 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
     const { exchange, replay } = this;
     this.stream = stream;
     this.state = SENDING;
+    this.host?.onRequestSent();
     exchange.upstreamStartMs = this.clock.now() - exchange.startMs;
     exchange.upstreamLocalAddress = stream.localAddress;
     this.startTryIdle();

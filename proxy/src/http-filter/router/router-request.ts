@@ -147,7 +147,7 @@ export class RouterRequest extends Attempt {
     if (this.state === SENDING) {
       this.host?.onRequestFailed(reason);
       if (isEndedByPeer(reason)) this.cluster?.stats.upstreamRqRxReset.inc();
-    }
+    } else this.host?.onRequestUnsent(reason);
     if (!this.responseStarted && this.retriesFault(reason, this.state === SENDING)) return;
     this.fail(reason, details);
   }

@@ -115,6 +115,7 @@ export class ConnectTunnel implements TcpUpstream, UpstreamEvents {
 
   onUpstreamReady(stream: UpstreamStream): void {
     this.stream = stream;
+    this.host.onRequestSent();
   }
 
   onInformational(): void {}
