@@ -10,7 +10,16 @@ import { fetchHttp2, openHttp2 } from '../../kit/http2-client.ts';
 import { startHttp2Upstream } from '../../kit/http2-server.ts';
 import { until, waitFor } from '../../kit/until.ts';
 import { closedPort, reply, startUpstream } from '../../kit/upstream.ts';
-import { cluster, http2Only, httpManager, listener, routeTo, startTestProxy, type TestProxy } from './fixture.ts';
+import {
+  cluster,
+  http2Only,
+  httpManager,
+  httpManagerFor,
+  listener,
+  routeTo,
+  startTestProxy,
+  type TestProxy,
+} from './fixture.ts';
 
 const grpcWeb = {
   name: 'envoy.filters.http.grpc_web',
@@ -258,6 +267,36 @@ describe('gRPC-Web', () => {
     assert.equal(response.headers['access-control-allow-origin'], origin);
     assert.equal(response.headers['access-control-expose-headers'], 'grpc-status,grpc-message');
     assert.deepEqual(response.body, Buffer.concat([frame('hi'), trailerFrame]));
+  });
+
+  it('goes by the policy of the virtual host where that of the route says nothing', async (context) => {
+    const { port } = await startEcho(context);
+    const typed = 'type.googleapis.com/envoy.extensions.filters.http.cors.v3';
+    const cors = { name: 'envoy.filters.http.cors', typed_config: { '@type': `${typed}.Cors` } };
+    const policy = (fields: object) => ({
+      typed_per_filter_config: { [cors.name]: { '@type': `${typed}.CorsPolicy`, ...fields } },
+    });
+    const forAll = { allow_origin_string_match: [{ exact: 'https://a' }], allow_methods: 'POST', max_age: '60' };
+    const routes = [
+      { match: { path: '/own' }, ...policy({ allow_origin_string_match: [{ exact: 'https://b' }] }) },
+      { match: { path: '/same' }, ...policy({ allow_credentials: false, allow_methods: 'PUT' }) },
+      { match: { path: '/off' }, ...policy({ filter_enabled: { default_value: { numerator: 0 } } }) },
+    ].map((route) => ({ ...route, route: { cluster: 'a' } }));
+    const host = { name: 'all', domains: ['*'], routes, ...policy({ ...forAll, allow_credentials: true }) };
+    const proxy = await startTestProxy(context, () => ({
+      listeners: [listener('main', httpManagerFor([host], { filters: [cors] }))],
+      clusters: [cluster('a', [port], http2Only)],
+    }));
+    const client = await openClient(context, proxy.port());
+    const names = ['origin', 'credentials', 'methods'].map((name) => `access-control-allow-${name}`);
+    const ask = async (path: string, origin: string): Promise<(string | undefined)[]> => {
+      const { headers } = await client.fetch('OPTIONS', path, { origin, 'access-control-request-method': 'POST' });
+      return names.map((name) => headers[name]);
+    };
+    assert.deepEqual(await ask('/own', 'https://b'), ['https://b', 'true', 'POST']);
+    assert.deepEqual(await ask('/own', 'https://a'), [undefined, undefined, undefined]);
+    assert.deepEqual(await ask('/same', 'https://a'), ['https://a', undefined, 'PUT']);
+    assert.deepEqual(await ask('/off', 'https://a'), [undefined, undefined, undefined]);
   });
 
   it('leaves other requests alone, gRPC among them', async (context) => {
