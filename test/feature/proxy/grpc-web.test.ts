@@ -299,6 +299,34 @@ describe('gRPC-Web', () => {
     assert.deepEqual(await ask('/off', 'https://a'), [undefined, undefined, undefined]);
   });
 
+  it('is switched off, or set, for a route by a FilterConfig', async (context) => {
+    const { port } = await startEcho(context);
+    const wrapper = { '@type': 'type.googleapis.com/envoy.config.route.v3.FilterConfig' };
+    const typed = 'type.googleapis.com/envoy.extensions.filters.http';
+    const cors = { name: 'envoy.filters.http.cors', typed_config: { '@type': `${typed}.cors.v3.Cors` } };
+    const policy = { '@type': `${typed}.cors.v3.CorsPolicy`, allow_origin_string_match: [{ exact: 'https://a' }] };
+    const routes = [
+      routeTo(
+        'a',
+        {},
+        { match: { path: '/off' }, typed_per_filter_config: { [grpcWeb.name]: { ...wrapper, disabled: true } } },
+      ),
+      routeTo('a', {}, { typed_per_filter_config: { [cors.name]: { ...wrapper, config: policy } } }),
+    ];
+    const proxy = await startTestProxy(context, () => ({
+      listeners: [listener('main', httpManager(routes, { filters: [grpcWeb, cors] }))],
+      clusters: [cluster('a', [port], http2Only)],
+    }));
+    const client = await openClient(context, proxy.port());
+    const ask = (path: string) =>
+      client.fetch('POST', path, { origin: 'https://a', 'content-type': 'application/grpc-web' }, 'x');
+    const [off, on] = [await ask('/off'), await ask('/on')];
+    assert.equal(off.headers['content-type'], 'application/grpc');
+    assert.equal(on.headers['content-type'], 'application/grpc-web+proto');
+    const origin = 'access-control-allow-origin';
+    assert.deepEqual([off.headers[origin], on.headers[origin]], [undefined, 'https://a']);
+  });
+
   it('leaves other requests alone, gRPC among them', async (context) => {
     const { port, seen } = await startEcho(context);
     const proxy = await startProxy(context, port);
