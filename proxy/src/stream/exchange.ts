@@ -31,6 +31,8 @@ export interface ExchangeHead {
   readonly upgrade: string | null;
   /** The client's own address, by `x-forwarded-for` where that is trusted. */
   readonly clientAddress?: string;
+  /** `x-request-id`, the client's or one made here. */
+  readonly requestId?: string;
 }
 
 /** Request phases: head filters -> router; a filter that stopped is resumed at `requestAt`. */
@@ -60,7 +62,7 @@ export class Exchange implements Stream {
   details = '';
   extraFlags = '';
   decisionId = '';
-  requestId = '';
+  readonly requestId: string;
   /** The client's own address, by `x-forwarded-for` where that is trusted; empty when only the connection's is known. */
   readonly clientAddress: string;
   readonly filterState: unknown[];
@@ -109,6 +111,7 @@ export class Exchange implements Stream {
     this.upgrade = head.upgrade;
     this.requestHeaders = head.headers;
     this.clientAddress = head.clientAddress ?? '';
+    this.requestId = head.requestId ?? '';
     this.filterState = config.filters.length === 0 ? noState : new Array(config.filters.length).fill(undefined);
     this.startWallMs = config.clock.wallMs();
     this.startMs = config.clock.now();
