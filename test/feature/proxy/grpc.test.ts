@@ -263,7 +263,7 @@ describe('gRPC callers', () => {
   });
 
   it('count for the cluster by what happened, though they are told of it in HTTP 200', async (context) => {
-    const { ask, proxy } = await play(context, [silence, trailersOnly(14)], { timeout: '0.05s' });
+    const { ask, proxy } = await play(context, [silence, trailersOnly(14)], { timeout: '0.5s' });
     assert.equal((await ask()).headers['grpc-status'], '4');
     assert.equal((await ask()).headers['grpc-status'], '14');
     assert.deepEqual(
