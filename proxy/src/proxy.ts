@@ -177,7 +177,8 @@ export class RunningProxy {
   private compileOverride(random: () => number): CompileOverride {
     const scope = this.metrics.scope({ prefix: 'http' });
     const { clock } = this;
-    return (_name, config, { issues, path }) => compileFilterOverride(config, { clock, random, scope, issues, path });
+    return (_name, config, { issues, path }, below) =>
+      compileFilterOverride(config, { clock, random, scope, issues, path }, below);
   }
 
   /** Everything that must be there before traffic is: clusters warm, listeners live, control plane heard. */

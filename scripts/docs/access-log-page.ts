@@ -33,7 +33,7 @@ const opening = `# Access logs
 Made by \`node scripts/docs.ts\` from the source; do not edit.
 
 \`access_log\` of a connection manager or a TCP proxy takes Envoy's \`FileAccessLog\`, \`StdoutAccessLog\` and \`StderrAccessLog\`, as text
-or JSON, with the filters for status, duration, response flag, header, gRPC status, health checks, chance, and their combination by
+or JSON, with the filters for status, duration, response flag, header, gRPC status, chance, and their combination by
 and and or. A file that was renamed is opened anew within five seconds, or at once after SIGUSR1. One line is written per exchange or
 connection when it is over, also when it failed. Without a format the line is Envoy's:
 

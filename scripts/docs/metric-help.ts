@@ -92,7 +92,7 @@ export const metricHelp: Readonly<Record<string, string>> = {
   upstream_rq_rx_reset: 'Requests whose stream or connection the endpoint ended before its response was complete.',
   upstream_rq_tx_reset: 'Requests given up by this proxy before their response was complete.',
   upstream_rq_retry: 'Retries made.',
-  upstream_rq_retry_success: 'Retries whose response was passed on.',
+  upstream_rq_retry_success: 'Requests that a retry brought a response which the policy does not want repeated.',
   upstream_rq_retry_overflow: 'Retries refused by the circuit breaker or the retry budget.',
   upstream_rq_retry_limit_exceeded: 'Requests that failed with their retries used up.',
   upstream_rq_retry_backoff_exponential: 'Retries made after a growing pause.',

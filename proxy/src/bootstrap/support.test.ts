@@ -229,6 +229,21 @@ test('leaves out an optional filter that it does not have, with a warning', () =
   assert.equal(isIgnoredExtension(`${name}.typed_config`, lua, true), true);
 });
 
+test('takes a FilterConfig that switches a filter off or sets it for one place, and looks at what is in there', () => {
+  const wrapped = (fields: object) => ({
+    typed_per_filter_config: { x: { ...typed('envoy.config.route.v3.FilterConfig'), ...fields } },
+  });
+  const cors = typed('envoy.extensions.filters.http.cors.v3.CorsPolicy');
+  for (const name of ['Route', 'VirtualHost', 'RouteConfiguration', 'WeightedCluster.ClusterWeight'] as const) {
+    const codes = (fields: object) => check(`envoy.config.route.v3.${name}`, wrapped(fields));
+    assert.deepEqual([...codes({ disabled: true }), ...codes({ config: cors })], []);
+    assert.match(
+      codes({ config: typed('envoy.extensions.filters.http.lua.v3.Lua') }).join(),
+      /^error WEFT0123 [^,]*config$/,
+    );
+  }
+});
+
 test('refuses fields that are newer than it, but for those known to be harmless', () => {
   const decode = (hex: string) => decodeMessage('envoy.config.cluster.v3.Cluster', Buffer.from(hex, 'hex'));
   const issues = (hex: string) =>

@@ -120,10 +120,15 @@ export class Host {
     this.cluster.stats.upstreamRqActive.value++;
   }
 
-  /** There is a connection for it. */
+  /** It has a connection, and is sent. */
   onRequestSent(): void {
     this.stats.rqTotal++;
     this.cluster.stats.upstreamRqTotal.value++;
+  }
+
+  /** It had none, and was not sent. What that says of the host, the connection tells. */
+  onRequestUnsent(reason: Fault): void {
+    if (reason.source === 'upstream') this.stats.rqError++;
   }
 
   onRequestEnd(): void {

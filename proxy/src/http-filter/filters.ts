@@ -32,8 +32,8 @@ export interface HttpFilterKind {
   compile(config: Any, name: string, context: HttpFilterContext): HttpFilter | null;
   /** Message of its `typed_per_filter_config` where that is another one. */
   readonly overrideType?: string;
-  /** Compiles a `typed_per_filter_config` of that filter. */
-  compileOverride?(config: Any, context: HttpFilterContext): unknown;
+  /** Compiles a `typed_per_filter_config` of that filter; `below` is the result of the less specific level, or null. */
+  compileOverride?(config: Any, context: HttpFilterContext, below: unknown): unknown;
 }
 
 const nothing = (): null => null;
@@ -72,10 +72,10 @@ export function findHttpFilterKind(type: string): HttpFilterKind | null {
 }
 
 /** Compiles a route's settings for one filter; null for filters without such settings, after reporting unknown ones. */
-export function compileFilterOverride(config: Any, context: HttpFilterContext): unknown {
+export function compileFilterOverride(config: Any, context: HttpFilterContext, below: unknown): unknown {
   const type = typeNameOf(config);
   const kind = httpFilterKinds.find((one) => one.overrideType === type || one.type === type);
-  if (kind?.compileOverride !== undefined) return kind.compileOverride(config, context);
+  if (kind?.compileOverride !== undefined) return kind.compileOverride(config, context, below);
   const message = `settings of type ${type} for one route are not carried out; remove them`;
   if (kind === undefined) context.issues.push({ code: 'WEFT0398', level: 'error', path: context.path, message });
   return null;

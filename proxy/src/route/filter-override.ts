@@ -7,8 +7,11 @@ import { type IssueSink, reportError, sinkAt } from '../security/data-source.ts'
 
 type Any = google.protobuf.Any;
 
-/** Compiles the override of one filter; the result is what `Route.filterOverride` gives. Reports to the sink. */
-export type CompileOverride = (filterName: string, config: Any, sink: IssueSink) => unknown;
+/**
+ * Compiles the override of one filter; the result is what `Route.filterOverride` gives. Reports to the sink. `below` is that of the less
+ * specific level, or null.
+ */
+export type CompileOverride = (filterName: string, config: Any, sink: IssueSink, below: unknown) => unknown;
 
 /** What a filter finds when it is switched off for a route. */
 export const filterDisabled: unique symbol = Symbol('filter disabled');
@@ -27,18 +30,19 @@ export function compileOverrides(
   if (configs === undefined) return below;
   const merged = new Map(below ?? []);
   for (const [name, config] of Object.entries(configs)) {
-    const compiled = compileOne(name, config, compile, sinkAt(sink, `typed_per_filter_config["${name}"]`));
+    const place = sinkAt(sink, `typed_per_filter_config["${name}"]`);
+    const compiled = compileOne(config, place, (any, inner) => compile(name, any, inner, below?.get(name) ?? null));
     if (compiled !== null) merged.set(name, compiled);
   }
   return merged.size === 0 ? null : merged;
 }
 
-function compileOne(name: string, config: Any, compile: CompileOverride, sink: IssueSink): unknown {
+function compileOne(config: Any, sink: IssueSink, compile: (config: Any, sink: IssueSink) => unknown): unknown {
   try {
-    if (typeNameOf(config) !== wrapper) return compile(name, config, sink);
+    if (typeNameOf(config) !== wrapper) return compile(config, sink);
     const { config: inner, disabled } = unpackAny(config, wrapper);
     if (disabled === true) return filterDisabled;
-    return inner === undefined ? null : compile(name, inner, sinkAt(sink, 'config'));
+    return inner === undefined ? null : compile(inner, sinkAt(sink, 'config'));
   } catch (error) {
     return reportError(sink, 'WEFT0361', `the configuration cannot be decoded: ${messageOf(error)}`);
   }

@@ -37,7 +37,10 @@ export function requestedRetryPolicy(ofRoute: RetryPolicy | null, headers: Heade
   const words = [headers.get(onHeader), headers.get(onGrpcHeader)].filter((text) => text !== undefined).join(',');
   const count = numberOf(headers.get(countHeader));
   const tryMs = numberOf(headers.get(tryTimeoutHeader));
-  const statuses = listOf(headers.get(statusesHeader)).map(Number).filter(Number.isInteger);
+  // What is no status means nothing, as in Envoy.
+  const statuses = listOf(headers.get(statusesHeader))
+    .filter((text) => /^[1-5]\d\d$/.test(text))
+    .map(Number);
   const names = listOf(headers.get(namesHeader)).map((name) => name.toLowerCase());
   for (const name of policyHeaders) headers.remove(name);
   if (ofRoute === null && words === '') return tryMs > 0 ? { ...noRetries(), perTryTimeoutMs: tryMs } : null;
@@ -47,9 +50,8 @@ export function requestedRetryPolicy(ofRoute: RetryPolicy | null, headers: Heade
     ...policy,
     ...(count < 0 ? {} : { numRetries: count }),
     ...(tryMs < 0 ? {} : { perTryTimeoutMs: tryMs }),
-    statuses: policy.onStatuses && statuses.length > 0 ? new Set([...policy.statuses, ...statuses]) : policy.statuses,
-    matchesHeaders: (given) =>
-      policy.matchesHeaders(given) || (policy.onRetriableHeaders && names.some((name) => given.has(name))),
+    statuses: statuses.length === 0 ? policy.statuses : new Set([...policy.statuses, ...statuses]),
+    matchesHeaders: (given) => policy.matchesHeaders(given) || names.some((name) => given.has(name)),
   };
 }
 

@@ -44,7 +44,7 @@ export interface RetryPolicy extends Readonly<Record<Condition, boolean>> {
   /** 0: no limit of its own. */
   readonly perTryTimeoutMs: number;
   readonly perTryIdleTimeoutMs: number;
-  /** Response statuses that call for another try; empty unless `retry_on` has `retriable-status-codes`. */
+  /** Response statuses that call for another try, where `onStatuses` holds. */
   readonly statuses: ReadonlySet<number>;
   readonly grpcStatuses: ReadonlySet<number>;
   readonly backOffBaseMs: number;
@@ -52,7 +52,7 @@ export interface RetryPolicy extends Readonly<Record<Condition, boolean>> {
   /** Another try goes to another host where there is one. */
   readonly avoidsPreviousHosts: boolean;
   readonly hostSelectionAttempts: number;
-  /** Whether response headers call for another try. */
+  /** Whether response headers call for another try, where `onRetriableHeaders` holds. */
   matchesHeaders(headers: Headers): boolean;
   /** Whether the policy holds for that request at all. */
   appliesTo(request: RoutedRequest): boolean;
@@ -67,18 +67,17 @@ export function compileRetryPolicy(config: RetryPolicyConfig, sink: IssueSink): 
   const requests = compileHeaders(config.retriableRequestHeaders, sinkAt(sink, 'retriable_request_headers'));
   const backOff = compileBackOff(config, sinkAt(sink, 'retry_back_off'));
   checkPredicates(config, sink);
-  const onHeaders = conditions.flags.onRetriableHeaders;
   return {
     ...conditions.flags,
     numRetries: config.numRetries ?? 1,
     perTryTimeoutMs: durationMs(config.perTryTimeout),
     perTryIdleTimeoutMs: durationMs(config.perTryIdleTimeout),
-    statuses: new Set(conditions.flags.onStatuses ? config.retriableStatusCodes : []),
+    statuses: new Set(config.retriableStatusCodes),
     grpcStatuses: conditions.grpcStatuses,
     ...backOff,
     avoidsPreviousHosts: (config.retryHostPredicate ?? []).length > 0,
     hostSelectionAttempts: Number(config.hostSelectionRetryMaxAttempts ?? 1),
-    matchesHeaders: (headers) => onHeaders && responses.some((matcher) => matcher.matches(headers)),
+    matchesHeaders: (headers) => responses.some((matcher) => matcher.matches(headers)),
     appliesTo: (request) => requests.length === 0 || requests.some((matcher) => matcher.matchesRequest(request)),
   };
 }

@@ -73,6 +73,8 @@ test('grants gRPC clients the time they ask for, up to the limit and less the of
   const asking = (value: string): number => route.durationMs(Headers.of('grpc-timeout', value));
   assert.deepEqual([asking('2S'), asking('30S'), asking('50m'), asking('nonsense')], [1900, 9900, 50, 20_000]);
   assert.equal(route.durationMs(Headers.of()), 20_000);
+  // No time at all is as little as there is, not all of it.
+  assert.deepEqual([asking('0m'), asking('0n')], [1, 1]);
 });
 
 test('takes the cluster from a header where told to', () => {

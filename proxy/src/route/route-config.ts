@@ -168,7 +168,8 @@ type Timeouts = Pick<
 function compileTimeouts(action: RouteAction): Timeouts {
   const stream = action.maxStreamDuration;
   return {
-    timeoutMs: msOr(action.timeout, defaultTimeoutMs),
+    // As Envoy: a route that limits its streams has no limit of its own for the response, unless it says so.
+    timeoutMs: msOr(action.timeout, stream === undefined ? defaultTimeoutMs : 0),
     grpcTimeout: compileGrpcTimeout(action),
     idleTimeoutMs: msOr(action.idleTimeout, -1),
     maxStreamDurationMs: msOr(stream?.maxStreamDuration, -1),

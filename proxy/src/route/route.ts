@@ -62,6 +62,8 @@ export class Route {
   readonly timeoutMs: number;
   /** What gRPC requests may ask for in place of it; null when they may not. */
   readonly grpcTimeout: GrpcTimeoutLimit | null;
+  /** Whether the endpoint of a gRPC call is told how long the route grants it. */
+  readonly tellsGrpcTimeout: boolean;
   /** -1: the connection manager's holds; 0 is none. */
   readonly idleTimeoutMs: number;
   /** -1: the connection manager's holds; 0 is none. A gRPC request may ask for less, see `durationMs`. */
@@ -105,6 +107,8 @@ export class Route {
     this.clusterNotFoundStatus = fields.clusterNotFoundStatus;
     this.timeoutMs = fields.timeoutMs;
     this.grpcTimeout = fields.grpcTimeout;
+    this.tellsGrpcTimeout =
+      fields.grpcTimeout !== null || fields.grpcTimeoutMaxMs >= 0 || fields.maxStreamDurationMs >= 0;
     this.idleTimeoutMs = fields.idleTimeoutMs;
     this.maxStreamDurationMs = fields.maxStreamDurationMs;
     this.retry = fields.retry;
@@ -187,7 +191,9 @@ export class Route {
     const askedMs = asked === undefined ? -1 : grpcTimeoutMs(asked);
     if (askedMs < 0) return this.maxStreamDurationMs;
     const limitMs = this.grpcTimeoutMaxMs;
-    const grantedMs = limitMs === 0 ? askedMs : Math.min(askedMs, limitMs);
+    // A deadline that has passed is no call without one.
+    const wantedMs = Math.max(1, askedMs);
+    const grantedMs = limitMs === 0 ? wantedMs : Math.min(wantedMs, limitMs);
     // The offset gives the client's own timer the first word, but never takes all of the time.
     return grantedMs > this.grpcTimeoutOffsetMs ? grantedMs - this.grpcTimeoutOffsetMs : grantedMs;
   }

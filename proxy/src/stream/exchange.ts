@@ -31,6 +31,8 @@ export interface ExchangeHead {
   readonly upgrade: string | null;
   /** The client's own address, by `x-forwarded-for` where that is trusted. */
   readonly clientAddress?: string;
+  /** `x-request-id`, the client's or one made here. */
+  readonly requestId?: string;
 }
 
 /** Request phases: head filters -> router; a filter that stopped is resumed at `requestAt`. */
@@ -48,6 +50,8 @@ export class Exchange implements Stream {
   requestHeaders: Headers;
   requestTrailers: Headers | null = null;
   status = 0;
+  /** What became of it in HTTP, where a gRPC caller is told by another status; 0 until that is known. */
+  outcomeStatus = 0;
   responseHeaders: Headers | null = null;
   responseTrailers: Headers | null = null;
   route: Route | null = null;
@@ -58,7 +62,7 @@ export class Exchange implements Stream {
   details = '';
   extraFlags = '';
   decisionId = '';
-  requestId = '';
+  readonly requestId: string;
   /** The client's own address, by `x-forwarded-for` where that is trusted; empty when only the connection's is known. */
   readonly clientAddress: string;
   readonly filterState: unknown[];
@@ -109,6 +113,7 @@ export class Exchange implements Stream {
     this.upgrade = head.upgrade;
     this.requestHeaders = head.headers;
     this.clientAddress = head.clientAddress ?? '';
+    this.requestId = head.requestId ?? '';
     this.filterState = config.filters.length === 0 ? noState : new Array(config.filters.length).fill(undefined);
     this.startWallMs = config.clock.wallMs();
     this.startMs = config.clock.now();
@@ -180,7 +185,7 @@ export class Exchange implements Stream {
   }
 
   private limitHold(): void {
-    const leftMs = this.durationLeftMs(this.route);
+    const leftMs = this.durationLeftMs(this.route === null ? -1 : this.route.durationMs(this.requestHeaders));
     if (leftMs >= 0) this.heldTimer = this.clock.start(leftMs, onHeldTooLong, this as Exchange);
   }
 
@@ -189,10 +194,12 @@ export class Exchange implements Stream {
     this.fail(fault.max_duration, 'max_duration_timeout');
   }
 
-  /** Milliseconds that are left of what the route, or else the connection manager, lets it last; -1 without a limit. */
-  durationLeftMs(route: Route | null): number {
-    const ofRoute = route === null ? -1 : route.durationMs(this.requestHeaders);
-    const limitMs = ofRoute < 0 ? this.config.maxStreamDurationMs : ofRoute;
+  /**
+   * Milliseconds that are left of what the route (`Route.durationMs`), or else the connection manager, lets it last; -1 without a
+   * limit.
+   */
+  durationLeftMs(ofRouteMs: number): number {
+    const limitMs = ofRouteMs < 0 ? this.config.maxStreamDurationMs : ofRouteMs;
     return limitMs === 0 ? -1 : Math.max(0, this.startMs + limitMs - this.clock.now());
   }
 
@@ -480,6 +487,7 @@ export class Exchange implements Stream {
     this.decisionId = this.config.decisions.newId();
     const text = body || reason.message;
     this.status = status || reason.status;
+    this.outcomeStatus ||= this.status;
     this.answer(this.status, localReplyHead(this, reason, text), text);
   }
 

@@ -38,7 +38,7 @@ export interface StreamView {
   extraFlags: string;
   /** `proxy-wide` unique id of a reply the mesh made, or empty. */
   decisionId: string;
-  requestId: string;
+  readonly requestId: string;
   /** The client's own address, by `x-forwarded-for` where that is trusted; empty when only the connection's is known. */
   readonly clientAddress: string;
   /** Per filter, by its slot. */

@@ -3,7 +3,7 @@
 import type { envoy } from '@weft/api/xds/types';
 import type { Headers } from '@weft/lib/header';
 import type { Issue } from '@weft/lib/issue';
-import { grpcStatusNumber, grpcStatusOf } from './operator/grpc-status.ts';
+import { anyGrpcStatusOf, grpcStatusNumber } from './operator/grpc-status.ts';
 import { flagNames, flagsOf } from './operator/response-flag.ts';
 import type { LoggedView } from './view.ts';
 
@@ -40,7 +40,7 @@ export function compileAccessLogFilter(
     const matches = compileComparison(config.durationFilter.comparison, context, `${path}.duration_filter`);
     return (view) => matches(Math.trunc(view.endMs));
   }
-  if (config.notHealthCheckFilter !== undefined) return isNoHealthCheck;
+  if (config.notHealthCheckFilter !== undefined) return takesAll;
   if (config.runtimeFilter !== undefined) return compileRuntime(config.runtimeFilter, context, path);
   if (config.andFilter !== undefined) {
     const all = compileEach(config.andFilter.filters, context, `${path}.and_filter`);
@@ -90,9 +90,10 @@ function compileComparison(
   }
 }
 
-// Envoy marks requests of its health check filter; the prober's own header is the only mark there is without one.
-function isNoHealthCheck(view: LoggedView): boolean {
-  return !(view.requestHeaders.get('user-agent')?.startsWith('Envoy/HC') ?? false);
+// Envoy's health check filter marks the exchanges that this one leaves out, and is not carried out. What a client says of itself is no
+// such mark: by it anyone could stay out of the log.
+function takesAll(): boolean {
+  return true;
 }
 
 const denominators: Readonly<Record<string, number>> = { HUNDRED: 100, TEN_THOUSAND: 10_000, MILLION: 1_000_000 };
@@ -154,6 +155,8 @@ function compileFlags(
       .some((flag) => wanted.has(flag));
 }
 
+const unknown = 2;
+
 function compileGrpc(
   config: envoy.config.accesslog.v3.GrpcStatusFilter,
   context: AccessLogFilterContext,
@@ -166,5 +169,5 @@ function compileGrpc(
     wanted.add(number);
   }
   const isExcluding = config.exclude === true;
-  return (view) => wanted.has(grpcStatusOf(view) ?? 2) !== isExcluding;
+  return (view) => wanted.has(anyGrpcStatusOf(view) ?? unknown) !== isExcluding;
 }

@@ -138,7 +138,6 @@ const filters: readonly [name: string, filter: object, taken: Partial<LoggedView
     { fault: fault.breaker_open },
   ],
   ['any response flag', { response_flag_filter: {} }, { extraFlags: 'DI' }, {}],
-  ['health check', { not_health_check_filter: {} }, {}, { requestHeaders: Headers.of('user-agent', 'Envoy/HC') }],
   [
     'header',
     { header_filter: { header: { name: 'x', present_match: true } } },
@@ -150,6 +149,18 @@ const filters: readonly [name: string, filter: object, taken: Partial<LoggedView
     { grpc_status_filter: { statuses: ['NOT_FOUND', 'CANCELED'] } },
     { ...grpc, responseTrailers: Headers.of('grpc-status', '1') },
     { ...grpc, responseTrailers: Headers.of('grpc-status', '0') },
+  ],
+  [
+    'gRPC status of what is no gRPC, by its HTTP status,',
+    { grpc_status_filter: { statuses: ['UNAVAILABLE', 'UNIMPLEMENTED'] } },
+    { status: 503 },
+    { status: 200 },
+  ],
+  [
+    'gRPC status UNKNOWN where nothing came back',
+    { grpc_status_filter: { statuses: ['UNKNOWN'] } },
+    { status: 0 },
+    { status: 404 },
   ],
   [
     'gRPC status but',
@@ -200,6 +211,16 @@ describe('access log filter', () => {
       assert.notEqual(readFileSync(path, 'utf8'), '');
     });
   }
+
+  it('by health check takes all, also what calls itself one', async (context) => {
+    const { folder, sinks, compile, issues } = fixture(context);
+    const path = join(folder, 'f.log');
+    const logger = compile(fileConfig(path, short, { not_health_check_filter: {} }));
+    assert.deepEqual(issues, []);
+    logger?.log(fakeView({ requestHeaders: Headers.of('user-agent', 'Envoy/HC') }));
+    await sinks.flush();
+    assert.notEqual(readFileSync(path, 'utf8'), '');
+  });
 
   it('by chance takes its share', async (context) => {
     const { folder, sinks, compile } = fixture(context);

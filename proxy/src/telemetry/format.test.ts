@@ -150,12 +150,23 @@ describe('text format', () => {
 
   it('lets no peer forge a line or a field', () => {
     const requestHeaders = Headers.of('user-agent', 'a" 200 \\\t\x1b[31m\x85');
-    assert.equal(textOf('"%REQ(User-Agent)%"', fakeView({ requestHeaders })), '"a\\x22 200 \\x5C\\x09\\x1B[31m�"');
+    assert.equal(textOf('"%REQ(User-Agent)%"', fakeView({ requestHeaders })), '"a\\x22 200 \\x5C\\x09\\x1B[31m\\x85"');
   });
 
   it('writes UTF-8 header values as what they mean', () => {
     const requestHeaders = Headers.of('x-name', Buffer.from('Zoë').toString('latin1'));
     assert.equal(textOf('%REQ(x-name)%', fakeView({ requestHeaders })), 'Zoë');
+    assert.equal(textOf('%REQ(x-name):3%', fakeView({ requestHeaders })), 'Zoë');
+  });
+
+  it('writes other header values as latin1, so that they can be told apart', () => {
+    for (const name of ['caf\xe9', 'caf\xe8']) {
+      const view = fakeView({ requestHeaders: Headers.of('x-name', name) });
+      assert.equal(textOf('%REQ(x-name)%', view), name);
+      assert.equal(textOf('%REQ(x-name):4%', view), name);
+      const json = compileJsonFormat(['%REQ(x-name)%', '-%REQ(x-name)%'], false, { issues: [], path: 'f' });
+      assert.deepEqual(JSON.parse(json(view)), [name, `-${name}`]);
+    }
   });
 
   it('works for a TCP connection, whose HTTP parts are empty', () => {

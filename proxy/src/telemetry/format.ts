@@ -1,6 +1,7 @@
 // Envoy's format strings (`%REQ(:METHOD)% %RESPONSE_CODE%`), compiled once into a list of literals and getters. One engine for
 // access logs as text and as JSON and for header values.
 
+import { isUtf8 } from 'node:buffer';
 import type { Issue } from '@weft/lib/issue';
 import { connectionOperators } from './operator/connection.ts';
 import { httpOperators } from './operator/http.ts';
@@ -151,8 +152,13 @@ function joinForLog(parts: readonly (string | Part)[], view: LoggedView, absent:
 function valueForLog(part: Part, view: LoggedView, absent: string): string {
   const value = part.operator.get(view);
   if (value === null) return absent;
-  const text = cut(textOf(value), part.limit);
+  const text = readableOf(value, part);
   return part.operator.isFromPeer ? escapePeerText(text) : text;
+}
+
+function readableOf(value: Exclude<OperatorValue, null>, { operator, limit }: Part): string {
+  const text = textOf(value);
+  return cut(operator.isFromPeer ? readable(text) : text, limit);
 }
 
 const harmless = /^[ !#-[\]-~]*$/;
@@ -160,7 +166,7 @@ const harmless = /^[ !#-[\]-~]*$/;
 /** Quotes, backslashes and control characters become `\xNN`, so that no peer can forge a field or a line. */
 function escapePeerText(text: string): string {
   if (harmless.test(text)) return text;
-  return readable(text).replace(
+  return text.replace(
     /["\\\p{Cc}\u2028\u2029]/gu,
     (character) => `\\x${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
   );
@@ -169,7 +175,8 @@ function escapePeerText(text: string): string {
 // Header values are latin1; most peers that go beyond ASCII send UTF-8. Other text (a certificate's subject) is Unicode already.
 function readable(text: string): string {
   if (!/[\x80-\xff]/.test(text) || /[^\0-\xff]/.test(text)) return text;
-  return Buffer.from(text, 'latin1').toString('utf8');
+  const bytes = Buffer.from(text, 'latin1');
+  return isUtf8(bytes) ? bytes.toString('utf8') : text;
 }
 
 function joinForHeader(parts: readonly (string | Part)[], view: LoggedView): string {
@@ -236,8 +243,7 @@ function valueForJson(part: Part, view: LoggedView): string | null {
   const value = part.operator.get(view);
   if (value === null) return null;
   if (typeof value !== 'string') return JSON.stringify(value);
-  const text = cut(value, part.limit);
-  return JSON.stringify(part.operator.isFromPeer ? readable(text) : text);
+  return JSON.stringify(readableOf(value, part));
 }
 
 function joinForJson(parts: readonly (string | Part)[], view: LoggedView, absent: string): string {
@@ -248,8 +254,7 @@ function joinForJson(parts: readonly (string | Part)[], view: LoggedView, absent
       continue;
     }
     const value = part.operator.get(view);
-    const piece = value === null ? absent : cut(textOf(value), part.limit);
-    text += part.operator.isFromPeer ? readable(piece) : piece;
+    text += value === null ? absent : readableOf(value, part);
   }
   return text;
 }

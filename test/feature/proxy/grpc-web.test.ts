@@ -10,7 +10,16 @@ import { fetchHttp2, openHttp2 } from '../../kit/http2-client.ts';
 import { startHttp2Upstream } from '../../kit/http2-server.ts';
 import { until, waitFor } from '../../kit/until.ts';
 import { closedPort, reply, startUpstream } from '../../kit/upstream.ts';
-import { cluster, http2Only, httpManager, listener, routeTo, startTestProxy, type TestProxy } from './fixture.ts';
+import {
+  cluster,
+  http2Only,
+  httpManager,
+  httpManagerFor,
+  listener,
+  routeTo,
+  startTestProxy,
+  type TestProxy,
+} from './fixture.ts';
 
 const grpcWeb = {
   name: 'envoy.filters.http.grpc_web',
@@ -202,6 +211,7 @@ describe('gRPC-Web', () => {
     const upstream = await startUpstream(context, [
       reply(503, { headers: { 'content-type': 'text/html' }, body: '<h1>' }),
       reply(200, { headers: { 'content-type': 'text/html' }, body: '<h1>' }),
+      reply(503, { headers: { 'content-type': 'application/grpc' }, body: 'busy' }),
     ]);
     const proxy = await startProxy(context, upstream.port, {});
     const client = await openClient(context, proxy.port());
@@ -210,6 +220,8 @@ describe('gRPC-Web', () => {
     assert.deepEqual([unavailable.status, unavailable.headers['grpc-status'], unavailable.text], [200, '14', '']);
     assert.match(unavailable.headers['grpc-message'] ?? '', /HTTP status 503 and content type text\/html/);
     assert.equal((await ask()).headers['grpc-status'], '2');
+    const called = await ask();
+    assert.deepEqual([called.status, called.headers['grpc-status'], called.text], [200, '14', '']);
   });
 
   it('cuts the response when the server resets the stream in the middle', async (context) => {
@@ -255,6 +267,64 @@ describe('gRPC-Web', () => {
     assert.equal(response.headers['access-control-allow-origin'], origin);
     assert.equal(response.headers['access-control-expose-headers'], 'grpc-status,grpc-message');
     assert.deepEqual(response.body, Buffer.concat([frame('hi'), trailerFrame]));
+  });
+
+  it('goes by the policy of the virtual host where that of the route says nothing', async (context) => {
+    const { port } = await startEcho(context);
+    const typed = 'type.googleapis.com/envoy.extensions.filters.http.cors.v3';
+    const cors = { name: 'envoy.filters.http.cors', typed_config: { '@type': `${typed}.Cors` } };
+    const policy = (fields: object) => ({
+      typed_per_filter_config: { [cors.name]: { '@type': `${typed}.CorsPolicy`, ...fields } },
+    });
+    const forAll = { allow_origin_string_match: [{ exact: 'https://a' }], allow_methods: 'POST', max_age: '60' };
+    const routes = [
+      { match: { path: '/own' }, ...policy({ allow_origin_string_match: [{ exact: 'https://b' }] }) },
+      { match: { path: '/same' }, ...policy({ allow_credentials: false, allow_methods: 'PUT' }) },
+      { match: { path: '/off' }, ...policy({ filter_enabled: { default_value: { numerator: 0 } } }) },
+    ].map((route) => ({ ...route, route: { cluster: 'a' } }));
+    const host = { name: 'all', domains: ['*'], routes, ...policy({ ...forAll, allow_credentials: true }) };
+    const proxy = await startTestProxy(context, () => ({
+      listeners: [listener('main', httpManagerFor([host], { filters: [cors] }))],
+      clusters: [cluster('a', [port], http2Only)],
+    }));
+    const client = await openClient(context, proxy.port());
+    const names = ['origin', 'credentials', 'methods'].map((name) => `access-control-allow-${name}`);
+    const ask = async (path: string, origin: string): Promise<(string | undefined)[]> => {
+      const { headers } = await client.fetch('OPTIONS', path, { origin, 'access-control-request-method': 'POST' });
+      return names.map((name) => headers[name]);
+    };
+    assert.deepEqual(await ask('/own', 'https://b'), ['https://b', 'true', 'POST']);
+    assert.deepEqual(await ask('/own', 'https://a'), [undefined, undefined, undefined]);
+    assert.deepEqual(await ask('/same', 'https://a'), ['https://a', undefined, 'PUT']);
+    assert.deepEqual(await ask('/off', 'https://a'), [undefined, undefined, undefined]);
+  });
+
+  it('is switched off, or set, for a route by a FilterConfig', async (context) => {
+    const { port } = await startEcho(context);
+    const wrapper = { '@type': 'type.googleapis.com/envoy.config.route.v3.FilterConfig' };
+    const typed = 'type.googleapis.com/envoy.extensions.filters.http';
+    const cors = { name: 'envoy.filters.http.cors', typed_config: { '@type': `${typed}.cors.v3.Cors` } };
+    const policy = { '@type': `${typed}.cors.v3.CorsPolicy`, allow_origin_string_match: [{ exact: 'https://a' }] };
+    const routes = [
+      routeTo(
+        'a',
+        {},
+        { match: { path: '/off' }, typed_per_filter_config: { [grpcWeb.name]: { ...wrapper, disabled: true } } },
+      ),
+      routeTo('a', {}, { typed_per_filter_config: { [cors.name]: { ...wrapper, config: policy } } }),
+    ];
+    const proxy = await startTestProxy(context, () => ({
+      listeners: [listener('main', httpManager(routes, { filters: [grpcWeb, cors] }))],
+      clusters: [cluster('a', [port], http2Only)],
+    }));
+    const client = await openClient(context, proxy.port());
+    const ask = (path: string) =>
+      client.fetch('POST', path, { origin: 'https://a', 'content-type': 'application/grpc-web' }, 'x');
+    const [off, on] = [await ask('/off'), await ask('/on')];
+    assert.equal(off.headers['content-type'], 'application/grpc');
+    assert.equal(on.headers['content-type'], 'application/grpc-web+proto');
+    const origin = 'access-control-allow-origin';
+    assert.deepEqual([off.headers[origin], on.headers[origin]], [undefined, 'https://a']);
   });
 
   it('leaves other requests alone, gRPC among them', async (context) => {

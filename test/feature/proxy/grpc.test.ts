@@ -6,6 +6,8 @@ import { describe, it, type TestContext } from 'node:test';
 import { frame } from '../../kit/grpc-message.ts';
 import { fetchHttp2, type Http2Response, openHttp2 } from '../../kit/http2-client.ts';
 import { startHttp2Upstream } from '../../kit/http2-server.ts';
+import { LeapClock } from '../../kit/leap-clock.ts';
+import { waitFor } from '../../kit/until.ts';
 import { closedPort } from '../../kit/upstream.ts';
 import { cluster, http2Only, httpManager, listener, routeTo, startTestProxy, type TestProxy } from './fixture.ts';
 
@@ -62,6 +64,10 @@ function call(session: ReturnType<typeof openHttp2>, headers: OutgoingHttpHeader
   return fetchHttp2(session, { ...head, ...headers }, { body: frame('question') });
 }
 
+const grpcWeb = {
+  name: 'envoy.filters.http.grpc_web',
+  typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.grpc_web.v3.GrpcWeb' },
+};
 const fast = { retry_back_off: { base_interval: '0.001s', max_interval: '0.002s' } };
 
 describe('gRPC retries', () => {
@@ -88,6 +94,20 @@ describe('gRPC retries', () => {
     const { calls, ask } = await play(context, [trailersOnly(5)], { retry_policy });
     assert.equal((await ask()).headers['grpc-status'], '5');
     assert.equal(calls.length, 1);
+  });
+
+  it('leave a call alone whose rate is limited, unless the policy says envoy-ratelimited', async (context) => {
+    const limited: Answer = (stream) => {
+      stream.respond({ ...grpcHead, 'grpc-status': '8', 'x-envoy-ratelimited': 'true' }, { endStream: true });
+    };
+    for (const [retry_on, count] of [
+      ['resource-exhausted', 1],
+      ['resource-exhausted,envoy-ratelimited', 3],
+    ] as const) {
+      const { calls, ask } = await play(context, [limited], { retry_policy: { retry_on, num_retries: 2, ...fast } });
+      assert.equal((await ask()).headers['grpc-status'], '8');
+      assert.equal(calls.length, count);
+    }
   });
 
   it('come too late for a status in the trailers', async (context) => {
@@ -140,6 +160,66 @@ describe('gRPC deadlines', () => {
     await assert.rejects(ask({ 'grpc-timeout': '10S' }), /closed with code|NGHTTP2|Stream closed/);
   });
 
+  it('within max_stream_duration are told to the server too, and those that callers leave out', async (context) => {
+    const max_stream_duration = { max_stream_duration: '7s', grpc_timeout_header_max: '5s' };
+    const { calls, ask } = await play(context, [message(0)], { timeout: '0s', max_stream_duration });
+    for (const asked of ['10S', '3S', undefined]) {
+      await ask(asked === undefined ? {} : { 'grpc-timeout': asked });
+    }
+    await ask({ 'content-type': 'text/plain', 'grpc-timeout': '10S' });
+    assert.deepEqual(
+      calls.map((head) => head['grpc-timeout']),
+      ['5000m', '3S', '7000m', '10S'],
+    );
+  });
+
+  it('do not come out of nothing: a stream may go on for as long as max_stream_duration says, or for ever', async (context) => {
+    const clock = new LeapClock();
+    const streams: ServerHttp2Stream[] = [];
+    const { port } = await startHttp2Upstream(context, (stream) => {
+      streams.push(stream);
+      stream.respond(grpcHead);
+    });
+    const route = (path: string, max_stream_duration: Json): Json => ({
+      match: { path },
+      route: { cluster: 'a', max_stream_duration },
+    });
+    const routes = [
+      route('/s/Watch', { grpc_timeout_header_max: '0s' }),
+      route('/s/Hour', { max_stream_duration: '3600s' }),
+    ];
+    const build = () => ({
+      listeners: [listener('main', httpManager(routes, { manager: { stream_idle_timeout: '0s' } }))],
+      clusters: [cluster('a', [port], http2Only)],
+    });
+    const session = openHttp2(context, (await startTestProxy(context, build, clock)).port());
+    const open = (path: string) => {
+      const head = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' };
+      return session.request(head, { endStream: true });
+    };
+    const [watch, hour] = [open('/s/Watch'), open('/s/Hour')];
+    hour.on('error', () => {});
+    await Promise.all([waitFor(watch, 'response'), waitFor(hour, 'response')]);
+    await clock.leap(60_000);
+    for (const stream of streams) stream.write(frame('still here'));
+    for (const stream of [watch, hour]) assert.deepEqual((await waitFor(stream, 'data'))[0], frame('still here'));
+    const ended = new Promise((resolve) => hour.once('close', resolve));
+    await clock.leap(3_600_000);
+    await ended;
+    assert.equal(watch.closed, false);
+    watch.close();
+  });
+
+  it('that have passed already end the call at once, where max_stream_duration limits them', async (context) => {
+    for (const grpc_timeout_header_max of ['60s', '0s']) {
+      const { ask } = await play(context, [silence], {
+        timeout: '0s',
+        max_stream_duration: { grpc_timeout_header_max },
+      });
+      assert.equal((await ask({ 'grpc-timeout': '0m' })).headers['grpc-status'], '4');
+    }
+  });
+
   it('do not concern a route that does not name them', async (context) => {
     const { calls, ask } = await play(context, [message(0)], { timeout: '60s' });
     await ask({ 'grpc-timeout': '1n' });
@@ -180,6 +260,32 @@ describe('gRPC callers', () => {
     const { ask, proxy } = await play(context, [trailersOnly(14)], {}, { cluster: { outlier_detection: detection } });
     for (let i = 0; i < 3; i++) await ask();
     assert.equal(proxy.stat('cluster.a.outlier_detection.ejections_active'), 1);
+  });
+
+  it('count for the cluster by what happened, though they are told of it in HTTP 200', async (context) => {
+    const { ask, proxy } = await play(context, [silence, trailersOnly(14)], { timeout: '0.5s' });
+    assert.equal((await ask()).headers['grpc-status'], '4');
+    assert.equal((await ask()).headers['grpc-status'], '14');
+    assert.deepEqual(
+      [504, 503, 200].map((status) => proxy.stat(`cluster.a.upstream_rq_${status}`)),
+      [1, 0, 1],
+    );
+    const port = await closedPort();
+    const away = await startTestProxy(context, () => ({
+      listeners: [listener('main', httpManager([routeTo('a')], { filters: [grpcWeb] }))],
+      clusters: [cluster('a', [port], http2Only)],
+    }));
+    const session = openHttp2(context, away.port());
+    for (const type of ['application/grpc', 'application/grpc-web']) {
+      const response = await call(session, { 'content-type': type });
+      assert.deepEqual([response.status, response.headers['grpc-status']], [200, '14']);
+    }
+    const names = ['503', '5xx', '2xx', 'completed'];
+    assert.deepEqual(
+      names.map((name) => away.stat(`cluster.a.upstream_rq_${name}`)),
+      [2, 2, 0, 2],
+    );
+    assert.equal(away.stat('http.test.downstream_rq_2xx'), 2);
   });
 
   it('are counted by method and outcome, with their messages', async (context) => {

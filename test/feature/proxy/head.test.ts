@@ -5,6 +5,7 @@ import { EventEmitter, once } from 'node:events';
 import { connect as connectHttp2, type OutgoingHttpHeaders } from 'node:http2';
 import { test } from 'node:test';
 import { openClient } from '../../kit/client.ts';
+import { fetchHttp2 as fetchOverHttp2, openHttp2 } from '../../kit/http2-client.ts';
 import { until, waitFor } from '../../kit/until.ts';
 import { after, echo, raw, type Step, startUpstream } from '../../kit/upstream.ts';
 import { cluster, httpManager, listener, routeTo, startTestProxy } from './fixture.ts';
@@ -67,6 +68,30 @@ test('does not believe a client about what only proxies say', async (context) =>
   const { headers } = await upstream.request(1);
   assert.equal(headers['x-envoy-internal'], undefined);
   assert.match(headers['x-request-id'] ?? '', /^[0-9a-f-]{36}$/);
+});
+
+test('tells one id of a request to upstream, access log, decision and, where it is to, the client', async (context) => {
+  const upstream = await startUpstream(context);
+  const routes = [{ match: { path: '/here' }, direct_response: { status: 200 } }, routeTo('backend')];
+  const manager = { always_set_request_id_in_response: true };
+  const proxy = await startTestProxy(context, (logPath) => ({
+    listeners: [listener('main', httpManager(routes, { logPath, logFormat: '%STREAM_ID%', manager }))],
+    clusters: [cluster('backend', [upstream.port])],
+  }));
+  const client = await openClient(context, proxy.port());
+  const answers = [
+    await client.fetch('GET', '/', { 'x-request-id': 'mine' }),
+    await client.fetch('GET', '/'),
+    await client.fetch('GET', '/here'),
+    await fetchOverHttp2(openHttp2(context, proxy.port()), { ':path': '/' }),
+  ];
+  const ids = answers.map(({ headers }) => headers['x-request-id']);
+  assert.equal(ids[0], 'mine');
+  for (const id of ids.slice(1)) assert.match(String(id), /^[0-9a-f-]{36}$/);
+  assert.deepEqual(await proxy.accessLog(), ids);
+  const seen = upstream.requests.map(({ headers }) => headers['x-request-id']);
+  assert.deepEqual(seen, [ids[0], ids[1], ids[3]]);
+  assert.match((await proxy.admin('GET', '/decisions')).body, new RegExp(String(ids[2])));
 });
 
 test('adds to no empty X-Forwarded-For', async (context) => {

@@ -72,6 +72,25 @@ describe('retries', () => {
     assert.equal(proxy.stat('cluster.a.upstream_rq_retry_success'), 0);
   });
 
+  for (const [what, headers] of [
+    ['the route lists', { 'x-envoy-retry-on': 'retriable-status-codes' }],
+    [
+      'the request lists',
+      { 'x-envoy-retry-on': 'retriable-status-codes', 'x-envoy-retriable-status-codes': 'x, 500,409' },
+    ],
+  ] as const) {
+    it(`are made for statuses that ${what}, when the request asks for it`, async (context) => {
+      const retry_policy = { retry_on: 'reset', retriable_status_codes: [418], ...fast };
+      const first = what === 'the route lists' ? 418 : 409;
+      const { upstream, proxy } = await proxyWith(context, [reply(first), reply(200)], { retry_policy });
+      const client = await openClient(context, proxy.port());
+      assert.equal((await client.fetch('GET', '/', headers)).status, 200);
+      assert.equal(upstream.requests.length, 2);
+      assert.doesNotMatch(JSON.stringify(upstream.requests), /x-envoy-ret/);
+      assert.equal((await client.fetch('GET', '/')).status, 200);
+    });
+  }
+
   it('leave other statuses alone', async (context) => {
     const retry_policy = {
       retry_on: 'gateway-error,retriable-status-codes',
@@ -339,6 +358,18 @@ describe('fault injection', () => {
     const lines = await proxy.accessLog();
     assert.match(lines[0] ?? '', /^200 DI /);
     assert.match(lines[1] ?? '', /^200 - /);
+  });
+
+  it('is still told of when the retries of a delayed request are used up', async (context) => {
+    const { proxy } = await proxyWith(
+      context,
+      [reply(503)],
+      { retry_policy: { retry_on: '5xx', num_retries: 1, ...fast } },
+      { filters: [fault({ delay: { fixed_delay: '0.001s', ...always } })] },
+    );
+    const client = await openClient(context, proxy.port());
+    assert.equal((await client.fetch('GET', '/')).status, 503);
+    assert.match((await proxy.accessLog())[0] ?? '', /^503 DI,URX /);
   });
 
   it('hits its share', async (context) => {

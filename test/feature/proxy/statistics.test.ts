@@ -130,6 +130,22 @@ describe('statistics of upstream requests', () => {
     assert.equal(proxy.stat('cluster.a.upstream_rq_total'), 0);
   });
 
+  it('count as sent what was sent, and as an error of the host what could not be', async (context) => {
+    const port = await closedPort();
+    const proxy = await proxyWith(context, [], { port });
+    await (await openClient(context, proxy.port())).fetch('GET', '/');
+    assert.deepEqual(stats(proxy, 'upstream_rq_total', 'upstream_rq_active', 'upstream_rq_503'), {
+      upstream_rq_total: 0,
+      upstream_rq_active: 0,
+      upstream_rq_503: 1,
+    });
+    const page = (await proxy.admin('GET', '/clusters')).body;
+    const counts = ['rq_total', 'rq_error', 'rq_success', 'cx_connect_fail'].map(
+      (name) => new RegExp(`^a::127\\.0\\.0\\.1:${port}::${name}::(\\d+)$`, 'm').exec(page)?.[1],
+    );
+    assert.deepEqual(counts, ['0', '1', '0', '1']);
+  });
+
   it('count those that were given up while they waited', async (context) => {
     const limits = { circuit_breakers: { thresholds: [{ max_connections: 1 }] } };
     const proxy = await proxyWith(context, [stall()], { cluster: limits, action: { timeout: '0s' } });

@@ -9,7 +9,7 @@ const balancing = 'envoy.extensions.load_balancing_policies';
 const route = 'envoy.config.route.v3';
 const manager = `${filters}.network.http_connection_manager.v3`;
 
-const perRoute = {
+const override = {
   role: 'override of an HTTP filter',
   carried: [
     `${filters}.http.fault.v3.HTTPFault`,
@@ -18,6 +18,7 @@ const perRoute = {
   ],
   ignored: ['istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig'],
 };
+const perRoute = { ...override, carried: [...override.carried, `${route}.FilterConfig`] };
 
 /** `Message.field` -> the extensions that may stand there. Map fields count as their values. */
 export const extensionSupport: ExtensionTable = {
@@ -66,6 +67,7 @@ export const extensionSupport: ExtensionTable = {
     role: 'header formatter',
     carried: ['envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig'],
   },
+  [`${route}.FilterConfig.config`]: override,
   [`${route}.RouteConfiguration.typed_per_filter_config`]: perRoute,
   [`${route}.VirtualHost.typed_per_filter_config`]: perRoute,
   [`${route}.Route.typed_per_filter_config`]: perRoute,

@@ -19,6 +19,7 @@ export const routeSupport: SupportTable = {
       request_mirror_policies: notYetMirror,
     },
   },
+  [`${route}.FilterConfig`]: { carried: 'config disabled' },
   [`${route}.VirtualHost`]: {
     carried: `name domains routes require_tls ${headerMutations} include_request_attempt_count include_attempt_count_in_response typed_per_filter_config retry_policy per_request_buffer_limit_bytes metadata`,
     harmless: {

@@ -9,7 +9,11 @@ export const telemetrySupport: SupportTable = {
   [`${log}.AccessLog`]: { carried: 'name filter typed_config' },
   [`${log}.AccessLogFilter`]: {
     carried:
-      'status_code_filter duration_filter not_health_check_filter runtime_filter and_filter or_filter header_filter response_flag_filter grpc_status_filter',
+      'status_code_filter duration_filter runtime_filter and_filter or_filter header_filter response_flag_filter grpc_status_filter',
+    harmless: {
+      not_health_check_filter:
+        'no filter of this proxy marks health checks, so all are logged; leave out those of a probe by a header_filter',
+    },
     instead: {
       metadata_filter: 'use a header_filter',
       log_type_filter: 'an exchange is logged once, when it ends; remove it',

@@ -8,7 +8,7 @@ import { CONTINUE, type FilterStatus, type HttpFilter, STOP } from '../filter.ts
 
 /** A compiled `CorsPolicy`. */
 export interface CorsPolicy {
-  isAllowed(origin: string): boolean;
+  readonly isAllowed: (origin: string) => boolean;
   readonly methods: string;
   readonly headers: string;
   readonly exposed: string;

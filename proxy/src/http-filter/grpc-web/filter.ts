@@ -90,7 +90,7 @@ export class GrpcWebFilter implements HttpFilter {
     const headers = stream.responseHeaders;
     if (call === undefined || headers === null) return CONTINUE;
     const type = headers.get('content-type');
-    if (type === undefined || !isGrpcType(type)) {
+    if (type === undefined || !isGrpcType(type) || isBareFailure(stream.status, headers)) {
       // The reply comes through here again, as gRPC.
       stream.reply(200, statusHead(stream.status, type), '', 'grpc_web_no_grpc_response');
       return STOP;
@@ -126,6 +126,11 @@ export class GrpcWebFilter implements HttpFilter {
     else stream.passResponseData(this.slot, frame, 0, frame.length, true);
     return STOP;
   }
+}
+
+// gRPC says 200 whatever happens; a browser's client that gets another status and no gRPC one has nothing to read.
+function isBareFailure(status: number, headers: Headers): boolean {
+  return status !== 200 && !headers.has('grpc-status');
 }
 
 function refuseText(stream: Stream): FilterStatus {

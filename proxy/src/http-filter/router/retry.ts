@@ -27,14 +27,17 @@ export function isRetriableResponse(
   exchange: Exchange,
 ): boolean {
   if (exchange.upgrade !== null || !policy.appliesTo(exchange)) return false;
+  // Whoever limits the rate says so, and no other word of the policy makes up for it.
+  const isRateLimited = headers.has('x-envoy-ratelimited');
+  if (isRateLimited && !policy.onRateLimited) return false;
   if (hasRetriableGrpcStatus(policy, headers)) return true;
   if (!mayRepeat(policy, exchange)) return false;
-  if (headers.has('x-envoy-ratelimited')) return policy.onRateLimited;
+  if (isRateLimited) return true;
   if (policy.on5xx && status >= 500) return true;
   if (policy.onGatewayError && status >= 502 && status <= 504) return true;
   if (policy.onRetriable4xx && status === 409) return true;
-  if (policy.statuses.has(status)) return true;
-  return policy.matchesHeaders(headers);
+  if (policy.onStatuses && policy.statuses.has(status)) return true;
+  return policy.onRetriableHeaders && policy.matchesHeaders(headers);
 }
 
 // A trailers-only response carries its status among the headers. As in Envoy one in trailers comes too late: the response has begun.

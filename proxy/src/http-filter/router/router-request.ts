@@ -6,7 +6,7 @@ import { httpStatusFromGrpc, isGrpcType, parseGrpcStatus } from '@weft/lib/grpc/
 import type { Headers } from '@weft/lib/header';
 import type { Breakers } from '../../cluster/breaker/breakers.ts';
 import { type Fault, fault } from '../../fault/fault.ts';
-import { grpcTimeoutText } from '../../route/action/grpc-timeout.ts';
+import { grpcTimeoutMs, grpcTimeoutText } from '../../route/action/grpc-timeout.ts';
 import { asksForItself, requestedRetryPolicy, requestedTimeoutMs } from '../../route/requested-retry.ts';
 import type { Route } from '../../route/route.ts';
 import type { Exchange } from '../../stream/exchange.ts';
@@ -18,6 +18,8 @@ import { answerByRoute, handToListener, mayUpgrade } from './route-reply.ts';
 export class RouterRequest extends Attempt {
   private breakers: Breakers | null = null;
   private timeoutMs = 0;
+  /** The route's limit for the stream by what the caller asked for, as `Route.durationMs`. */
+  private routeDurationMs = -1;
   private retriesLeft = 0;
   private holdsRetry = false;
   private holdsRequest = false;
@@ -52,7 +54,7 @@ export class RouterRequest extends Attempt {
     }
     this.prepareRequest(route);
     exchange.downstream.wantBody();
-    this.startTimers(route);
+    this.startTimers();
     this.breakers = route.isHighPriority ? cluster.highBreakers : cluster.breakers;
     if (!this.breakers.tryRequest()) {
       cluster.stats.upstreamRqActiveOverflow.inc();
@@ -69,6 +71,7 @@ export class RouterRequest extends Attempt {
     const { exchange } = this;
     this.retryPolicy = route.retry;
     this.timeoutMs = route.timeoutOf(exchange.requestHeaders);
+    this.routeDurationMs = route.durationMs(exchange.requestHeaders);
     if (asksForItself(exchange.requestHeaders)) this.heedRequest(exchange.requestHeaders);
     const { retryPolicy } = this;
     this.tellTimeout(route, 0);
@@ -89,13 +92,14 @@ export class RouterRequest extends Attempt {
   // The endpoint learns how long anyone waits for it, at each attempt for what is left.
   private tellTimeout(route: Route, passedMs: number): void {
     const { requestHeaders } = this.exchange;
-    const leftMs = this.timeoutMs === 0 ? 0 : Math.max(1, Math.round(this.timeoutMs - passedMs));
+    const leftMs = leftOf(this.timeoutMs, passedMs);
     const tryMs = this.retryPolicy?.perTryTimeoutMs || leftMs;
-    const expectedMs = leftMs > 0 ? Math.min(tryMs, leftMs) : tryMs;
-    if (expectedMs === 0) return;
-    if (!this.config.suppressEnvoyHeaders) requestHeaders.set('x-envoy-expected-rq-timeout-ms', String(expectedMs));
-    if (route.grpcTimeout === null || !isGrpcType(requestHeaders.get('content-type'))) return;
-    requestHeaders.set('grpc-timeout', grpcTimeoutText(expectedMs));
+    const expectedMs = shorterMs(tryMs, leftMs);
+    if (expectedMs > 0 && !this.config.suppressEnvoyHeaders) {
+      requestHeaders.set('x-envoy-expected-rq-timeout-ms', String(expectedMs));
+    }
+    if (!route.tellsGrpcTimeout || !isGrpcType(requestHeaders.get('content-type'))) return;
+    tellGrpcTimeout(requestHeaders, shorterMs(expectedMs, leftOf(this.routeDurationMs, passedMs)));
   }
 
   // ---- response
@@ -125,7 +129,7 @@ export class RouterRequest extends Attempt {
     if (isAccepted(status, exchange.upgrade)) this.stopResponseTimers();
     if (endStream) this.release();
     this.markResponse(route, headers);
-    exchange.status = status;
+    exchange.status = exchange.outcomeStatus = status;
     if (route.changesResponseHeaders) route.mutateResponseHeaders(headers, exchange);
     exchange.onResponseHead(status, headers, endStream);
   }
@@ -151,7 +155,7 @@ export class RouterRequest extends Attempt {
     if (this.state === SENDING) {
       this.host?.onRequestFailed(reason);
       if (isEndedByPeer(reason)) this.cluster?.stats.upstreamRqRxReset.inc();
-    }
+    } else this.host?.onRequestUnsent(reason);
     if (!this.responseStarted && this.retriesFault(reason, this.state === SENDING)) return;
     this.fail(reason, details);
   }
@@ -239,8 +243,8 @@ export class RouterRequest extends Attempt {
 
   // ---- time-outs
 
-  private startTimers(route: Route): void {
-    const own = this.exchange.durationLeftMs(route);
+  private startTimers(): void {
+    const own = this.exchange.durationLeftMs(this.routeDurationMs);
     const ofCluster = this.cluster?.maxStreamDurationMs ?? 0;
     const durationMs = ofCluster > 0 && (own < 0 || ofCluster < own) ? ofCluster : own;
     if (durationMs >= 0) this.durationTimer = this.clock.start(durationMs, onMaxDuration, this as RouterRequest);
@@ -349,6 +353,24 @@ function outcomeOf(status: number, headers: Headers, exchange: Exchange): number
   const text = headers.get('grpc-status');
   if (text === undefined || !isGrpcType(exchange.requestHeaders.get('content-type'))) return status;
   return httpStatusFromGrpc(parseGrpcStatus(text));
+}
+
+/** What is left of a limit; one that does not hold stays as it is. */
+function leftOf(limitMs: number, passedMs: number): number {
+  return limitMs <= 0 ? limitMs : Math.max(1, Math.round(limitMs - passedMs));
+}
+
+/** The shorter of two limits, neither of which holds unless it is above 0. */
+function shorterMs(one: number, other: number): number {
+  if (one <= 0) return other;
+  return other <= 0 ? one : Math.min(one, other);
+}
+
+// A caller that wants less gets less.
+function tellGrpcTimeout(headers: Headers, ms: number): void {
+  const asked = headers.get('grpc-timeout');
+  const askedMs = asked === undefined ? -1 : grpcTimeoutMs(asked);
+  if (ms > 0 && (askedMs <= 0 || askedMs > ms)) headers.set('grpc-timeout', grpcTimeoutText(ms));
 }
 
 // Of failures after the head was handed over: those that are the endpoint's doing, not the codec's judgement.

@@ -100,7 +100,7 @@ export class ManagerCounters {
       (this.classes[Math.floor(status / 100) - 1] as Counter).value++;
     }
     if (cluster !== null && status !== 0) {
-      cluster.stats.recordStatus(status);
+      cluster.stats.recordStatus(exchange.outcomeStatus || status);
       if (exchange.responseStartMs >= 0) cluster.stats.upstreamRqTime.record(exchange.endMs - exchange.upstreamStartMs);
     }
   }

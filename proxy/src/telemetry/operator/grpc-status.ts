@@ -37,7 +37,11 @@ export function grpcStatusNumber(name: string): number {
 
 /** Null where the exchange is not gRPC. */
 export function grpcStatusOf(view: LoggedView): number | null {
-  if (!isGrpcType(view.requestHeaders.get('content-type'))) return null;
+  return isGrpcType(view.requestHeaders.get('content-type')) ? anyGrpcStatusOf(view) : null;
+}
+
+/** The same of any exchange, gRPC or not, as Envoy's `GrpcStatusFilter` has it; null without a response. */
+export function anyGrpcStatusOf(view: LoggedView): number | null {
   const text = view.responseTrailers?.get('grpc-status') ?? view.responseHeaders?.get('grpc-status');
   if (text !== undefined) return parseGrpcStatus(text);
   return view.status === 0 ? null : grpcStatusFromHttp(view.status);
