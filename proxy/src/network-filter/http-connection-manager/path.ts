@@ -36,7 +36,7 @@ export function normalizePath(target: string, policy: PathPolicy): PathResult | 
   }
   if (policy.normalizes && needsNormalization(path)) {
     if (path.includes('%00')) return null;
-    path = removeDotSegments(escapeUnsafe(decodeUnreserved(path)).replaceAll('\\', '/'));
+    path = removeDotSegments(rewriteBytes(path));
   }
   if (policy.mergesSlashes && path.includes('//')) path = path.replace(/\/{2,}/g, '/');
   return { path: path + query, redirect };
@@ -44,22 +44,55 @@ export function normalizePath(target: string, policy: PathPolicy): PathResult | 
 
 // What a path should hold in escaped form only (RFC 3986 §2), though clients send it bare.
 const unsafePattern = /["<>^`{|}]/;
-const everyUnsafe = new RegExp(unsafePattern, 'g');
 
 function needsNormalization(path: string): boolean {
   return path.includes('%') || path.includes('/.') || path.includes('\\') || unsafePattern.test(path);
 }
 
-// RFC 3986 §2.3: escapes of unreserved bytes stand for the bytes themselves. Others stay as they are: as Envoy, their case too.
-function decodeUnreserved(path: string): string {
-  return path.replace(/%([0-9A-Fa-f]{2})/g, (escaped, hex: string) => {
-    const text = String.fromCharCode(Number.parseInt(hex, 16));
-    return /[A-Za-z0-9._~-]/.test(text) ? text : escaped;
-  });
+const PERCENT = 37;
+const SLASH = 47;
+const BACKSLASH = 92;
+/** -1 for what is no hexadecimal digit. */
+const hexValue = new Int8Array(256).fill(-1);
+const hexDigits = Buffer.from('0123456789ABCDEF', 'latin1');
+const isUnreserved = new Uint8Array(256);
+const isUnsafe = new Uint8Array(256);
+for (let byte = 0; byte < 256; byte++) {
+  const text = String.fromCharCode(byte);
+  if (/[0-9A-Fa-f]/.test(text)) hexValue[byte] = Number.parseInt(text, 16);
+  isUnreserved[byte] = /[A-Za-z0-9._~-]/.test(text) ? 1 : 0;
+  isUnsafe[byte] = unsafePattern.test(text) ? 1 : 0;
 }
 
-function escapeUnsafe(path: string): string {
-  return path.replace(everyUnsafe, (text) => `%${text.charCodeAt(0).toString(16).toUpperCase()}`);
+// In one pass, as a path of 60 KiB may be nothing but escapes. Escapes of unreserved bytes stand for the bytes themselves (RFC 3986
+// §2.3); others stay as they are: as Envoy, their case too. Backslashes become slashes.
+function rewriteBytes(path: string): string {
+  const from = Buffer.from(path, 'latin1');
+  const to = Buffer.allocUnsafe(from.length * 3);
+  let length = 0;
+  for (let at = 0; at < from.length; at++) {
+    const byte = from[at] as number;
+    const meant = byte === PERCENT ? unreservedAt(from, at + 1) : -1;
+    if (meant >= 0) {
+      to[length++] = meant;
+      at += 2;
+    } else if (isUnsafe[byte] === 1) {
+      to[length++] = PERCENT;
+      to[length++] = hexDigits[byte >> 4] as number;
+      to[length++] = hexDigits[byte & 15] as number;
+    } else to[length++] = byte === BACKSLASH ? SLASH : byte;
+  }
+  return to.toString('latin1', 0, length);
+}
+
+/** The byte that the two digits stand for; -1 when they are none, or it has to stay escaped. */
+function unreservedAt(bytes: Buffer, at: number): number {
+  if (at + 2 > bytes.length) return -1;
+  const high = hexValue[bytes[at] as number] as number;
+  const low = hexValue[bytes[at + 1] as number] as number;
+  if (high < 0 || low < 0) return -1;
+  const byte = high * 16 + low;
+  return isUnreserved[byte] === 1 ? byte : -1;
 }
 
 // RFC 3986 §5.2.4: a path that climbs above its root stays there. Some programs behind take `..;x` for `..`.

@@ -43,6 +43,7 @@ const rows = {
   folded_line: ['bad', 'a header line that begins with white space (obs-fold)'],
   missing_host: ['missing-host', 'an HTTP/1.1 request without Host'],
   several_hosts: ['bad', 'more than one Host header'],
+  too_many_connection_options: ['bad', 'Connection has more than 100 options'],
   bad_connection_option: ['bad', 'Connection names a header that may not be removed'],
 
   // Framing

@@ -165,6 +165,9 @@ function noteTe(facts: MessageFacts, value: string, slot: number): void {
   if (lower.split(',').some((part) => part.trim() === 'trailers')) facts.teTrailers = true;
 }
 
+// Each is looked for among all headers; there are a hundred of these at most.
+const optionLimit = 100;
+
 function readConnection(facts: MessageFacts, value: string, nominated: string[] | null): string[] | null {
   const lower = value === 'keep-alive' ? value : value.toLowerCase();
   // The two values that nearly every message has.
@@ -182,7 +185,10 @@ function readConnection(facts: MessageFacts, value: string, nominated: string[] 
     if (option === '') continue;
     if (option === 'close') facts.close = true;
     else if (option === 'keep-alive') facts.keepAliveOption = true;
-    else if (isToken(option)) list.push(option);
+    else if (list.length === optionLimit) {
+      facts.error ??= http1Error.too_many_connection_options;
+      break;
+    } else if (isToken(option)) list.push(option);
     else facts.error ??= http1Error.bad_connection_option;
   }
   return list;
