@@ -1,13 +1,15 @@
 // Header names and values that rules set, add, remove or match.
 
 import type { HeaderChanges } from '@weft/api/resource/http-route';
+import { formatOperators } from '@weft/lib/format-operator';
 import { joinPath } from './field-path.ts';
 import type { Findings } from './findings.ts';
 import { meaningCodes } from './issue-code.ts';
+import { didYouMean } from './near-name.ts';
 
 const tokenPattern = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const valuePattern = /^[\t\x20-\x7e\x80-\xff]*$/;
-const operatorPattern = /%%|%[A-Z0-9_]+(?:\([\s\S]*?\))?(?::[0-9]+)?%/g;
+const operatorPattern = /%%|%([A-Z0-9_]+)(?:\([\s\S]*?\))?(?::[0-9]+)?%/g;
 
 /** A header field name by RFC 9110 §5.1; pseudo-headers only where they are matched, not changed. */
 export function validateHeaderName(findings: Findings, path: string, name: string, isMatch: boolean): void {
@@ -32,10 +34,7 @@ export function validateHeaderChanges(findings: Findings, path: string, changes:
             at,
             'The value has control characters or characters beyond Latin-1.',
           );
-        else if (value.replaceAll(operatorPattern, '').includes('%')) {
-          const message = 'A % begins an operator such as %REQ(:PATH)%; write %% where the character itself is meant.';
-          findings.add(meaningCodes.invalidHeader, at, message);
-        }
+        else validateOperators(findings, at, value);
       }
     }
     for (const [index, name] of (operations.remove ?? []).entries()) {
@@ -44,5 +43,18 @@ export function validateHeaderChanges(findings: Findings, path: string, changes:
       if (name.toLowerCase() === 'host')
         findings.add(meaningCodes.invalidHeader, at, 'Host cannot be removed; a request needs it.');
     }
+  }
+}
+
+// A proxy refuses a whole route table for one operator that it does not know.
+function validateOperators(findings: Findings, path: string, value: string): void {
+  if (value.replaceAll(operatorPattern, '').includes('%')) {
+    const message = 'A % begins an operator such as %REQ(:PATH)%; write %% where the character itself is meant.';
+    findings.add(meaningCodes.invalidHeader, path, message);
+  }
+  for (const [whole, name] of value.matchAll(operatorPattern)) {
+    if (name === undefined || formatOperators.includes(name)) continue;
+    const hint = didYouMean(name, formatOperators);
+    findings.add(meaningCodes.invalidHeader, path, `There is no operator ${whole}.${hint}`);
   }
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { formatOperators } from '@weft/lib/format-operator';
 import { Headers } from '@weft/lib/header';
 import type { Issue } from '@weft/lib/issue';
 import { fakeConnection, fakeView } from '../../../test/kit/logged-view.ts';
@@ -7,7 +8,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 import type { Host } from '../cluster/host.ts';
 import { fault } from '../fault/fault.ts';
 import type { Route } from '../route/route.ts';
-import { compileFormat, compileJsonFormat, compileTextFormat, defaultTextFormat } from './format.ts';
+import { compileFormat, compileJsonFormat, compileTextFormat, defaultTextFormat, operatorNames } from './format.ts';
 import { ConnectionView, type LoggedView } from './view.ts';
 
 const host = {
@@ -292,4 +293,8 @@ describe('header value format', () => {
     assert.equal(headerOf('%RESPONSE_CODE_DETAILS%', { details: 'a\r\nx: y\0' }), 'a??x: y?');
     assert.equal(headerOf('%RESPONSE_CODE_DETAILS%', { details: 'ж' }), Buffer.from('ж').toString('latin1'));
   });
+});
+
+it('has every operator that the control plane accepts, and there are no others', () => {
+  assert.deepEqual(operatorNames(), formatOperators);
 });

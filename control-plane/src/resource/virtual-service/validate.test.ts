@@ -142,6 +142,11 @@ const rules: readonly (readonly [string, string, readonly string[]])[] = [
     ['WEFT0434 spec.http[0].headers.request.set[":path"]', 'WEFT0434 spec.http[0].headers.request.remove[0]'],
   ],
   [
+    'wants operators that there are in header values',
+    `{${route}, headers: {request: {set: {a: '%REQ(:PATH)% %% %PROTOCOL%', b: '%PROTOCOLL%'}}}}`,
+    ['WEFT0434 spec.http[0].headers.request.set.b'],
+  ],
+  [
     'takes a policy for other origins',
     `{${route}, corsPolicy: {allowOrigins: [{prefix: 'https://a.'}], allowMethods: [GET, '*'], allowHeaders: [x-a], maxAge: 24h}}`,
     [],
