@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -189,6 +189,8 @@ describe('a mesh of own processes', { skip: has('openssl') ? false : 'openssl is
       process.exit(answer.statusCode === 407 ? 7 : 1);
     })`;
     assert.equal((await runInside('node', '-e', script)).status, 7);
+    const left = readdirSync(join(mesh.state, 'workloads')).filter((name) => /-\d+$/.test(name));
+    assert.deepEqual(left, [], 'a process that left has no files in the state folder');
   });
 
   it('tells of a file that is broken while it runs, and changes nothing that worked', async () => {

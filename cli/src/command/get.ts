@@ -53,18 +53,26 @@ async function fetchObjects(
   name: string | undefined,
   namespace: string | undefined,
 ): Promise<Found> {
-  return Promise.all(
+  const { api } = invocation;
+  const found = await Promise.all(
     kinds.map(async (kind) => {
-      if (name === undefined) return { kind, objects: (await invocation.api.list(kind, namespace ?? null)).items };
-      const object = await invocation.api.get(kind, namespace ?? 'default', name);
-      if (object !== null) return { kind, objects: [object] };
-      const where = kind.namespaced ? ` in namespace ${namespace ?? 'default'}` : '';
-      throw new WeftError(
-        'WEFT0816',
-        `there is no ${kind.singular} ${name}${where}; weft get ${kind.plural} lists what there is`,
-      );
+      if (name === undefined) return { kind, objects: (await api.list(kind, namespace ?? null)).items };
+      const object = await api.get(kind, namespace ?? 'default', name);
+      return { kind, objects: object === null ? [] : [object] };
     }),
   );
+  // Of several kinds it is enough that one has the name.
+  if (name !== undefined && found.every(({ objects }) => objects.length === 0))
+    throw notFound(kinds, name, namespace ?? 'default');
+  return found;
+}
+
+function notFound(kinds: readonly KindInfo[], name: string, namespace: string): WeftError {
+  const where = kinds.some((kind) => kind.namespaced) ? ` in namespace ${namespace}` : '';
+  const singulars = kinds.map((kind) => kind.singular);
+  const what = singulars.length > 3 ? 'resource' : singulars.join(' or ');
+  const plurals = kinds.length > 3 ? 'all' : kinds.map((kind) => kind.plural).join(',');
+  return new WeftError('WEFT0816', `there is no ${what} ${name}${where}; weft get ${plurals} lists what there is`);
 }
 
 async function show(invocation: Invocation, found: Found, isOne: boolean, format: Options['output']): Promise<void> {

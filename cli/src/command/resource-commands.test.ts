@@ -159,6 +159,11 @@ describe('weft get', () => {
     assert.equal(JSON.parse((await bench.run('get', 'service', 'a', '-o', 'json')).out).metadata.name, 'a');
     assert.match((await bench.run('get', 'service', 'a', '-o', 'yaml')).out, /^apiVersion: v1\nkind: Service\n/);
     assert.equal(JSON.parse((await bench.run('get', 'svc,vs', '-o', 'json')).out).kind, 'List');
+    assert.equal((await bench.run('get', 'all', 'a', '-o', 'name')).out, 'service/a\n');
+    assert.match(
+      (await bench.run('get', 'vs,dr', 'a')).err,
+      /there is no virtualservice or destinationrule a in namespace default; weft get virtualservices,destinationrules lists/,
+    );
   });
 
   it('says so when there is nothing, or no such kind', async (context) => {

@@ -179,6 +179,7 @@ class Member {
     this.probe.stop();
     await this.child?.stop(graceMs);
     await this.sidecar.stop(graceMs);
+    this.sidecar.removeFiles();
   }
 
   private awaitSidecar(): Promise<void> {

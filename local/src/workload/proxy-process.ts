@@ -1,5 +1,7 @@
 // One proxy of the local mesh, sidecar or gateway: its files, its process, and whether it is ready. A restarted proxy gets the
 // same ports and a new join token, as its key died with it.
+
+import { rmSync } from 'node:fs';
 import { get } from 'node:http';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '@weft/lib/clock';
@@ -112,6 +114,11 @@ export class ProxyProcess {
     this.token.stop();
     this.roots.stop();
     await this.keeper.stop(graceMs);
+  }
+
+  /** For one that was stopped and never comes again: its certificate's key and its bootstrap need not stay. */
+  removeFiles(): void {
+    rmSync(this.folder, { recursive: true, force: true });
   }
 
   private get tokenFile(): string {

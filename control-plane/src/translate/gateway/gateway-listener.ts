@@ -95,6 +95,7 @@ function serverChains(server: OfferedServer, reach: Reach): FilterChain[] {
   if (kind === 'tls')
     return passesThrough(server.server) ? passthroughChains(server, reach) : endedTlsChains(server, reach);
   const socket = serverSocket(server, server.alpnProtocols, reach);
+  if (socket === null) return [];
   const mode = server.server.tls?.mode;
   const isMutual = mode === 'MUTUAL' || mode === 'OPTIONAL_MUTUAL' || mode === 'ISTIO_MUTUAL';
   return [{ ...nameMatch(hostNames(server)), filters: [manager(server, [server], isMutual)], transportSocket: socket }];
@@ -142,6 +143,7 @@ function statPrefix({ bindAddress, bindPort }: OfferedServer): string {
 function endedTlsChains(server: OfferedServer, reach: Reach): FilterChain[] {
   const target = firstTcpTarget(server, reach) ?? { clusters: [{ name: blackHoleCluster, weight: 1 }] };
   const transportSocket = serverSocket(server, [], reach);
+  if (transportSocket === null) return [];
   return [{ ...nameMatch(hostNames(server)), filters: tcpFilters(server, target), transportSocket }];
 }
 

@@ -3,7 +3,7 @@
 import type { GatewayTls } from '@weft/api/resource/gateway';
 import type { envoy } from '@weft/api/xds/types';
 import type { Reach } from '../reach.ts';
-import { gatewaySecretName } from '../secrets.ts';
+import { gatewaySecretName, namedSecrets } from '../secrets.ts';
 import { downstreamSocket, meshDownstreamSocket, sdsSecret } from '../tls-context.ts';
 import type { OfferedServer } from './offered-server.ts';
 
@@ -11,14 +11,21 @@ type CommonTlsContext = envoy.extensions.transport_sockets.tls.v3.CommonTlsConte
 type CertificateValidationContext = envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext;
 type TlsParameters = envoy.extensions.transport_sockets.tls.v3.TlsParameters;
 
+/**
+ * Null when a Secret that it needs is not there: proxies serve on with one that is taken from them, as long as a listener names it, so
+ * the server goes with its Secret.
+ */
 export function serverSocket(
   offered: OfferedServer,
   alpnProtocols: readonly string[],
   reach: Reach,
-): envoy.config.core.v3.TransportSocket {
+): envoy.config.core.v3.TransportSocket | null {
   const tls = offered.server.tls ?? {};
   if (tls.mode === 'ISTIO_MUTUAL') return meshDownstreamSocket(alpnProtocols, reach.mesh.settings.trustDomain);
   const wantsCertificate = tls.mode === 'MUTUAL' || tls.mode === 'OPTIONAL_MUTUAL';
+  const needed = [...credentialsOf(tls), ...(wantsCertificate ? rootsCredential(tls) : [])];
+  const names = needed.map((credential) => gatewaySecretName(credential, offered.gateway.namespace, reach));
+  if (namedSecrets(names, reach).length < names.length) return null;
   const tlsParams = parameters(tls);
   const commonTlsContext: CommonTlsContext = {
     ...certificates(tls, offered, reach),
@@ -29,8 +36,18 @@ export function serverSocket(
   return downstreamSocket({ commonTlsContext, requireClientCertificate: tls.mode === 'MUTUAL' });
 }
 
+function credentialsOf(tls: GatewayTls): readonly string[] {
+  return tls.credentialNames ?? (tls.credentialName === undefined ? [] : [tls.credentialName]);
+}
+
+/** The credential that has the roots, if one has. */
+function rootsCredential(tls: GatewayTls): string[] {
+  if (tls.caCertCredentialName !== undefined) return [tls.caCertCredentialName];
+  return tls.credentialName === undefined ? [] : [`${tls.credentialName}-cacert`];
+}
+
 function certificates(tls: GatewayTls, offered: OfferedServer, reach: Reach): CommonTlsContext {
-  const names = tls.credentialNames ?? (tls.credentialName === undefined ? [] : [tls.credentialName]);
+  const names = credentialsOf(tls);
   if (names.length > 0) {
     const secrets = names.map((name) => sdsSecret(gatewaySecretName(name, offered.gateway.namespace, reach)));
     return { tlsCertificateSdsSecretConfigs: secrets };
@@ -54,8 +71,7 @@ function validation(tls: GatewayTls, offered: OfferedServer, reach: Reach): Comm
     ...(tls.verifyCertificateHash === undefined ? {} : { verifyCertificateHash: tls.verifyCertificateHash }),
     ...(tls.verifyCertificateSpki === undefined ? {} : { verifyCertificateSpki: tls.verifyCertificateSpki }),
   };
-  const credential =
-    tls.caCertCredentialName ?? (tls.credentialName === undefined ? undefined : `${tls.credentialName}-cacert`);
+  const [credential] = rootsCredential(tls);
   if (credential === undefined) {
     return { validationContext: { trustedCa: { filename: tls.caCertificates ?? '' }, ...sans } };
   }

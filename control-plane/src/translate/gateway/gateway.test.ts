@@ -19,8 +19,17 @@ const simple = { mode: 'SIMPLE', credentialName: 'shop' } as const;
 const plain = (hosts: string[]): GatewayServer => ({ port: { number: 80, name: 'http', protocol: 'HTTP' }, hosts });
 const service = (hosts: string[], spec: object = {}, place = 'web') =>
   resource('VirtualService', place, { hosts, gateways: ['default/edge'], http: [{ route: route(80) }], ...spec });
-const edge = (resources: readonly AnyResource[], namespace = 'istio-system') =>
+const data = Object.fromEntries(['tls.crt', 'tls.key', 'ca.crt'].map((name) => [name, btoa(name)]));
+const secret = {
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: { name: 'shop', namespace: 'default' },
+  data,
+} as AnyResource;
+const withoutSecret = (resources: readonly AnyResource[], namespace = 'istio-system') =>
   snapshotOf([webService, ...resources], 'router', namespace);
+const edge = (resources: readonly AnyResource[], namespace?: string) =>
+  withoutSecret([secret, ...resources], namespace);
 const namesOf = (listener: Listener | undefined) =>
   listener?.filterChains?.map(({ filterChainMatch }) => filterChainMatch?.serverNames);
 
@@ -62,6 +71,16 @@ test('who is visible to the namespace of the gateway proxy is served, as Istio h
 });
 
 describe('TLS', () => {
+  test('of a server is there as long as its Secret is', () => {
+    const servers = [secured(['a.example'], simple), secured(['b.example'], { ...simple, credentialName: 'other' })];
+    assert.deepEqual(namesOf([...edge([gateway('edge', servers)]).listeners.values()][0]), [['a.example']]);
+    assert.equal(withoutSecret([gateway('edge', servers)]).listeners.size, 0);
+    const { 'ca.crt': _, ...pair } = data;
+    const rootless = { ...secret, data: pair } as AnyResource;
+    const mutual = gateway('edge', [secured(['a.example'], { ...simple, mode: 'MUTUAL' })]);
+    assert.equal(withoutSecret([rootless, mutual]).listeners.size, 0);
+  });
+
   for (const protocol of ['TLS', 'HTTPS']) {
     test(`of a server (${protocol}) without a mode passes through`, () => {
       const tls = [{ match: [{ sniHosts: ['A.example'] }], route: route(9000) }];

@@ -164,12 +164,11 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
     if (this.awaitsAnswer) this.startTryTimeout();
     if (replay !== null && replay.length > 0) {
       stream.sendData(replay.buffer, 0, replay.length, this.isRequestEnded && this.requestTrailers === null);
+      if (!this.mayReplay() || replay.isOverflown) this.replay = null;
     } else if (this.isRequestEnded && !this.endedWithHead && this.requestTrailers === null) {
       // The end came, without a body, after the head was given away and before there was a stream to tell.
       stream.sendData(noBytes, 0, 0, true);
     }
-    // Also an empty one: what comes from here on is not kept, so it must not pass for the whole body.
-    if (replay !== null && (!this.mayReplay() || replay.isOverflown)) this.replay = null;
     if (this.requestTrailers !== null) stream.sendTrailers(this.requestTrailers);
     if (stream.isCongested) exchange.onUpstreamCongested();
     else exchange.onUpstreamDrain();
