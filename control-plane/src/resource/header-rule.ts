@@ -1,7 +1,7 @@
 // Header names and values that rules set, add, remove or match.
 
-import { formatOperators } from '@weft/api/resource/format-operator';
 import type { HeaderChanges } from '@weft/api/resource/http-route';
+import { formatOperators } from '@weft/lib/format-operator';
 import { joinPath } from './field-path.ts';
 import type { Findings } from './findings.ts';
 import { meaningCodes } from './issue-code.ts';

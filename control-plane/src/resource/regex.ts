@@ -1,8 +1,8 @@
 // Checks regular expressions of resources by the engine that later runs them.
 
 import { messageOf } from '@weft/lib/error';
-import { compileRegex, compileSubstitution, maxEstimate } from '@weft/lib/regex';
-import { estimateProgramSize } from '@weft/lib/regex-size';
+import { compileRegex, compileSubstitution, maxEstimate } from '@weft/lib/regex/regex';
+import { estimateProgramSize } from '@weft/lib/regex/regex-size';
 
 /** A class of Unicode takes as long to compile as so many instructions. */
 const classSize = 40;

@@ -2,7 +2,7 @@
 // monomorphic.
 
 import type { envoy } from '@weft/api/xds/types';
-import type { Regex } from '@weft/lib/regex';
+import type { Regex } from '@weft/lib/regex/regex';
 import { type IssueSink, reportError, sinkAt } from '../security/data-source.ts';
 import { compileWireRegex, fromWire, toWire } from './wire-text.ts';
 

@@ -3,8 +3,8 @@
 
 import type { envoy } from '@weft/api/xds/types';
 import { messageOf } from '@weft/lib/error';
-import type { Regex } from '@weft/lib/regex';
-import { compileRegex, compileSubstitution, type Substitution } from '@weft/lib/regex';
+import type { Regex } from '@weft/lib/regex/regex';
+import { compileRegex, compileSubstitution, type Substitution } from '@weft/lib/regex/regex';
 import { type IssueSink, reportError, sinkAt } from '../security/data-source.ts';
 import { compileStringMatcher, type TextPredicate } from '../security/string-matcher.ts';
 

@@ -2,7 +2,7 @@
 
 import type { envoy } from '@weft/api/xds/types';
 import { messageOf } from '@weft/lib/error';
-import { compileRegex } from '@weft/lib/regex';
+import { compileRegex } from '@weft/lib/regex/regex';
 import { type IssueSink, reportError, sinkAt } from './data-source.ts';
 
 type StringMatcherConfig = envoy.type.matcher.v3.StringMatcher;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { formatOperators } from '@weft/api/resource/format-operator';
+import { formatOperators } from '@weft/lib/format-operator';
 import { Headers } from '@weft/lib/header';
 import type { Issue } from '@weft/lib/issue';
 import { fakeConnection, fakeView } from '../../../test/kit/logged-view.ts';

@@ -3,7 +3,7 @@
 import type { google } from '@weft/api/xds/types';
 import { messageOf } from '@weft/lib/error';
 import { isMessageName, messageToJson, typeNameOf, unpackAny } from '@weft/lib/protobuf/codec';
-import { compileRegex, type Regex } from '@weft/lib/regex';
+import { compileRegex, type Regex } from '@weft/lib/regex/regex';
 import { applyFieldMask, parseFieldMask } from '../field-mask.ts';
 import { redactSecrets } from '../redact.ts';
 import { type AdminReply, type AdminRequest, hasFlag, jsonReply, textReply } from '../reply.ts';

@@ -2,7 +2,7 @@
 
 import { messageOf } from '@weft/lib/error';
 import { Counter, Gauge } from '@weft/lib/metrics';
-import { compileRegex, type Regex } from '@weft/lib/regex';
+import { compileRegex, type Regex } from '@weft/lib/regex/regex';
 import { isUsed, listMetrics, type NamedMetric } from '../../telemetry/metric-name.ts';
 import { formatPrometheus, prometheusContentType } from '../../telemetry/prometheus.ts';
 import { formatStatsText, statsToJson } from '../../telemetry/stats-text.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RE2JS } from 're2js';
-import { WeftError } from './error.ts';
+import { WeftError } from '../error.ts';
 import { compileRegex, compileSubstitution, maxPatternLength } from './regex.ts';
 
 const patterns = [

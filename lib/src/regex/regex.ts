@@ -3,7 +3,7 @@
 
 import { createRequire } from 'node:module';
 import type { RE2JS } from 're2js';
-import { WeftError } from './error.ts';
+import { WeftError } from '../error.ts';
 import { compileNative } from './regex-native.ts';
 import { estimateProgramSize } from './regex-size.ts';
 
