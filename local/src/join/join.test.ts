@@ -1,6 +1,54 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { workloadNameFor } from './join.ts';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { temporaryFolder } from '../../../test/kit/folder.ts';
+import { until } from '../../../test/kit/until.ts';
+import { FakeMeshApi } from '../mesh-api/fake-mesh-api.ts';
+import { makeStateFolders, type StatePaths, statePaths } from '../state/folder.ts';
+import { acquireLock } from '../state/lock.ts';
+import { writeRunFile } from '../state/run-file.ts';
+import { runJoined, workloadNameFor } from './join.ts';
+
+const options = {
+  service: 'web',
+  version: 'v1',
+  namespace: 'default',
+  port: 80,
+  targetPort: null,
+  protocol: null,
+  serviceAccount: 'default',
+};
+
+/** State as weft up leaves it for others to join. */
+async function makeMesh(context: TestContext): Promise<StatePaths> {
+  const api = new FakeMeshApi();
+  const url = await api.listen();
+  context.after(() => api.close());
+  const paths = statePaths(temporaryFolder(context));
+  makeStateFolders(paths);
+  acquireLock(paths.lock);
+  writeFileSync(paths.token, api.token);
+  const rootFile = join(paths.root, 'root-cert.pem');
+  writeFileSync(paths.address, JSON.stringify({ xdsPort: 1, trustDomain: 'cluster.local', rootFile }));
+  writeRunFile(paths.runFile, { ingress: url, api: url, tokenFile: paths.token, pid: process.pid, workloads: [] });
+  return paths;
+}
+
+const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+
+test('told to end before its sidecar is ready, it leaves no timer that keeps it', async (context) => {
+  const paths = await makeMesh(context);
+  const proxyEntry = join(paths.root, 'never-ready.mjs');
+  writeFileSync(proxyEntry, 'setInterval(() => {}, 1000);');
+  const before = timers();
+  const joined = runJoined({ ...options, command: ['true'], proxyEntry }, paths, () => {});
+  const hasBootstrap = (name: string): boolean => existsSync(join(paths.workloads, name, 'bootstrap.json'));
+  await until('the sidecar starts', () => readdirSync(paths.workloads).some(hasBootstrap));
+  process.emit('SIGINT');
+  assert.equal(await joined, 0);
+  await until('no timer is left', () => timers() <= before, 1000);
+});
 
 test('makes a name out of any version that a label may hold', () => {
   assert.equal(workloadNameFor({ service: 'web', version: 'v4' }, 7), 'web-v4-7');

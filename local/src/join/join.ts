@@ -1,5 +1,6 @@
 // `weft run … -- CMD`: joins one process of this terminal to a running mesh until it ends or is told to.
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { kindInfo } from '@weft/api/resource/kind';
 import type { Process } from '@weft/api/resource/process';
 import { messageOf, WeftError } from '@weft/lib/error';
@@ -37,6 +38,8 @@ export interface JoinOptions {
 
 const sidecarReadyMs = 20_000;
 const graceMs = 8_000;
+/** The mesh may be on its way down. */
+const removeMs = 2000;
 const leaveMs = 300;
 const meshPollMs = 1000;
 
@@ -154,7 +157,7 @@ class Member {
   /** The exit code of the process, or 0 when it was told to end. */
   async run(requested: Promise<void>): Promise<number> {
     this.sidecar.start();
-    await Promise.race([this.awaitSidecar(), requested]);
+    await this.awaitSidecar(requested);
     if (!this.isProxyReady) return 0;
     const child = startUserChild({
       command: this.options.command,
@@ -173,27 +176,31 @@ class Member {
     this.withdraw();
     const wasReady = this.isAppReady;
     const removed = this.registration.remove();
-    await Promise.race([removed, new Promise((resolve) => setTimeout(resolve, 2000))]);
+    await Promise.race([removed, sleep(removeMs, undefined, { ref: false })]);
     this.registration.close();
-    if (wasReady && this.child !== null) await new Promise((resolve) => setTimeout(resolve, leaveMs));
+    if (wasReady && this.child !== null) await sleep(leaveMs);
     this.probe.stop();
     await this.child?.stop(graceMs);
     await this.sidecar.stop(graceMs);
     this.sidecar.removeFiles();
   }
 
-  private awaitSidecar(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const failure = new WeftError(
-        'WEFT0814',
-        `the sidecar did not become ready in ${sidecarReadyMs / 1000} s; its log ${this.sidecar.log} says why`,
-      );
-      const timer = setTimeout(() => reject(failure), sidecarReadyMs);
-      this.onProxyReady = () => {
-        clearTimeout(timer);
-        resolve();
-      };
+  private async awaitSidecar(requested: Promise<void>): Promise<void> {
+    const failure = new WeftError(
+      'WEFT0814',
+      `the sidecar did not become ready in ${sidecarReadyMs / 1000} s; its log ${this.sidecar.log} says why`,
+    );
+    let timer: NodeJS.Timeout | undefined;
+    const ready = new Promise<void>((resolve, reject) => {
+      timer = setTimeout(() => reject(failure), sidecarReadyMs);
+      this.onProxyReady = resolve;
     });
+    try {
+      await Promise.race([ready, requested]);
+    } finally {
+      // Left running, it would keep a process that was told to end for the rest of its time.
+      clearTimeout(timer);
+    }
   }
 
   private exitCode(exit: Exit): number {
