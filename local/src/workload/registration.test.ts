@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { until } from '../../../test/kit/until.ts';
 import { MeshApiClient } from '../mesh-api/client.ts';
 import { FakeMeshApi } from '../mesh-api/fake-mesh-api.ts';
@@ -7,17 +7,16 @@ import { PortPicker } from '../port/free-port.ts';
 import { Registration } from './registration.ts';
 import { makeWorkload } from './workload.ts';
 
-test('says once why the mesh does not take it in, and that it is in once it is', async (context) => {
+const definition = {
+  apiVersion: 'weft.dev/v1alpha1',
+  kind: 'Process',
+  metadata: { name: 'a', namespace: 'default', labels: { app: 'a' } },
+  spec: { command: ['a'], ports: [{ name: 'http', port: 80 }] },
+} as const;
+
+async function makeRegistration(context: TestContext) {
   const api = new FakeMeshApi();
   const client = new MeshApiClient(await api.listen(), () => api.token);
-  const create = 'POST /apis/networking.istio.io/v1/namespaces/default/workloadentries';
-  api.replies.set(create, () => ({ status: 422, body: { message: 'that is no name' } }));
-  const definition = {
-    apiVersion: 'weft.dev/v1alpha1',
-    kind: 'Process',
-    metadata: { name: 'a', namespace: 'default', labels: { app: 'a' } },
-    spec: { command: ['a'], ports: [{ name: 'http', port: 80 }] },
-  } as const;
   const told: string[] = [];
   const registration = new Registration(client, await makeWorkload(definition as never, 0, new PortPicker()), {
     onCarriedOut: () => told.push(`healthy: ${registration.isHealthy}`),
@@ -28,10 +27,33 @@ test('says once why the mesh does not take it in, and that it is in once it is',
     client.close();
     await api.close();
   });
+  return { api, told, registration };
+}
+
+test('says once why the mesh does not take it in, and that it is in once it is', async (context) => {
+  const { api, told, registration } = await makeRegistration(context);
+  const create = 'POST /apis/networking.istio.io/v1/namespaces/default/workloadentries';
+  api.replies.set(create, () => ({ status: 422, body: { message: 'that is no name' } }));
   registration.setReady(true);
   await until('it was asked again', () => api.requests.filter((call) => call === create).length >= 2);
   assert.deepEqual(told, ['that is no name']);
   api.replies.delete(create);
   await until('it is in', () => registration.isHealthy);
   assert.deepEqual(told, ['that is no name', 'healthy: true']);
+});
+
+test('comes back when it is ready again although somebody deleted its entry', async (context) => {
+  const { api, told, registration } = await makeRegistration(context);
+  registration.setReady(true);
+  await until('it is in', () => registration.isHealthy);
+  api.remove('WorkloadEntry', 'default', 'a');
+  registration.setReady(false);
+  registration.setReady(true);
+  await until('it was looked at', () => told.length > 1);
+  await until('it is healthy', () => registration.isHealthy);
+  assert.notEqual(api.get('WorkloadEntry', 'default', 'a'), null);
+  assert.deepEqual(
+    told.filter((text) => !text.startsWith('healthy')),
+    [],
+  );
 });

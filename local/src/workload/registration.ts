@@ -1,5 +1,6 @@
 // Keeps the WorkloadEntry of one replica as it should be: made when the replica is first ready, marked unhealthy while it is not,
 // deleted when it is gone. The wish is kept while the mesh API is away and carried out when it is back.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { kindInfo } from '@weft/api/resource/kind';
 import { messageOf } from '@weft/lib/error';
 import { ApiError, type ApiObject, type MeshApiClient } from '../mesh-api/client.ts';
@@ -87,7 +88,8 @@ export class Registration {
         this.events.onCarriedOut();
       } catch (error) {
         this.onProblem(error);
-        await new Promise((resolve) => setTimeout(resolve, this.backoff.next(0)));
+        // A process that was told to end does not wait for it.
+        await sleep(this.backoff.next(0), undefined, { ref: false });
       }
     }
   }
@@ -106,7 +108,15 @@ export class Registration {
       return;
     }
     if (this.actual === 'absent') await this.put();
-    await this.client.patchStatus(kind, namespace, name, healthStatus(wish === 'healthy'));
+    const status = healthStatus(wish === 'healthy');
+    try {
+      await this.client.patchStatus(kind, namespace, name, status);
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 404) throw error;
+      // Somebody else deleted the entry.
+      await this.put();
+      await this.client.patchStatus(kind, namespace, name, status);
+    }
   }
 
   /** Creates the entry, or replaces what an earlier run of the mesh left under the name. */
