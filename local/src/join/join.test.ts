@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { temporaryFolder } from '../../../test/kit/folder.ts';
 import { until } from '../../../test/kit/until.ts';
 import { FakeMeshApi } from '../mesh-api/fake-mesh-api.ts';
@@ -35,6 +36,7 @@ async function makeMesh(context: TestContext): Promise<StatePaths> {
   return paths;
 }
 
+const fakeProxy = fileURLToPath(new URL('../mesh/testdata/fake-proxy.mjs', import.meta.url));
 const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
 
 test('told to end before its sidecar is ready, it leaves no timer that keeps it', async (context) => {
@@ -53,4 +55,12 @@ test('told to end before its sidecar is ready, it leaves no timer that keeps it'
 test('makes a name out of any version that a label may hold', () => {
   assert.equal(workloadNameFor({ service: 'web', version: 'v4' }, 7), 'web-v4-7');
   assert.equal(workloadNameFor({ service: 'web', version: 'V1.2_beta' }, 7), 'web-v1-2-beta-7');
+});
+
+test('says how the Service that it made is removed, outside the namespace default too', async (context) => {
+  const paths = await makeMesh(context);
+  const notes: string[] = [];
+  const shop = { ...options, namespace: 'shop', command: ['true'], proxyEntry: fakeProxy };
+  assert.equal(await runJoined(shop, paths, (text) => notes.push(text)), 0);
+  assert.deepEqual(notes, ['weft: made service web with port 80; weft delete service web -n shop removes it']);
 });

@@ -127,10 +127,7 @@ class Member {
       port: options.port,
       protocol: options.protocol,
     });
-    if (found.created)
-      note(
-        `weft: made service ${options.service} with port ${options.port}; weft delete service ${options.service} removes it`,
-      );
+    if (found.created) note(createdText(options));
     const picker = new PortPicker();
     const port = { name: found.portName || 'http', port: options.port, protocol: found.protocol };
     const definition: Process = {
@@ -223,6 +220,11 @@ class Member {
     if (!this.registration.isHealthy) return;
     this.note(`weft: ${this.workload.name} serves ${this.options.service}:${this.options.port}`);
   }
+}
+
+function createdText({ service, namespace, port }: JoinOptions): string {
+  const where = namespace === 'default' ? '' : ` -n ${namespace}`;
+  return `weft: made service ${service} with port ${port}; weft delete service ${service}${where} removes it`;
 }
 
 /** A label may hold what a name may not. */
