@@ -17,7 +17,7 @@ interface Options {
 export const getCommand: CommandMaker = (invocation, perform) =>
   new Command('get')
     .description('show resources of the running mesh')
-    .argument('<kind>', 'kind, plural or short name; several with commas; all')
+    .argument('<kind>', 'kind, plural or short name; several with commas; all; or KIND/NAME')
     .argument('[name]', 'one resource only')
     .option('-n, --namespace <namespace>', 'only this namespace; without it all for a list, default for a name')
     .option('-A, --all-namespaces', 'every namespace, as a list shows without -n anyway')
@@ -32,11 +32,13 @@ export const getCommand: CommandMaker = (invocation, perform) =>
 Examples:
   $ weft get virtualservices
   $ weft get vs reviews -o yaml
+  $ weft get vs/reviews -o yaml
   $ weft get all -n default -o name`,
     )
-    .action((kindText: string, name: string | undefined, options: Options) =>
+    .action((kindArgument: string, nameArgument: string | undefined, options: Options) =>
       perform(async () => {
         const { parseKinds } = await import('../resource/kind-argument.ts');
+        const [kindText, name] = splitSlash(kindArgument, nameArgument);
         if (options.allNamespaces && (name !== undefined || options.namespace !== undefined))
           throw usageError('--all-namespaces goes with neither a name nor --namespace');
         const found = await fetchObjects(invocation, parseKinds(kindText), name, options.namespace);
@@ -44,6 +46,15 @@ Examples:
         return exitCode.ok;
       }),
     );
+
+/** `vs/reviews`, as apply, delete and -o name write it, says the same as `vs reviews`. */
+function splitSlash(kind: string, name: string | undefined): readonly [kind: string, name: string | undefined] {
+  const slash = kind.indexOf('/');
+  if (slash < 0) return [kind, name];
+  if (name !== undefined || slash === kind.length - 1)
+    throw usageError('Write one KIND/NAME, such as vs/reviews, and no further name.');
+  return [kind.slice(0, slash), kind.slice(slash + 1)];
+}
 
 type Found = readonly { readonly kind: KindInfo; readonly objects: readonly ApiObject[] }[];
 

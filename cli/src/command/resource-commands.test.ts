@@ -160,6 +160,9 @@ describe('weft get', () => {
     assert.match((await bench.run('get', 'service', 'a', '-o', 'yaml')).out, /^apiVersion: v1\nkind: Service\n/);
     assert.equal(JSON.parse((await bench.run('get', 'svc,vs', '-o', 'json')).out).kind, 'List');
     assert.equal((await bench.run('get', 'all', 'a', '-o', 'name')).out, 'service/a\n');
+    assert.equal((await bench.run('get', 'service/a', '-o', 'name')).out, 'service/a\n');
+    assert.equal((await bench.run('get', 'service/a', 'b')).status, 2);
+    assert.equal((await bench.run('get', 'service/')).status, 2);
     assert.match(
       (await bench.run('get', 'vs,dr', 'a')).err,
       /there is no virtualservice or destinationrule a in namespace default; weft get virtualservices,destinationrules lists/,
