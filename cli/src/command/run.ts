@@ -1,4 +1,5 @@
 // weft run … -- CMD: joins one process to the running mesh.
+import type { ProcessPort } from '@weft/api/resource/process';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { parsePort } from '../duration.ts';
 import type { CommandMaker } from '../program.ts';
@@ -13,7 +14,7 @@ interface Options {
   readonly serviceAccount: string;
 }
 
-const protocols = ['http', 'http2', 'grpc', 'grpc-web', 'tcp'];
+const protocols: readonly NonNullable<ProcessPort['protocol']>[] = ['http', 'http2', 'grpc', 'grpc-web', 'tcp'];
 
 export const runCommand: CommandMaker = (invocation, perform) =>
   new Command('run')
