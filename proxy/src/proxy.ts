@@ -21,6 +21,7 @@ import { DescriptorWatch } from './io/descriptor-watch.ts';
 import { ConnectionLimits } from './listener/connection-limits.ts';
 import type { ListenSockets } from './listener/listen-sockets.ts';
 import { ListenerSet } from './listener/listener-set.ts';
+import type { HealthState } from './network-filter/network-context.ts';
 import type { CompileOverride } from './route/filter-override.ts';
 import { RouteTableSet } from './route/route-table-set.ts';
 import type { WorkloadIdentity } from './security/identity/workload-identity.ts';
@@ -96,8 +97,8 @@ export class RunningProxy {
   /** Null where this thread carries the traffic itself. */
   workers: Workers | null = null;
   isDraining = false;
-  /** `/healthcheck/fail`: load balancers are to turn away while requests still go on. */
-  isHealthCheckFailed = false;
+  /** Failed: load balancers are to turn away, and clients with them, while requests still go on. */
+  readonly health: HealthState = { isFailed: false };
   /** Called when `/quitquitquit` asks for the end. */
   onQuit: (() => void) | null = null;
 
@@ -143,6 +144,7 @@ export class RunningProxy {
       secrets: this.secrets,
       sinks: this.sinks,
       decisions: this.decisions,
+      health: this.health,
       internal: this.listeners,
       runtime: readRuntime(options.bootstrap),
       descriptors,

@@ -43,7 +43,12 @@ export const pages: readonly PageEntry[] = [
     page: drainListenersPage,
     about: 'stop listening (?graceful: after the drain time, &skip_exit: not even then; ?inboundonly)',
   },
-  { path: '/healthcheck/fail', methods: ['POST'], page: failHealthCheckPage, about: 'make /ready say 503' },
+  {
+    path: '/healthcheck/fail',
+    methods: ['POST'],
+    page: failHealthCheckPage,
+    about: 'make /ready say 503, and end connections with their next response',
+  },
   { path: '/healthcheck/ok', methods: ['POST'], page: passHealthCheckPage, about: 'take that back' },
   { path: '/help', methods: ['GET'], page: helpPage, about: 'this list as text' },
   { path: '/init_dump', methods: ['GET'], page: initDumpPage, about: 'what the proxy waits for before it is ready' },

@@ -79,7 +79,7 @@ export class RunningState implements AdminState {
   }
 
   serverState(): ServerState {
-    if (this.proxy.isDraining || this.proxy.isHealthCheckFailed) return 'DRAINING';
+    if (this.proxy.isDraining || this.proxy.health.isFailed) return 'DRAINING';
     return this.proxy.isReady ? 'LIVE' : 'INITIALIZING';
   }
 
@@ -175,6 +175,6 @@ export class RunningState implements AdminState {
   }
 
   setHealthCheckFailed(isFailed: boolean): void {
-    this.proxy.isHealthCheckFailed = isFailed;
+    this.proxy.health.isFailed = isFailed;
   }
 }

@@ -22,6 +22,11 @@ export interface InternalListeners {
   take(name: string, connection: Connection, info: ConnectionInfo, rest: Buffer): void;
 }
 
+/** What `/healthcheck/fail` says of the whole process. */
+export interface HealthState {
+  isFailed: boolean;
+}
+
 export interface NetworkContext {
   readonly clock: Clock;
   readonly random: () => number;
@@ -32,6 +37,7 @@ export interface NetworkContext {
   readonly secrets: SecretSet;
   readonly sinks: AccessLogSinks;
   readonly decisions: DecisionLog;
+  readonly health: HealthState;
   readonly internal: InternalListeners;
   readonly runtime: RuntimeValues;
   /** Told of accepted connections: the last file descriptor may be among them. */

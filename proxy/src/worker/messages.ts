@@ -39,6 +39,7 @@ export interface WorkerStart {
   /** For those that have gone since. */
   readonly files: FileContents;
   readonly levels: LogLevels;
+  readonly isHealthFailed: boolean;
   /** Listeners that ask their clients to leave. */
   readonly drained: DrainScope | null;
   /** Listeners that take no new connections any more. */
@@ -67,6 +68,7 @@ export type WorkerCalls = {
   readonly identity: Call<IdentityParts>;
   readonly cells: Call<ClusterCells>;
   readonly levels: Call<LogLevels>;
+  readonly healthFailed: Call<boolean>;
   /** Answered when everything told before has been done. */
   readonly settle: Call<null, null>;
   readonly report: Call<{ readonly withDecisions: boolean }, WorkerReport>;

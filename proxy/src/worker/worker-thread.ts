@@ -62,6 +62,7 @@ export class WorkerThread {
 
   /** What came before this worker did. */
   catchUp(start: WorkerStart): void {
+    this.proxy.health.isFailed = start.isHealthFailed;
     for (const parts of start.identity) this.putIdentity(parts);
     for (const change of start.changes) applyChange(this.proxy, change);
     for (const name of start.missingRoutes) this.proxy.routes.giveUp(name);
@@ -96,6 +97,9 @@ export class WorkerThread {
       identity: (parts) => this.putIdentity(parts),
       cells: (cells) => this.cells.put(cells),
       levels: (levels) => applyLevels(this.control, levels),
+      healthFailed: (isFailed) => {
+        this.proxy.health.isFailed = isFailed;
+      },
       settle: () => null,
       report: ({ withDecisions }) => makeReport(this.proxy, withDecisions),
       drain: (scope) => this.proxy.listeners.drain(scope),

@@ -79,6 +79,11 @@ export class WorkersState extends RunningState {
     super.drain(scope);
   }
 
+  override setHealthCheckFailed(isFailed: boolean): void {
+    super.setHealthCheckFailed(isFailed);
+    this.workers.setHealthFailed(isFailed);
+  }
+
   protected override stopAccepting(scope: DrainScope): void {
     this.workers.stopAccepting(scope);
     super.stopAccepting(scope);

@@ -129,6 +129,10 @@ export class Workers implements SlotOwner, ChangeFollower {
     this.tellAll('change', change);
   }
 
+  setHealthFailed(isFailed: boolean): void {
+    this.tellAll('healthFailed', isFailed);
+  }
+
   onMissingRoute(name: string): void {
     this.journal.recordMissing(name);
     this.tellAll('missingRoute', name);
@@ -252,6 +256,7 @@ export class Workers implements SlotOwner, ChangeFollower {
       configPath: proxy?.configPath ?? '',
       files: keptFiles(),
       levels: this.levels(),
+      isHealthFailed: proxy?.health.isFailed ?? false,
       drained: this.drained,
       stopped: this.stopped,
       cells: this.cells.all(),

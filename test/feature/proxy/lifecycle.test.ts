@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { connect } from 'node:net';
 import { describe, it } from 'node:test';
+import { systemClock } from '@weft/lib/clock';
 import { fetchOnce, openClient } from '../../kit/client.ts';
 import { LeapClock } from '../../kit/leap-clock.ts';
 import { until } from '../../kit/until.ts';
@@ -142,6 +143,25 @@ describe('draining', () => {
     await clock.leap(2000);
     await assert.rejects(openClient(context, port), /ECONNREFUSED/);
   });
+
+  for (const workers of process.platform === 'linux' ? [1, 2] : [1]) {
+    it(`of the health check alone ends connections with their next response, until it is taken back, ${workers} workers`, async (context) => {
+      const build = () => ({ listeners: [listener('main', httpManager([]))], clusters: [] });
+      const proxy = await startTestProxy(context, build, systemClock, workers);
+      const kept = await openClient(context, proxy.port());
+      const ask = () => kept.fetch('GET', '/');
+      assert.equal((await ask()).headers.connection, undefined);
+      await proxy.admin('POST', '/healthcheck/fail');
+      await proxy.running.workers?.settled();
+      assert.equal((await ask()).headers.connection, 'close');
+      await kept.closed();
+      await proxy.admin('POST', '/healthcheck/ok');
+      await proxy.running.workers?.settled();
+      assert.equal((await fetchOnce(context, proxy.port(), '/')).status, 404);
+      const later = await openClient(context, proxy.port());
+      assert.equal((await later.fetch('GET', '/')).headers.connection, undefined);
+    });
+  }
 
   it('makes /ready say 503', async (context) => {
     const proxy = await startTestProxy(context, () => ({ listeners: [], clusters: [] }));

@@ -58,6 +58,7 @@ export function compileHttpConnectionManager(
     suppressEnvoyHeaders: router.suppressEnvoyHeaders,
     accessLog,
     decisions: context.decisions,
+    health: context.health,
     internal: context.internal,
     counters: new ManagerCounters(scope, codecStats(context.metrics)),
   });

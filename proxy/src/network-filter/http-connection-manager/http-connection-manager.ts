@@ -16,7 +16,7 @@ import type { ClusterSource, RouteSource, StreamConfig } from '../../stream/stre
 import type { AccessLogger } from '../../telemetry/access-log.ts';
 import type { DecisionLog } from '../../telemetry/decisions.ts';
 import type { KeepAlivePlan } from '../../upstream/http2-keep-alive.ts';
-import type { InternalListeners } from '../network-context.ts';
+import type { HealthState, InternalListeners } from '../network-context.ts';
 import type { TerminalFilter } from '../network-filter.ts';
 import { CodecDetection } from './codec-detection.ts';
 import type { ManagerCounters } from './counters.ts';
@@ -66,6 +66,7 @@ export interface ManagerOptions {
   readonly suppressEnvoyHeaders: boolean;
   readonly accessLog: AccessLogger | null;
   readonly decisions: DecisionLog;
+  readonly health: HealthState;
   readonly internal: InternalListeners;
   readonly counters: ManagerCounters;
 }
@@ -124,7 +125,8 @@ export class HttpConnectionManager implements TerminalFilter, StreamConfig {
   readonly decisions: DecisionLog;
   readonly counters: ManagerCounters;
   readonly stats: ManagerCounters;
-  isDraining = false;
+  private readonly health: HealthState;
+  private isLeaving = false;
   private successor: HttpConnectionManager | null = null;
   private readonly options: ManagerOptions;
   private readonly servers = new PlacedSet<HttpServer>();
@@ -174,6 +176,7 @@ export class HttpConnectionManager implements TerminalFilter, StreamConfig {
     this.suppressEnvoyHeaders = options.suppressEnvoyHeaders;
     this.accessLog = options.accessLog;
     this.decisions = options.decisions;
+    this.health = options.health;
     this.counters = options.counters;
     this.stats = options.counters;
   }
@@ -314,12 +317,17 @@ export class HttpConnectionManager implements TerminalFilter, StreamConfig {
     }
   }
 
+  /** Connections end with the exchange at hand. As in Envoy also while the health check fails, which may be taken back. */
+  get isDraining(): boolean {
+    return this.isLeaving || this.health.isFailed;
+  }
+
   drain(): void {
-    this.isDraining = true;
+    this.isLeaving = true;
   }
 
   closeIdle(): void {
-    this.isDraining = true;
+    this.isLeaving = true;
     for (const server of this.servers.all()) server.drain();
     for (const detection of this.detections.all()) detection.destroy();
   }

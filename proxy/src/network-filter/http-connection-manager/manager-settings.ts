@@ -37,6 +37,7 @@ export type ManagerSettings = Omit<
   | 'suppressEnvoyHeaders'
   | 'accessLog'
   | 'decisions'
+  | 'health'
   | 'internal'
   | 'counters'
 >;
