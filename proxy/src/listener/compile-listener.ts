@@ -172,10 +172,10 @@ function scopeName(config: Config, name: string): string {
 function readAddress(config: Config, place: CompilePlace): ListenAddress {
   const path = `${place.path}.address`;
   const pipe = config.address?.pipe;
-  if (pipe !== undefined) return { path: pipe.path ?? '', mode: pipe.mode ?? 0 };
+  if (pipe?.path) return { path: pipe.path, mode: pipe.mode ?? 0 };
   const socket = config.address?.socketAddress;
   if (socket === undefined) {
-    report(place.issues, 'WEFT0392', path, 'a listener needs a socket_address or a pipe');
+    report(place.issues, 'WEFT0392', path, 'a listener needs a socket_address, or a pipe with a path');
     return null;
   }
   const host = socket.address ?? '';
