@@ -114,8 +114,12 @@ class ListenGroup implements OpenSocket {
   private listenOnce(where: ListenOptions, onFailed: (error: Error) => void): void {
     const onBound = (port: number): void => {
       const problem = this.restrict();
-      if (problem === null) this.events.onBound(port);
-      else onFailed(problem);
+      if (problem === null) {
+        this.events.onBound(port);
+        return;
+      }
+      this.close();
+      this.events.onFailed(problem);
     };
     this.listen(where, onBound, onFailed);
   }
@@ -127,7 +131,6 @@ class ListenGroup implements OpenSocket {
       chmodSync(address.path, address.mode);
       return null;
     } catch (error) {
-      this.close();
       return error as Error;
     }
   }
