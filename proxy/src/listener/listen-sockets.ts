@@ -3,7 +3,7 @@
 import { chmodSync } from 'node:fs';
 import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
 import { bindTransparent } from '../io/kernel/transparent-socket.ts';
-import { isAbstract, systemPath } from '../io/unix-path.ts';
+import { systemPath } from '../io/unix-path.ts';
 import { removeIfStale } from './stale-socket.ts';
 
 /** Where a listener listens; null for those that own no socket (internal, or reached through another). */
@@ -126,7 +126,7 @@ class ListenGroup implements OpenSocket {
 
   private restrict(): Error | null {
     const { address } = this.request;
-    if (!('path' in address) || address.mode === 0 || isAbstract(address.path)) return null;
+    if (!('path' in address) || address.mode === 0) return null;
     try {
       chmodSync(address.path, address.mode);
       return null;

@@ -69,6 +69,7 @@ describe('a listener', () => {
         listener('e', tcpProxy('')),
         { name: 'f', address: { pipe: { mode: 0o600 } } },
         { name: 'g', address: { pipe: { path: '' } } },
+        { ...listener('h', tcpProxy('x')), address: { pipe: { path: '@h', mode: 0o600 } } },
       ),
       [
         'WEFT0392 listeners[0].address',
@@ -81,6 +82,7 @@ describe('a listener', () => {
         'WEFT0385 listeners[4].filter_chains[0].filters[0].typed_config',
         'WEFT0392 listeners[5].address',
         'WEFT0392 listeners[6].address',
+        'WEFT0392 listeners[7].address.pipe.mode',
       ],
     );
   });
