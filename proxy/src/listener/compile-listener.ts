@@ -7,6 +7,7 @@ import type { Issue } from '@weft/lib/issue';
 import type { Scope } from '@weft/lib/metrics';
 import { encodeMessage, typeNameOf, unpackAny } from '@weft/lib/protobuf/codec';
 import type { ListenerOrigins } from '../io/connection-info.ts';
+import { isAbstract } from '../io/unix-path.ts';
 import { compileNetworkChain } from '../network-filter/filters.ts';
 import type { CompilePlace, NetworkContext } from '../network-filter/network-context.ts';
 import { timeMs } from '../network-filter/time-limit.ts';
@@ -172,10 +173,16 @@ function scopeName(config: Config, name: string): string {
 function readAddress(config: Config, place: CompilePlace): ListenAddress {
   const path = `${place.path}.address`;
   const pipe = config.address?.pipe;
-  if (pipe !== undefined) return { path: pipe.path ?? '', mode: pipe.mode ?? 0 };
+  if (pipe?.path) {
+    const { path: name, mode = 0 } = pipe;
+    // Whoever sets it wants to keep somebody out, and nobody would be.
+    if (mode !== 0 && isAbstract(name))
+      report(place.issues, 'WEFT0392', `${path}.pipe.mode`, `${name} is a name without a file, which has no mode`);
+    return { path: name, mode };
+  }
   const socket = config.address?.socketAddress;
   if (socket === undefined) {
-    report(place.issues, 'WEFT0392', path, 'a listener needs a socket_address or a pipe');
+    report(place.issues, 'WEFT0392', path, 'a listener needs a socket_address, or a pipe with a path');
     return null;
   }
   const host = socket.address ?? '';

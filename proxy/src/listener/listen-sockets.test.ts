@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { type ListenRequest, type OpenSocket, ownSockets, probe } from './listen-sockets.ts';
 
@@ -85,5 +88,17 @@ describe('the sockets of a listener', () => {
     await Promise.resolve();
     third.socket.close();
     assert.equal(await open(context, port).bound, port);
+  });
+
+  it('say so where a Unix socket cannot have its mode, and listen no more', { timeout: 10_000 }, async (context) => {
+    const folder = mkdtempSync(join(tmpdir(), 'weft-mode-'));
+    context.after(() => rmSync(folder, { recursive: true, force: true }));
+    const path = join(folder, 'socket');
+    const request = { ...requestOf(0), address: { path, mode: -1 } };
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    const socket = ownSockets.open(request, { onBound: resolve, onFailed: reject, onSocket: (one) => one.destroy() });
+    context.after(() => socket.close());
+    await assert.rejects(promise, { code: 'ERR_OUT_OF_RANGE' });
+    await assert.rejects(once(connect(path), 'connect'), { code: 'ENOENT' });
   });
 });

@@ -3,7 +3,7 @@
 import { chmodSync } from 'node:fs';
 import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
 import { bindTransparent } from '../io/kernel/transparent-socket.ts';
-import { isAbstract, systemPath } from '../io/unix-path.ts';
+import { systemPath } from '../io/unix-path.ts';
 import { removeIfStale } from './stale-socket.ts';
 
 /** Where a listener listens; null for those that own no socket (internal, or reached through another). */
@@ -114,20 +114,23 @@ class ListenGroup implements OpenSocket {
   private listenOnce(where: ListenOptions, onFailed: (error: Error) => void): void {
     const onBound = (port: number): void => {
       const problem = this.restrict();
-      if (problem === null) this.events.onBound(port);
-      else onFailed(problem);
+      if (problem === null) {
+        this.events.onBound(port);
+        return;
+      }
+      this.close();
+      this.events.onFailed(problem);
     };
     this.listen(where, onBound, onFailed);
   }
 
   private restrict(): Error | null {
     const { address } = this.request;
-    if (!('path' in address) || address.mode === 0 || isAbstract(address.path)) return null;
+    if (!('path' in address) || address.mode === 0) return null;
     try {
       chmodSync(address.path, address.mode);
       return null;
     } catch (error) {
-      this.close();
       return error as Error;
     }
   }

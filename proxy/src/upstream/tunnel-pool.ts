@@ -36,7 +36,7 @@ export class TunnelPool implements UpstreamPool, ConnectEvents {
     const connecting = openConnection(this.host, this.clock, this, {
       breakers: this.breakers,
       header: this.header,
-      isFirst: false,
+      isFirst: this.connections === 0,
       alpnFallback: [],
     });
     if (connecting === null) events.onUpstreamFailed(fault.breaker_open, 'max_connections');

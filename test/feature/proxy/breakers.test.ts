@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { openClient } from '../../kit/client.ts';
 import { until } from '../../kit/until.ts';
-import { stall, startUpstream } from '../../kit/upstream.ts';
+import { stall, startTcpServer, startUpstream } from '../../kit/upstream.ts';
 import { cluster, httpManager, listener, routeTo, startTestProxy } from './fixture.ts';
 
 describe('a limit of connections', () => {
@@ -19,6 +19,24 @@ describe('a limit of connections', () => {
     for (let i = 0; i < 4; i++) assert.equal((await client.fetch('GET', '/')).status, 200);
     assert.deepEqual([one.connections, two.connections], [1, 1]);
     assert.equal(proxy.stat('cluster.a.circuit_breakers.default.cx_open'), 1);
+  });
+
+  it('that a tunnel to another host has reached refuses none to a host without', async (context) => {
+    const [one, two] = [await startTcpServer(context, () => {}), await startTcpServer(context, () => {})];
+    const limits = { circuit_breakers: { thresholds: [{ max_connections: 1 }] } };
+    const upgrade_configs = [{ upgrade_type: 'CONNECT', connect_config: {} }];
+    const route = { match: { connect_matcher: {} }, route: { cluster: 'a', upgrade_configs } };
+    const manager = { upgrade_configs: [{ upgrade_type: 'CONNECT' }] };
+    const proxy = await startTestProxy(context, () => ({
+      listeners: [listener('main', httpManager([route], { manager }))],
+      clusters: [cluster('a', [one, two], limits)],
+    }));
+    const statuses: number[] = [];
+    for (let i = 0; i < 2; i++) {
+      const client = await openClient(context, proxy.port());
+      statuses.push((await client.fetch('CONNECT', 'a:80')).status);
+    }
+    assert.deepEqual(statuses, [200, 200]);
   });
 });
 

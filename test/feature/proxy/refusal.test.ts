@@ -67,6 +67,9 @@ describe('a listener', () => {
         { ...listener('c', tcpProxy('x'), tcpProxy('x')), listener_filters: [strange] },
         listener('d', strange),
         listener('e', tcpProxy('')),
+        { name: 'f', address: { pipe: { mode: 0o600 } } },
+        { name: 'g', address: { pipe: { path: '' } } },
+        { ...listener('h', tcpProxy('x')), address: { pipe: { path: '@h', mode: 0o600 } } },
       ),
       [
         'WEFT0392 listeners[0].address',
@@ -77,6 +80,9 @@ describe('a listener', () => {
         'WEFT0387 listeners[3].filter_chains[0].filters[0]',
         'WEFT0389 listeners[3].filter_chains[0].filters',
         'WEFT0385 listeners[4].filter_chains[0].filters[0].typed_config',
+        'WEFT0392 listeners[5].address',
+        'WEFT0392 listeners[6].address',
+        'WEFT0392 listeners[7].address.pipe.mode',
       ],
     );
   });
