@@ -60,19 +60,23 @@ export class WorkerSockets implements ListenSockets {
   }
 }
 
+/** Sockets that listen, and whose connections they are now: a listener that takes the place of another has them from it. */
+interface Holding {
+  user: WorkerSocket;
+  server: OpenSocket | null;
+}
+
 class WorkerSocket implements OpenSocket {
   readonly request: ListenRequest;
   private readonly channel: ToMain;
   private readonly owner: WorkerSockets;
   private readonly events: ListenEvents;
-  private server: OpenSocket | null = null;
+  private holding: Holding | null = null;
   private isClosed = false;
   /** Whoever opened it takes it for bound. */
   private isTold = false;
   /** The closed one whose sockets this one will have: connections that the system holds for them are not lost. */
   private predecessor: WorkerSocket | null = null;
-  /** Who has the sockets now. */
-  private heir: WorkerSocket | null = null;
 
   constructor(channel: ToMain, owner: WorkerSockets, request: ListenRequest, events: ListenEvents) {
     this.channel = channel;
@@ -108,31 +112,31 @@ class WorkerSocket implements OpenSocket {
     this.owner.leaveStandby(this);
     const { address } = this.request;
     const request = 'path' in address ? this.request : { ...this.request, address: { ...address, port } };
-    const events: ListenEvents = {
-      onBound: (bound) => {
-        this.channel.tell('bound', { request: this.request, port: bound });
-        this.onBound(bound);
+    const holding: Holding = { user: this, server: null };
+    this.holding = holding;
+    holding.server = listenOn(
+      request,
+      {
+        onBound: (bound) => holding.user.onListening(bound),
+        onFailed: (error) => holding.user.onFailed(error),
+        onSocket: (socket) => holding.user.events.onSocket(socket),
+        onAcceptFailed: (error) => holding.user.events.onAcceptFailed?.(error),
       },
-      onFailed: (error) => this.onFailed(error),
-      onSocket: (socket) => this.last().events.onSocket(socket),
-      onAcceptFailed: (error) => this.last().events.onAcceptFailed?.(error),
-    };
-    this.server = listenOn(request, events, true);
+      true,
+    );
   }
 
   private inherit(predecessor: WorkerSocket, port: number): void {
-    this.server = predecessor.server;
-    predecessor.server = null;
-    predecessor.heir = this;
+    this.holding = predecessor.holding;
+    predecessor.holding = null;
+    if (this.holding !== null) this.holding.user = this;
     this.settle();
-    this.channel.tell('bound', { request: this.request, port });
-    this.onBound(port);
+    this.onListening(port);
   }
 
-  private last(): WorkerSocket {
-    let one: WorkerSocket = this;
-    while (one.heir !== null) one = one.heir;
-    return one;
+  private onListening(port: number): void {
+    this.channel.tell('bound', { request: this.request, port });
+    this.onBound(port);
   }
 
   private onBound(port: number): void {
@@ -143,7 +147,7 @@ class WorkerSocket implements OpenSocket {
   }
 
   private onFailed(error: Error): void {
-    this.server = null;
+    this.holding = null;
     this.settle();
     if (this.isClosed) return;
     this.channel.tell('unbound', { request: this.request, message: `${codeOf(error)} ${error.message}` });
@@ -156,14 +160,14 @@ class WorkerSocket implements OpenSocket {
     if (this.isClosed) return;
     this.isClosed = true;
     this.owner.leaveStandby(this);
-    const heir = this.server !== null && this.isTold ? this.owner.heirOf(this) : null;
+    const heir = this.holding !== null && this.isTold ? this.owner.heirOf(this) : null;
     this.settle();
     if (heir === null || heir.predecessor !== null) this.release();
     else heir.predecessor = this;
   }
 
   private release(): void {
-    this.server?.close();
+    this.holding?.server?.close();
     this.channel.tell('closed', this.request);
   }
 
