@@ -97,6 +97,22 @@ describe('TLS', () => {
     assert.equal(withoutSecret([rootless, mutual]).listeners.size, 0);
   });
 
+  for (const name of ['ca', 'ca-cacert']) {
+    test(`takes the roots of clients from a Secret of their own called ${name}`, () => {
+      const { 'ca.crt': roots, ...pair } = data;
+      const secrets = [
+        { ...secret, data: pair },
+        { ...secret, metadata: { name, namespace: 'default' }, data: { 'ca.crt': roots } },
+      ] as AnyResource[];
+      const tls = { ...simple, mode: 'MUTUAL', caCertCredentialName: name } as const;
+      const snapshot = withoutSecret([...secrets, gateway('edge', [secured(['a.example'], tls)])]);
+      assert.deepEqual(
+        [...snapshot.secrets.values()].map(({ validationContext }) => validationContext !== undefined).sort(),
+        [false, true],
+      );
+    });
+  }
+
   for (const protocol of ['TLS', 'HTTPS']) {
     test(`of a server (${protocol}) without a mode passes through`, () => {
       const tls = [{ match: [{ sniHosts: ['A.example'] }], route: route(9000) }];
