@@ -152,7 +152,7 @@ function validateRewrite(findings: Findings, path: string, rewrite: HttpRewrite)
     findings.add(
       meaningCodes.invalidRegex,
       `${path}.uriRegexRewrite.match`,
-      `This is no regular expression in RE2 syntax: ${problem}.`,
+      `The regular expression (RE2) is refused: ${problem}.`,
     );
     return;
   }
