@@ -249,7 +249,10 @@ const cases: readonly (readonly [string, string, readonly string[]])[] = [
   ],
   [
     'wants a TLS server for TLS routes',
-    gateway('g', '{selector: {a: b}, servers: [{port: {number: 80, name: h, protocol: HTTP}, hosts: [a.com]}]}') +
+    gateway(
+      'g',
+      '{selector: {a: b}, servers: [{port: {number: 80, name: h, protocol: HTTP}, hosts: [a.com], tls: {httpsRedirect: true}}]}',
+    ) +
       virtualService(
         'a',
         'hosts: [a.com], gateways: [g], tls: [{match: [{sniHosts: [a.com]}], route: [{destination: {host: reviews}}]}]',

@@ -40,6 +40,20 @@ const cases: readonly (readonly [string, () => unknown])[] = [
     },
   ],
   [
+    'signs of padding',
+    () => {
+      const body = { bytes: `${'='.repeat(100_000)}a` };
+      return parse('VirtualService', { hosts: ['a'], http: [{ directResponse: { status: 200, body } }] });
+    },
+  ],
+  [
+    'beginnings of operators',
+    () => {
+      const headers = { request: { set: { a: '%A('.repeat(100_000), b: '%A%'.repeat(100_000) } } };
+      return parse('VirtualService', { hosts: ['a'], http: [{ headers, route }] });
+    },
+  ],
+  [
     'unknown fields',
     () => parse('DestinationRule', { host: 'a', ...Object.fromEntries(many(60_000, (i) => [`hots${i}`, 'a'])) }),
   ],

@@ -21,7 +21,7 @@ export class PatternBudget {
   }
 }
 
-/** Why it is no regular expression in RE2 syntax, or null when it is one. */
+/** Why it is refused as a regular expression in RE2 syntax, or null when it is one. */
 export function regexProblem(pattern: string, budget: PatternBudget): string | null {
   if (pattern === '') return 'it is empty and matches nothing but the empty text';
   if (!budget.take(pattern))

@@ -22,7 +22,7 @@ export function validateStringMatch(findings: Findings, path: string, match: Str
   findings.add(
     meaningCodes.invalidRegex,
     joinPath(path, 'regex'),
-    `"${match.regex.slice(0, 100)}" is no regular expression in RE2 syntax: ${problem}.`,
+    `The regular expression "${match.regex.slice(0, 100)}" (RE2) is refused: ${problem}.`,
   );
 }
 

@@ -28,12 +28,17 @@ const reachesMax = 64;
 /** The reach of every kind of caller, per mesh, the one asked for last at the end: proxies of one namespace mostly have the same. */
 const reaches: WeakMap<MeshModel, Map<string, Reach>> = new WeakMap();
 
+/** Proxies of one key have the same reach. */
+export function reachKey(mesh: MeshModel, { namespace, labels }: WorkloadIdentityView): string {
+  return mesh.asksForCallerLabels ? `${namespace} ${JSON.stringify(Object.entries(labels).sort())}` : namespace;
+}
+
 /** The reach of a proxy, shared with all proxies for which it is the same. */
-export function reachOf(mesh: MeshModel, { namespace, labels }: WorkloadIdentityView): Reach {
+export function reachOf(mesh: MeshModel, caller: WorkloadIdentityView): Reach {
   const ofMesh = reaches.get(mesh) ?? new Map<string, Reach>();
   reaches.set(mesh, ofMesh);
-  const key = mesh.asksForCallerLabels ? `${namespace} ${JSON.stringify(Object.entries(labels).sort())}` : namespace;
-  const reach = ofMesh.get(key) ?? new Reach(mesh, { namespace, labels });
+  const key = reachKey(mesh, caller);
+  const reach = ofMesh.get(key) ?? new Reach(mesh, { namespace: caller.namespace, labels: caller.labels });
   ofMesh.delete(key);
   ofMesh.set(key, reach);
   if (ofMesh.size > reachesMax) forgetOldest(ofMesh);

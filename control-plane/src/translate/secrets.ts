@@ -5,7 +5,8 @@ import type { Reach } from './reach.ts';
 import type { Secret } from './snapshot.ts';
 
 const scheme = 'kubernetes://';
-const rootsSuffix = '-cacert';
+/** Ends the name of a credential that is there for its roots. */
+export const rootsSuffix = '-cacert';
 
 type SecretData = Readonly<Record<string, string>>;
 

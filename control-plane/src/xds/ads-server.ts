@@ -14,6 +14,7 @@ import { formatIssue, type Issue } from '@weft/lib/issue';
 import type { MeshModel } from '../model/mesh.ts';
 import { spiffeId } from '../model/settings.ts';
 import { type ProxyNode, parseProxyNode } from '../translate/proxy-node.ts';
+import { reachKey } from '../translate/reach.ts';
 import { translateConfig, translateEndpoints } from '../translate/translate.ts';
 import { type DiscoveryMessage, type DiscoveryProtocol, incremental, stateOfTheWorld } from './discovery-protocol.ts';
 import { ResourceEncoder } from './encoded.ts';
@@ -88,8 +89,17 @@ export class AdsServer {
   setMesh(mesh: MeshModel): void {
     this.mesh = mesh;
     this.encoder.turn();
-    for (const connection of this.connections) if (connection.session !== null) this.queue.add(connection);
+    for (const connection of this.inTurn(mesh)) this.queue.add(connection);
     this.waiters.check();
+  }
+
+  /** Proxies of one reach one after the other: what is made for a reach is remembered only for the latest ones. */
+  private inTurn(mesh: MeshModel): Connection[] {
+    const keyed: { readonly key: string; readonly connection: Connection }[] = [];
+    for (const connection of this.connections) {
+      if (connection.session !== null) keyed.push({ key: reachKey(mesh, connection.session.node), connection });
+    }
+    return keyed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)).map(({ connection }) => connection);
   }
 
   /** All proxies: connected ones, and those that went not long ago. */

@@ -11,6 +11,8 @@ test('the estimate is near what a pattern compiles to', () => {
     '((a{1,10}){1,10}){1,10}',
     '[]a]{100}',
     '[^]\\]a]{100}',
+    '[a[:alpha:][:^digit:]]{100}',
+    '[a\\[:]{100}',
     'x{0,1000}',
     '(\\pL|\\pN|\\pS){1000}',
     '(?:a|b){50,}',
@@ -21,6 +23,12 @@ test('the estimate is near what a pattern compiles to', () => {
     assert.ok(estimate >= real / 3 - 5 && estimate <= real * 5 + 5, `${pattern}: ${estimate} for ${real}`);
   }
   for (const broken of ['(((', ')))', '[', '[^', '\\', 'a{2', '[[:alpha', '{3}']) estimateProgramSize(broken);
+});
+
+test('the estimate takes time in proportion to the text', () => {
+  const before = process.cpuUsage();
+  estimateProgramSize(`[${'[:'.repeat(100_000)}`);
+  assert.ok(process.cpuUsage(before).user < 500_000);
 });
 
 test('a pattern that is far too large is refused without being compiled', () => {

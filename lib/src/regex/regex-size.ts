@@ -1,6 +1,8 @@
 // How large the program of a regular expression will be, told from its text: to compile it first would take the time that is to be saved.
 
 const repetition = /\{(\d+)(?:,(\d*))?\}/y;
+const namedClass = /\[:\^?[a-z]{1,10}:\]/y;
+
 /** About the number of instructions that a pattern compiles to; a sum of what is written, repetitions counted out. Never throws. */
 export function estimateProgramSize(pattern: string): number {
   const outer: number[] = [];
@@ -44,7 +46,13 @@ function atomEnd(pattern: string, at: number): number {
   let end = pattern[at + 1] === '^' ? at + 3 : at + 2;
   for (; end < pattern.length && pattern[end] !== ']'; end++) {
     if (pattern[end] === '\\') end++;
-    else if (pattern.startsWith('[:', end)) end = Math.max(end, pattern.indexOf(':]', end) + 1);
+    else if (pattern[end] === '[') end += namedClassLength(pattern, end);
   }
   return Math.min(pattern.length, end + 1);
+}
+
+/** Of `[:alpha:]`, but for its last character; 0 where none begins. */
+function namedClassLength(pattern: string, at: number): number {
+  namedClass.lastIndex = at;
+  return namedClass.test(pattern) ? namedClass.lastIndex - at - 1 : 0;
 }

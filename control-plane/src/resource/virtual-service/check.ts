@@ -3,6 +3,7 @@
 import type { Destination } from '@weft/api/resource/http-route';
 import type { StoredResource } from '../../store/world.ts';
 import type { Findings } from '../findings.ts';
+import { familyOf } from '../gateway/validate.ts';
 import { hostsOverlap, resolveHost } from '../host.ts';
 import { referenceCodes } from '../issue-code.ts';
 import { isSameResource, isVisible, type MeshIndex, meantHost, namespaceOf } from '../mesh-index.ts';
@@ -82,8 +83,9 @@ function checkGatewayHosts(
     );
   }
   if ((spec.tls ?? []).length === 0) return;
-  const passes = servers.some(({ tls }) => {
-    const mode = tls === undefined ? null : (tls.mode ?? 'PASSTHROUGH');
+  const passes = servers.some(({ port, tls }) => {
+    // The tls of a plain HTTP server is there for its redirect alone.
+    const mode = tls === undefined || familyOf(port.protocol) === 'http' ? null : (tls.mode ?? 'PASSTHROUGH');
     return mode === 'PASSTHROUGH' || mode === 'AUTO_PASSTHROUGH';
   });
   if (!passes)

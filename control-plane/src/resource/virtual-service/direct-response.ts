@@ -39,7 +39,9 @@ function validateBytes(
     findings.add(formCodes.invalidValue, path, message);
   }
   if (bytes === undefined) return;
-  if (content.toString('base64').replace(/=+$/, '') !== bytes.replace(/=+$/, '')) {
+  // Base64 may be broken into lines, and its padding may be left out.
+  const digits = bytes.replaceAll(/[\r\n]/g, '').replace(/={1,2}$/, '');
+  if (content.toString('base64').replace(/={1,2}$/, '') !== digits) {
     findings.add(formCodes.invalidValue, `${path}.bytes`, 'This is no base64; use string for plain text.');
   } else if (!isUtf8(content)) {
     findings.add(formCodes.invalidValue, `${path}.bytes`, 'The bytes are no text in UTF-8, and others are not sent.');

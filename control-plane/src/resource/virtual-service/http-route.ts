@@ -152,7 +152,7 @@ function validateRewrite(findings: Findings, path: string, rewrite: HttpRewrite)
     findings.add(
       meaningCodes.invalidRegex,
       `${path}.uriRegexRewrite.match`,
-      `This is no regular expression in RE2 syntax: ${problem}.`,
+      `The regular expression (RE2) is refused: ${problem}.`,
     );
     return;
   }
@@ -196,12 +196,14 @@ const retryConditions = [
   'unavailable',
 ];
 
+/** What Istio refuses beside `attempts: 0`; more would refuse what works there. */
+const retrySettings = ['perTryTimeout', 'retryOn', 'retryRemoteLocalities'] as const;
+
 function validateRetry(findings: Findings, path: string, retry: HttpRetry): void {
-  const { attempts = 0, ...rest } = retry;
-  const others = Object.keys(rest);
-  if (attempts === 0 && others.length > 0) {
-    const cause =
-      retry.attempts === undefined ? 'Without attempts there are no retries' : 'attempts 0 turns retries off';
+  const { attempts, ...rest } = retry;
+  const others = attempts === undefined ? Object.keys(rest) : retrySettings.filter((name) => rest[name] !== undefined);
+  if ((attempts ?? 0) === 0 && others.length > 0) {
+    const cause = attempts === undefined ? 'Without attempts there are no retries' : 'attempts 0 turns retries off';
     const message = `${cause}, so ${others.join(' and ')} can have no effect; give attempts, or remove the rest.`;
     findings.add(meaningCodes.conflictingFields, path, message);
   }

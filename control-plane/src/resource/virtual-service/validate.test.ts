@@ -98,6 +98,7 @@ const rules: readonly (readonly [string, string, readonly string[]])[] = [
     ['WEFT0410 spec.http[0].directResponse.body.bytes'],
   ],
   ['takes bytes', "{directResponse: {status: 200, body: {bytes: 'aGFsbG8='}}}", []],
+  ['takes bytes in several lines', '{directResponse: {status: 200, body: {bytes: "aGFs\\nbG8\\n"}}}', []],
   [
     'wants a body of a mebibyte at most',
     `{directResponse: {status: 200, body: {string: ${'a'.repeat(1024 * 1024 + 1)}}}}`,
@@ -129,6 +130,16 @@ const rules: readonly (readonly [string, string, readonly string[]])[] = [
     'says that a fault without a share is for no request',
     `{${route}, fault: {delay: {fixedDelay: 1s}, abort: {httpStatus: 500}}}`,
     ['WEFT0505 spec.http[0].fault.delay', 'WEFT0505 spec.http[0].fault.abort'],
+  ],
+  [
+    'wants no settings of retries that are turned off',
+    `{${route}, retries: {attempts: 0, retryOn: 5xx, perTryTimeout: 1s}}`,
+    ['WEFT0430 spec.http[0].retries'],
+  ],
+  [
+    'takes what Istio takes of retries that are turned off',
+    `{${route}, retries: {attempts: 0, backoff: 1s, retryIgnorePreviousHosts: true}}`,
+    [],
   ],
   ['wants the number of retries', `{${route}, retries: {perTryTimeout: 1s}}`, ['WEFT0430 spec.http[0].retries']],
   [

@@ -35,7 +35,7 @@ export function gatewayListener(name: string, servers: readonly OfferedServer[],
   if (first === undefined) return null;
   const isPlainHttp = servers.some(({ server }) => serverKind(server) === 'http');
   const chains = isPlainHttp ? [plainHttpChain(servers)] : otherChains(servers, reach);
-  if (chains.length === 0) return null;
+  if (chains.every(({ filters }) => filters === closing)) return null;
   const needsName = chains.some(({ filterChainMatch }) => filterChainMatch !== undefined);
   const needsTls = needsName || servers.some(({ server }) => serverKind(server) === 'tls');
   return {
@@ -89,13 +89,20 @@ function otherChains(servers: readonly OfferedServer[], reach: Reach): FilterCha
 /** Stands for a chain that asks for no name. */
 const anyName = '*';
 
+/** For connections to a server whose Secret is missing: they end, instead of coming to another server that covers the same names. */
+const closing: NetworkFilter[] = [tcpProxy('missing_secret', [{ name: blackHoleCluster, weight: 1 }])];
+
+function closingChain(server: OfferedServer): FilterChain {
+  return { ...nameMatch(hostNames(server)), filters: closing };
+}
+
 function serverChains(server: OfferedServer, reach: Reach): FilterChain[] {
   const kind = serverKind(server.server);
   if (kind === 'tcp') return tcpChains(server, reach);
   if (kind === 'tls')
     return passesThrough(server.server) ? passthroughChains(server, reach) : endedTlsChains(server, reach);
   const socket = serverSocket(server, server.alpnProtocols, reach);
-  if (socket === null) return [];
+  if (socket === null) return [closingChain(server)];
   const mode = server.server.tls?.mode;
   const isMutual = mode === 'MUTUAL' || mode === 'OPTIONAL_MUTUAL' || mode === 'ISTIO_MUTUAL';
   return [{ ...nameMatch(hostNames(server)), filters: [manager(server, [server], isMutual)], transportSocket: socket }];
@@ -143,7 +150,7 @@ function statPrefix({ bindAddress, bindPort }: OfferedServer): string {
 function endedTlsChains(server: OfferedServer, reach: Reach): FilterChain[] {
   const target = firstTcpTarget(server, reach) ?? { clusters: [{ name: blackHoleCluster, weight: 1 }] };
   const transportSocket = serverSocket(server, [], reach);
-  if (transportSocket === null) return [];
+  if (transportSocket === null) return [closingChain(server)];
   return [{ ...nameMatch(hostNames(server)), filters: tcpFilters(server, target), transportSocket }];
 }
 

@@ -3,7 +3,7 @@
 import type { GatewayTls } from '@weft/api/resource/gateway';
 import type { envoy } from '@weft/api/xds/types';
 import type { Reach } from '../reach.ts';
-import { gatewaySecretName, namedSecrets } from '../secrets.ts';
+import { gatewaySecretName, namedSecrets, rootsSuffix } from '../secrets.ts';
 import { downstreamSocket, meshDownstreamSocket, sdsSecret } from '../tls-context.ts';
 import type { OfferedServer } from './offered-server.ts';
 
@@ -40,10 +40,11 @@ function credentialsOf(tls: GatewayTls): readonly string[] {
   return tls.credentialNames ?? (tls.credentialName === undefined ? [] : [tls.credentialName]);
 }
 
-/** The credential that has the roots, if one has. */
+/** The credential that has the roots, if one has; the end of its name says that it is not for its key pair. */
 function rootsCredential(tls: GatewayTls): string[] {
-  if (tls.caCertCredentialName !== undefined) return [tls.caCertCredentialName];
-  return tls.credentialName === undefined ? [] : [`${tls.credentialName}-cacert`];
+  const name = tls.caCertCredentialName ?? tls.credentialName;
+  if (name === undefined) return [];
+  return [tls.caCertCredentialName?.endsWith(rootsSuffix) === true ? name : `${name}${rootsSuffix}`];
 }
 
 function certificates(tls: GatewayTls, offered: OfferedServer, reach: Reach): CommonTlsContext {

@@ -4,6 +4,7 @@ import type { GatewayServer, GatewayTls } from '@weft/api/resource/gateway';
 import type { AnyResource } from '@weft/api/resource/kind';
 import { unpackAny } from '@weft/lib/protobuf/codec';
 import { resource } from '../../model/model-kit.ts';
+import type { NetworkFilter } from '../filters.ts';
 import type { Listener } from '../snapshot.ts';
 import { snapshotOf, targetsOf, webHost, webService } from '../translate-kit.ts';
 
@@ -32,6 +33,11 @@ const edge = (resources: readonly AnyResource[], namespace?: string) =>
   withoutSecret([secret, ...resources], namespace);
 const namesOf = (listener: Listener | undefined) =>
   listener?.filterChains?.map(({ filterChainMatch }) => filterChainMatch?.serverNames);
+const clusterOf = (filters: readonly NetworkFilter[] = []) => {
+  const config = filters[0]?.typedConfig;
+  assert.ok(config !== undefined);
+  return unpackAny(config, 'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy').cluster;
+};
 
 test('clients may write any port behind a host, also one that only what stands in front of the gateway has', () => {
   const table = edge([gateway('edge', [plain(['*.example'])]), service(['*.example'])]).routes.get('http.80');
@@ -72,14 +78,40 @@ test('who is visible to the namespace of the gateway proxy is served, as Istio h
 
 describe('TLS', () => {
   test('of a server is there as long as its Secret is', () => {
-    const servers = [secured(['a.example'], simple), secured(['b.example'], { ...simple, credentialName: 'other' })];
-    assert.deepEqual(namesOf([...edge([gateway('edge', servers)]).listeners.values()][0]), [['a.example']]);
+    const other = { ...simple, credentialName: 'other' };
+    const servers = [secured(['b.example'], other), secured(['*.example'], simple)];
+    const snapshot = edge([gateway('edge', servers)]);
+    const [listener] = snapshot.listeners.values();
+    assert.deepEqual(namesOf(listener), [['b.example'], ['*.example']]);
+    const [closed, served] = listener?.filterChains ?? [];
+    assert.equal(clusterOf(closed?.filters), 'BlackHoleCluster', 'not what the server of all names does');
+    assert.ok(snapshot.clusters.has('BlackHoleCluster'));
+    assert.deepEqual(
+      [closed, served].map((chain) => chain?.transportSocket !== undefined),
+      [false, true],
+    );
     assert.equal(withoutSecret([gateway('edge', servers)]).listeners.size, 0);
     const { 'ca.crt': _, ...pair } = data;
     const rootless = { ...secret, data: pair } as AnyResource;
     const mutual = gateway('edge', [secured(['a.example'], { ...simple, mode: 'MUTUAL' })]);
     assert.equal(withoutSecret([rootless, mutual]).listeners.size, 0);
   });
+
+  for (const name of ['ca', 'ca-cacert']) {
+    test(`takes the roots of clients from a Secret of their own called ${name}`, () => {
+      const { 'ca.crt': roots, ...pair } = data;
+      const secrets = [
+        { ...secret, data: pair },
+        { ...secret, metadata: { name, namespace: 'default' }, data: { 'ca.crt': roots } },
+      ] as AnyResource[];
+      const tls = { ...simple, mode: 'MUTUAL', caCertCredentialName: name } as const;
+      const snapshot = withoutSecret([...secrets, gateway('edge', [secured(['a.example'], tls)])]);
+      assert.deepEqual(
+        [...snapshot.secrets.values()].map(({ validationContext }) => validationContext !== undefined).sort(),
+        [false, true],
+      );
+    });
+  }
 
   for (const protocol of ['TLS', 'HTTPS']) {
     test(`of a server (${protocol}) without a mode passes through`, () => {
@@ -89,10 +121,7 @@ describe('TLS', () => {
       const [chain] = [...listeners.values()][0]?.filterChains ?? [];
       assert.deepEqual(chain?.filterChainMatch?.serverNames, ['a.example']);
       assert.equal(chain?.transportSocket, undefined);
-      const config = chain?.filters?.[0]?.typedConfig;
-      assert.ok(config !== undefined);
-      const { cluster } = unpackAny(config, 'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy');
-      assert.equal(cluster, `outbound|9000||${webHost}`);
+      assert.equal(clusterOf(chain?.filters), `outbound|9000||${webHost}`);
     });
   }
 

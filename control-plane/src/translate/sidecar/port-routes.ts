@@ -29,7 +29,7 @@ export function portRoutes(
     const port = portOf(service, number);
     if (port !== undefined) hosts.push(portVirtualHost(service, port, reach));
   }
-  hosts.push(...extraVirtualHosts(number, reach));
+  for (const made of extraVirtualHosts(number, reach)) hosts.push(made);
   hosts.push(fallbackVirtualHost(reach, [], !isRedirected));
   return { name: String(number), virtualHosts: withoutRepeatedDomains(hosts), validateClusters: false, ...bodyLimit };
 }

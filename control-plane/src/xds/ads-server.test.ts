@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
+import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
+import { systemClock } from '@weft/lib/clock';
+import { encodeMessage } from '@weft/lib/protobuf/codec';
+import { meshOf, resource } from '../model/model-kit.ts';
+import { AdsServer } from './ads-server.ts';
+import { typeUrls } from './resource-type.ts';
+
+const log = { info: () => {}, warn: () => {}, error: () => {} };
+
+test('proxies of one reach are told one after the other, so that what is made for one is there for the next', async () => {
+  const ads = new AdsServer({ clock: systemClock, log, identify: null });
+  const { StreamAggregatedResources: open } = ads.implementation;
+  const told: string[] = [];
+  for (const name of ['a1', 'b1', 'a2', 'b2']) {
+    const call = Object.assign(new EventEmitter(), { write: () => told.push(name) });
+    Reflect.apply(open as (call: object) => void, null, [call]);
+    const node = {
+      id: `sidecar~127.0.0.1~${name}.default~default.svc.cluster.local`,
+      metadata: { LABELS: { app: name.slice(0, 1) } },
+    };
+    call.emit('data', encodeMessage('envoy.service.discovery.v3.DiscoveryRequest', { node, typeUrl: typeUrls.cds }));
+  }
+  const rule = { host: 'web', workloadSelector: { matchLabels: { app: 'a' } } };
+  ads.setMesh(meshOf([resource('DestinationRule', 'rule', rule)]));
+  await setImmediate();
+  assert.deepEqual(told, ['a1', 'a2', 'b1', 'b2']);
+});
