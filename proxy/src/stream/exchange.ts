@@ -16,6 +16,7 @@ import type { Downstream } from './downstream.ts';
 import { localReplyHead, replyHead, showDecision } from './local-reply.ts';
 import type { Stream, StreamProtocol } from './stream.ts';
 import type { StreamConfig } from './stream-config.ts';
+import { acceptsUpgrade } from './upgrade.ts';
 
 const noBytes = Buffer.alloc(0);
 
@@ -133,7 +134,7 @@ export class Exchange implements Stream {
   /** An upgrade or CONNECT that was accepted: its bytes are no messages any more. */
   private get isTunnel(): boolean {
     if (this.upgrade === null || this.isLocalReply) return false;
-    return this.upgrade === 'CONNECT' ? this.status >= 200 && this.status < 300 : this.status === 101;
+    return acceptsUpgrade(this.upgrade, this.status);
   }
 
   get isOver(): boolean {

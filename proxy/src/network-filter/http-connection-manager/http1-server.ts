@@ -22,10 +22,12 @@ import type { Http1Error, Http1ErrorKind } from '../../protocol/http1/error.ts';
 import { reasonPhrase } from '../../protocol/http1/reason.ts';
 import type { Downstream } from '../../stream/downstream.ts';
 import { Exchange } from '../../stream/exchange.ts';
+import { acceptsUpgrade } from '../../stream/upgrade.ts';
 import { ageOf, type ConnectionAge } from './connection-age.ts';
 import type { HttpConnectionManager } from './http-connection-manager.ts';
 import { Linger } from './linger.ts';
 import { answerAtOnce, prepareHead, prepareTrailers } from './request-head.ts';
+import { failLateStream, streamDeadlineMs } from './stream-deadline.ts';
 
 const noBytes = Buffer.alloc(0);
 /** A body that nobody wants any more is read up to here to keep the connection; past it the connection ends. */
@@ -292,7 +294,7 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream, Pl
   sendHead(exchange: Exchange, endStream: boolean): void {
     const headers = exchange.responseHeaders as Headers;
     const { status } = exchange;
-    if (exchange.upgrade !== null && isAccepted(exchange.upgrade, status)) {
+    if (exchange.upgrade !== null && acceptsUpgrade(exchange.upgrade, status)) {
       this.sendAcceptedUpgrade(exchange, headers);
       return;
     }
@@ -462,21 +464,9 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream, Pl
 
   private deadlineMs(): number {
     const { manager, exchange } = this;
-    if (exchange !== null) {
-      const ofRoute = exchange.route?.idleTimeoutMs ?? -1;
-      const idle = ofRoute < 0 ? manager.streamIdleTimeoutMs : ofRoute;
-      const idleAt = idle === 0 ? Number.POSITIVE_INFINITY : exchange.activeMs + idle;
-      return Math.min(idleAt, this.requestDeadlineMs(exchange));
-    }
+    if (exchange !== null) return streamDeadlineMs(exchange, manager, this.isRequestOver);
     if (this.decoder.isInHead) return this.headDeadlineMs();
     return manager.idleTimeoutMs === 0 ? Number.POSITIVE_INFINITY : this.activeMs + manager.idleTimeoutMs;
-  }
-
-  // As Envoy: a request need not be over when its response begins.
-  private requestDeadlineMs(exchange: Exchange): number {
-    const { requestTimeoutMs } = this.manager;
-    if (requestTimeoutMs === 0 || this.isRequestDecoded || exchange.responseStarted) return Number.POSITIVE_INFINITY;
-    return exchange.startMs + requestTimeoutMs;
   }
 
   private headDeadlineMs(): number {
@@ -501,14 +491,12 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream, Pl
       late.fail(fault.request_headers_timeout);
       return;
     }
-    if (nowMs >= this.requestDeadlineMs(exchange)) {
-      this.mustClose = true;
-      exchange.fail(fault.request_body_timeout, 'request_overall_timeout');
-      return;
-    }
-    manager.counters.streamIdleTimeout.inc();
     this.mustClose = true;
-    exchange.fail(fault.stream_idle, 'stream_idle_timeout', this.isRequestDecoded ? 0 : 408);
+    failLateStream(exchange, manager, this.isRequestOver, nowMs);
+  }
+
+  private get isRequestOver(): boolean {
+    return this.isRequestDecoded || this.isTunnel;
   }
 }
 
@@ -529,10 +517,6 @@ function upgradeOf({ facts, hasBody, minor }: RequestHead, headers: Headers): st
   if (facts.upgrade !== 'h2c') return facts.upgrade;
   headers.remove('http2-settings');
   return null;
-}
-
-function isAccepted(upgrade: string, status: number): boolean {
-  return upgrade === 'CONNECT' ? status >= 200 && status < 300 : status === 101;
 }
 
 function onWatch(server: Http1Server): void {

@@ -3,7 +3,7 @@
 import { BodyBuffer } from '@weft/lib/body-buffer';
 import { Headers } from '@weft/lib/header';
 import type { Placed } from '@weft/lib/placed-set';
-import { type Fault, fault } from '../../fault/fault.ts';
+import type { Fault } from '../../fault/fault.ts';
 import type { ConnectionInfo } from '../../io/connection-info.ts';
 import type { Http2Connection, Http2Stream } from '../../protocol/http2/connection.ts';
 import { ErrorCode } from '../../protocol/http2/error.ts';
@@ -11,6 +11,7 @@ import type { Downstream } from '../../stream/downstream.ts';
 import type { Exchange } from '../../stream/exchange.ts';
 import type { HttpConnectionManager } from './http-connection-manager.ts';
 import type { Http2Server } from './http2-server.ts';
+import { failLateStream } from './stream-deadline.ts';
 
 const noHeaders: Headers = Headers.of();
 
@@ -176,19 +177,9 @@ export class Http2Downstream implements Downstream, Placed {
       this.checkFlush(nowMs, manager);
       return;
     }
-    const ofRoute = exchange.route?.idleTimeoutMs ?? -1;
-    const idleMs = ofRoute < 0 ? manager.streamIdleTimeoutMs : ofRoute;
-    // As Envoy: a request need not be over when its response begins.
-    const isDue = exchange.upgrade === null && !this.isRequestEnded && !exchange.responseStarted;
-    const wholeMs = isDue ? manager.requestTimeoutMs : 0;
-    if (wholeMs > 0 && nowMs >= exchange.startMs + wholeMs) {
-      exchange.fail(fault.request_body_timeout, 'request_overall_timeout');
-    } else if (idleMs > 0 && nowMs >= exchange.activeMs + idleMs) {
-      manager.counters.streamIdleTimeout.inc();
-      const isOwed = exchange.upgrade === null && !this.isRequestEnded;
-      exchange.fail(fault.stream_idle, 'stream_idle_timeout', isOwed ? 408 : 0);
-    }
+    failLateStream(exchange, manager, exchange.upgrade !== null || this.isRequestEnded, nowMs);
   }
+
   // The exchange is over; a peer that does not open its window must not keep the last bytes here for ever.
   private checkFlush(nowMs: number, manager: HttpConnectionManager): void {
     const flushMs = manager.streamIdleTimeoutMs || manager.idleTimeoutMs;
