@@ -55,6 +55,13 @@ test('zero switches time-outs off', () => {
   assert.deepEqual([route.timeoutMs, route.idleTimeoutMs, route.maxStreamDurationMs], [0, 0, 0]);
 });
 
+test('limits the stream in place of the response where it names both', () => {
+  const max_stream_duration = { max_stream_duration: '20s' };
+  const route = only(to('web', { prefix: '/' }, {}, { timeout: '3s', max_grpc_timeout: '3s', max_stream_duration }));
+  const call = Headers.of('content-type', 'application/grpc', 'grpc-timeout', '2S');
+  assert.deepEqual([route.timeoutOf(Headers.of()), route.timeoutOf(call), route.durationMs(call)], [0, 0, 20_000]);
+});
+
 test('grants gRPC clients the time they ask for, up to the limit and less the offset', () => {
   const route = only(
     to(
