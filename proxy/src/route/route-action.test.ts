@@ -235,12 +235,15 @@ test('redirects', () => {
   );
 });
 
-test('answers by itself, from text, bytes or a file', () => {
+test('answers by itself, from text, bytes, a file or the environment', (context) => {
+  process.env.WEFT_TEST_BODY = '';
+  context.after(() => delete process.env.WEFT_TEST_BODY);
   const direct = (body: object | undefined): unknown =>
     only({ match: { prefix: '/' }, direct_response: { status: 200, body } }).directResponse;
   assert.deepEqual(direct(undefined), { status: 200, body: '' });
   assert.deepEqual(direct({ inline_string: 'hé' }), { status: 200, body: 'hé' });
   assert.deepEqual(direct({ inline_bytes: Buffer.from('abc').toString('base64') }), { status: 200, body: 'abc' });
+  assert.deepEqual(direct({ environment_variable: 'WEFT_TEST_BODY' }), { status: 200, body: '' });
   assert.match(JSON.stringify(direct({ filename: `${import.meta.dirname}/action/grpc-timeout.ts` })), /grpc-timeout/);
 });
 
