@@ -3,14 +3,14 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { assert } from '@weft/lib/assert';
 import { systemClock } from '@weft/lib/clock';
-import { fallBackOn } from '@weft/lib/disk/config-file';
+import { endStart, startFrom } from '@weft/lib/disk/config-file';
 import { applyBootstrap, boundStaticListeners, RunningProxy, refuseErrors } from './proxy.ts';
 import type { WorkerStart } from './worker/messages.ts';
 import { WorkerThread } from './worker/worker-thread.ts';
 
 const { start, workers } = workerData as { start: WorkerStart; workers: number };
 assert(parentPort !== null, 'this file is run by a worker thread');
-fallBackOn(start.files);
+startFrom(start.files);
 const thread = new WorkerThread({
   port: parentPort,
   start,
@@ -23,5 +23,6 @@ if (start.drained !== null) thread.proxy.listeners.drain(start.drained);
 if (start.stopped !== null) thread.proxy.listeners.stopAccepting(start.stopped);
 refuseErrors(applyBootstrap(thread.proxy));
 thread.catchUp(start);
+endStart();
 if (start.stopped === null) await boundStaticListeners(thread.proxy);
 thread.started();

@@ -66,7 +66,7 @@ export const metricHelp: Readonly<Record<string, string>> = {
   upstream_cx_max_duration_reached: 'Connections closed after max_connection_duration.',
   upstream_cx_max_requests: 'Connections closed after max_requests_per_connection.',
   upstream_cx_none_healthy: 'Requests and connections that found no healthy host.',
-  upstream_cx_overflow: 'Connections refused by the circuit breaker.',
+  upstream_cx_overflow: 'Connections wanted beyond max_connections; the first one to a host is made all the same.',
   upstream_cx_protocol_error: 'Responses that were not valid.',
   upstream_cx_rx_bytes_total: 'Bytes received from endpoints.',
   upstream_cx_tx_bytes_total: 'Bytes sent to endpoints.',

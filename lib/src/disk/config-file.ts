@@ -1,5 +1,5 @@
 // Files that configuration names. Where there are workers, the main thread keeps what each file held when it was read: a worker that
-// replaces a dead one gets the configuration that holds, and must not fail over a file that has gone since.
+// replaces a dead one gets the configuration that holds, and must not fail over a file that has gone since or become something else.
 
 import { readFileSync, statSync } from 'node:fs';
 
@@ -8,7 +8,8 @@ export type FileContents = ReadonlyMap<string, Uint8Array>;
 
 // For the whole thread, like the file system that it stands in for.
 let kept: Map<string, Uint8Array> | null = null;
-let fallback: FileContents = new Map();
+let given: FileContents = new Map();
+let isStarting = false;
 
 /** From now on this thread remembers what it reads; `keptFiles` hands it out. */
 export function keepFiles(): void {
@@ -19,13 +20,29 @@ export function keptFiles(): FileContents {
   return kept ?? new Map();
 }
 
-/** From now on this thread takes a file that it cannot read from here. */
-export function fallBackOn(contents: FileContents): void {
-  fallback = contents;
+/** What `read` makes of files counts as read if it comes to anything: else what they held before is what holds. */
+export function readOnTrial<T>(read: () => T | null): T | null {
+  const before = kept;
+  if (before !== null) kept = new Map(before);
+  const result = read();
+  if (result === null) kept = before;
+  return result;
+}
+
+/** Until `endStart` this thread takes files from here, then only those that it cannot read. */
+export function startFrom(contents: FileContents): void {
+  given = contents;
+  isStarting = true;
+}
+
+export function endStart(): void {
+  isStarting = false;
 }
 
 /** Throws what the file system says, or a `FileTooLargeError`. Config time only: it is synchronous. */
 export function readConfigFile(path: string, maxBytes: number): Buffer {
+  const known = given.get(path);
+  if (isStarting && known !== undefined) return Buffer.from(known);
   try {
     const { size } = statSync(path);
     if (size > maxBytes) throw new FileTooLargeError(size);
@@ -33,7 +50,6 @@ export function readConfigFile(path: string, maxBytes: number): Buffer {
     kept?.set(path, bytes);
     return bytes;
   } catch (error) {
-    const known = fallback.get(path);
     if (known === undefined) throw error;
     return Buffer.from(known);
   }

@@ -28,7 +28,21 @@ test('the estimate is near what a pattern compiles to', () => {
 test('the estimate takes time in proportion to the text', () => {
   const before = process.cpuUsage();
   estimateProgramSize(`[${'[:'.repeat(100_000)}`);
+  for (const part of ['\\p{', '\\p{a', '\\Q', '\\Q\\E']) estimateProgramSize(part.repeat(100_000));
   assert.ok(process.cpuUsage(before).user < 500_000);
+});
+
+test('braces that are no repetition count as what they are', () => {
+  for (const pattern of [
+    '\\x{100000}',
+    '(\\x{2028}|a){50}',
+    '\\p{Greek}{3}',
+    '\\Q(a{1000}{1000}){9}\\E{3}',
+    '\\Qa{1000}{1000}',
+  ]) {
+    compileRegex(pattern);
+    assert.ok(estimateProgramSize(pattern) < 300, pattern);
+  }
 });
 
 test('a pattern that is far too large is refused without being compiled', () => {

@@ -2,6 +2,8 @@
 
 const repetition = /\{(\d+)(?:,(\d*))?\}/y;
 const namedClass = /\[:\^?[a-z]{1,10}:\]/y;
+/** A quotation, a code point or class by its name in braces, or one character. */
+const escaped = /\\(?:Q.*?(?:\\E|$)|[xpP]\{\^?\w{1,40}\}|.)/sy;
 
 /** About the number of instructions that a pattern compiles to; a sum of what is written, repetitions counted out. Never throws. */
 export function estimateProgramSize(pattern: string): number {
@@ -40,7 +42,10 @@ function timesOf([, least = '', most]: RegExpExecArray): number {
 
 /** Behind one character, escape or class. */
 function atomEnd(pattern: string, at: number): number {
-  if (pattern[at] === '\\') return Math.min(pattern.length, at + 2);
+  if (pattern[at] === '\\') {
+    escaped.lastIndex = at;
+    return escaped.test(pattern) ? escaped.lastIndex : pattern.length;
+  }
   if (pattern[at] !== '[') return at + 1;
   // The first ] of a class is one of its members.
   let end = pattern[at + 1] === '^' ? at + 3 : at + 2;

@@ -204,6 +204,8 @@ describe('admin server', () => {
       assert.equal((await ask('GET', path)).status, 405, path);
     }
     assert.deepEqual(state.calls, []);
+    assert.equal((await ask('POST', '/drain_listeners?skip_exit')).status, 400);
+    assert.deepEqual(state.calls, []);
     assert.equal((await ask('POST', '/drain_listeners?graceful')).body, 'OK\n');
     await ask('POST', '/quitquitquit');
     await ask('POST', '/healthcheck/fail');

@@ -1,6 +1,6 @@
 // A configuration file as text, its value, and the line of each field. YAML and JSON, both by one parser that keeps positions.
-import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
+import { FileTooLargeError, readConfigFile } from '@weft/lib/disk/config-file';
 import { describeReadProblem } from '@weft/lib/disk/read-problem';
 import { messageOf } from '@weft/lib/error';
 import type { Issue, Origin } from '@weft/lib/issue';
@@ -23,11 +23,10 @@ const sizeLimitBytes = 64 * 1024 * 1024;
 /** Reads and parses; never throws. */
 export function readBootstrapFile(path: string, form = bootstrapForm): BootstrapFile {
   try {
-    const text = readFileSync(path, 'utf8');
-    if (text.length > sizeLimitBytes)
-      return unreadable(path, 'is larger than 64 MiB; split it, or fetch resources by xDS');
-    return parseBootstrapText(text, path, form);
+    return parseBootstrapText(readConfigFile(path, sizeLimitBytes).toString('utf8'), path, form);
   } catch (thrown) {
+    if (thrown instanceof FileTooLargeError)
+      return unreadable(path, 'is larger than 64 MiB; split it, or fetch resources by xDS');
     return unreadable(path, `cannot be read: ${describeReadProblem(thrown)}; check the path and its permissions`);
   }
 }

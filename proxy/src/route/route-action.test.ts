@@ -55,6 +55,13 @@ test('zero switches time-outs off', () => {
   assert.deepEqual([route.timeoutMs, route.idleTimeoutMs, route.maxStreamDurationMs], [0, 0, 0]);
 });
 
+test('limits the stream in place of the response where it names both', () => {
+  const max_stream_duration = { max_stream_duration: '20s' };
+  const route = only(to('web', { prefix: '/' }, {}, { timeout: '3s', max_grpc_timeout: '3s', max_stream_duration }));
+  const call = Headers.of('content-type', 'application/grpc', 'grpc-timeout', '2S');
+  assert.deepEqual([route.timeoutOf(Headers.of()), route.timeoutOf(call), route.durationMs(call)], [0, 0, 20_000]);
+});
+
 test('grants gRPC clients the time they ask for, up to the limit and less the offset', () => {
   const route = only(
     to(
@@ -228,12 +235,15 @@ test('redirects', () => {
   );
 });
 
-test('answers by itself, from text, bytes or a file', () => {
+test('answers by itself, from text, bytes, a file or the environment', (context) => {
+  process.env.WEFT_TEST_BODY = '';
+  context.after(() => delete process.env.WEFT_TEST_BODY);
   const direct = (body: object | undefined): unknown =>
     only({ match: { prefix: '/' }, direct_response: { status: 200, body } }).directResponse;
   assert.deepEqual(direct(undefined), { status: 200, body: '' });
   assert.deepEqual(direct({ inline_string: 'hé' }), { status: 200, body: 'hé' });
   assert.deepEqual(direct({ inline_bytes: Buffer.from('abc').toString('base64') }), { status: 200, body: 'abc' });
+  assert.deepEqual(direct({ environment_variable: 'WEFT_TEST_BODY' }), { status: 200, body: '' });
   assert.match(JSON.stringify(direct({ filename: `${import.meta.dirname}/action/grpc-timeout.ts` })), /grpc-timeout/);
 });
 

@@ -168,8 +168,8 @@ type Timeouts = Pick<
 function compileTimeouts(action: RouteAction): Timeouts {
   const stream = action.maxStreamDuration;
   return {
-    // As Envoy: a route that limits its streams has no limit of its own for the response, unless it says so.
-    timeoutMs: msOr(action.timeout, stream === undefined ? defaultTimeoutMs : 0),
+    // As Envoy: a route that limits its streams has no limit of its own for the response, not even one that it names.
+    timeoutMs: stream === undefined ? msOr(action.timeout, defaultTimeoutMs) : 0,
     grpcTimeout: compileGrpcTimeout(action),
     idleTimeoutMs: msOr(action.idleTimeout, -1),
     maxStreamDurationMs: msOr(stream?.maxStreamDuration, -1),

@@ -35,6 +35,8 @@ export interface DataSourceRules {
   readonly missingCode: string;
   /** Code of the finding where the source cannot be read. */
   readonly unreadableCode: string;
+  /** Whether an environment variable that is set to nothing is a source. */
+  readonly takesEmpty: boolean;
   /** Of a file; what is larger is reported and not read. */
   readonly maxFileBytes: number;
   /** Ends the sentence about a file that is larger: what to do. */
@@ -45,6 +47,7 @@ export interface DataSourceRules {
 const secretRules: DataSourceRules = {
   missingCode: 'WEFT0700',
   unreadableCode: 'WEFT0701',
+  takesEmpty: false,
   // A certificate bundle is far smaller; a wrong path to something huge must not fill the memory.
   maxFileBytes: 4 * 1024 * 1024,
   tooLargeHint: 'is it the right file?',
@@ -68,10 +71,11 @@ export function readDataBytes(source: DataSource, sink: IssueSink, rules = secre
   );
 }
 
-function readVariable(name: string, sink: IssueSink, { unreadableCode }: DataSourceRules): Buffer | null {
+function readVariable(name: string, sink: IssueSink, rules: DataSourceRules): Buffer | null {
+  const { unreadableCode, takesEmpty } = rules;
   const value = process.env[name];
-  if (value !== undefined && value !== '') return Buffer.from(value);
-  const problem = `the environment variable ${name} is not set; set it or use a file`;
+  if (value !== undefined && (takesEmpty || value !== '')) return Buffer.from(value);
+  const problem = `the environment variable ${name} is ${value === '' ? 'empty' : 'not set'}; set it or use a file`;
   return reportError(sinkAt(sink, 'environment_variable'), unreadableCode, problem);
 }
 

@@ -3,6 +3,7 @@
 
 import type { envoy } from '@weft/api/xds/types';
 import type { Clock } from '@weft/lib/clock';
+import { readOnTrial } from '@weft/lib/disk/config-file';
 import { formatIssue, hasErrors, type Issue } from '@weft/lib/issue';
 import { type IssueSink, reportError, sinkAt } from './data-source.ts';
 import { type FileWatch, FileWatcher } from './file-watch.ts';
@@ -283,8 +284,11 @@ export class SecretSet {
   /** What the files hold now, or null when that is the same, or no use: then the old version stays and the log says so. */
   private recompile(compile: Recompile, current: Secret | null, path: string): Secret | null {
     const issues: Issue[] = [];
-    const fresh = compile({ issues, path });
-    if (fresh === null || hasErrors(issues)) {
+    const fresh = readOnTrial(() => {
+      const made = compile({ issues, path });
+      return hasErrors(issues) ? null : made;
+    });
+    if (fresh === null) {
       this.log.warn('changed certificate files are not usable, the old ones stay', { issues: issues.map(formatIssue) });
       return null;
     }

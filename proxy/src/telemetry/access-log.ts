@@ -40,6 +40,7 @@ const stderrType = 'envoy.extensions.access_loggers.stream.v3.StderrAccessLog';
 const formatRules: DataSourceRules = {
   missingCode: 'WEFT0207',
   unreadableCode: 'WEFT0207',
+  takesEmpty: true,
   maxFileBytes: 1024 * 1024,
   tooLargeHint: 'is it the right file?',
 };

@@ -26,9 +26,11 @@ export function openConnection(
   wish: ConnectionWish,
 ): Connecting | null {
   const { cluster } = host;
-  if (!wish.breakers.tryConnection(wish.isFirst)) {
+  const { breakers, isFirst } = wish;
+  if (!breakers.tryConnection()) {
+    // As Envoy: that the limit was met counts, also where it gives way.
     cluster.stats.upstreamCxOverflow.inc();
-    return null;
+    if (!isFirst || !breakers.tryFirstConnection()) return null;
   }
   cluster.stats.upstreamCxTotal.inc();
   cluster.stats.upstreamCxActive.inc();

@@ -36,7 +36,7 @@ export interface WorkerStart {
   readonly index: number;
   readonly bootstrap: Uint8Array;
   readonly configPath: string;
-  /** For those that have gone since. */
+  /** What they held when the configuration was read. */
   readonly files: FileContents;
   readonly levels: LogLevels;
   readonly isHealthFailed: boolean;

@@ -190,7 +190,9 @@ export class ResourceChannel {
         );
     }
     const removed = this.removedBy(update, pending.seen);
-    const prepared = this.prepare(pending, [...leaving, ...removed], update.version);
+    // What comes again does not leave.
+    const gone = leaving.filter((name) => !pending.seen.has(name));
+    const prepared = this.prepare(pending, [...gone, ...removed], update.version);
     return {
       issues: pending.issues,
       names: pending.seen,

@@ -19,6 +19,7 @@ describe('a limit of connections', () => {
     for (let i = 0; i < 4; i++) assert.equal((await client.fetch('GET', '/')).status, 200);
     assert.deepEqual([one.connections, two.connections], [1, 1]);
     assert.equal(proxy.stat('cluster.a.circuit_breakers.default.cx_open'), 1);
+    assert.equal(proxy.stat('cluster.a.upstream_cx_overflow'), 1);
   });
 
   it('that a tunnel to another host has reached refuses none to a host without', async (context) => {

@@ -173,6 +173,21 @@ describe('gRPC deadlines', () => {
     );
   });
 
+  it('that max_stream_duration sets are told less the time for which a filter held the call', async (context) => {
+    const fault: Json = {
+      name: 'envoy.filters.http.fault',
+      typed_config: {
+        '@type': 'type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault',
+        delay: { fixed_delay: '0.5s', percentage: { numerator: 100 } },
+      },
+    };
+    const max_stream_duration = { max_stream_duration: '7s' };
+    const { calls, ask } = await play(context, [message(0)], { max_stream_duration }, { filters: [fault] });
+    await ask();
+    const toldMs = Number.parseInt(calls[0]?.['grpc-timeout'] as string, 10);
+    assert.ok(toldMs > 5000 && toldMs <= 6500, String(toldMs));
+  });
+
   it('do not come out of nothing: a stream may go on for as long as max_stream_duration says, or for ever', async (context) => {
     const clock = new LeapClock();
     const streams: ServerHttp2Stream[] = [];

@@ -1,6 +1,6 @@
 // Pages that change the life of the proxy, by POST only: drain, quit, fail and pass the health check.
 
-import { type AdminReply, type AdminRequest, hasFlag, okReply } from '../reply.ts';
+import { type AdminReply, type AdminRequest, hasFlag, okReply, textReply } from '../reply.ts';
 import type { AdminState } from '../state.ts';
 
 /**
@@ -9,11 +9,11 @@ import type { AdminState } from '../state.ts';
  */
 export function drainListenersPage(state: AdminState, request: AdminRequest): AdminReply {
   const { query } = request;
-  state.drainListeners({
-    isGraceful: hasFlag(query, 'graceful'),
-    staysOpen: hasFlag(query, 'skip_exit'),
-    isInboundOnly: hasFlag(query, 'inboundonly'),
-  });
+  const isGraceful = hasFlag(query, 'graceful');
+  const staysOpen = hasFlag(query, 'skip_exit');
+  // As Envoy: who wants the listeners to stay must not have them closed at once.
+  if (staysOpen && !isGraceful) return textReply('skip_exit requires graceful\n', 400);
+  state.drainListeners({ isGraceful, staysOpen, isInboundOnly: hasFlag(query, 'inboundonly') });
   return okReply();
 }
 

@@ -47,12 +47,12 @@ describe('breakers of two workers', () => {
 
   it('let a pool without a connection have one beyond the limit, unless none are allowed', () => {
     const [first, second] = makeShared({ maxConnections: 1 });
-    assert.equal(first.tryConnection(true), true);
-    assert.equal(second.tryConnection(false), false);
-    assert.equal(second.tryConnection(true), true);
+    assert.equal(first.tryConnection(), true);
+    assert.equal(second.tryConnection(), false);
+    assert.equal(second.tryFirstConnection(), true);
     assert.equal(first.activeConnections, 2);
     const [closed] = makeShared({ maxConnections: 0 });
-    assert.equal(closed.tryConnection(true), false);
+    assert.equal(closed.tryFirstConnection(), false);
   });
 
   it('keep the priorities apart', () => {

@@ -99,14 +99,17 @@ export class Breakers {
     return this.retries.active;
   }
 
+  tryConnection(): boolean {
+    return this.connections.take(this.limits.maxConnections);
+  }
+
   /**
-   * `isFirst` says that the pool has none. It then gets one beyond the limit, as Envoy's do: idle connections to one host, or of one
-   * worker, must not starve another.
+   * For a pool that has none, after `tryConnection` said no: as Envoy's it gets one beyond the limit. Idle connections to one host, or of
+   * one worker, must not starve another.
    */
-  tryConnection(isFirst = false): boolean {
+  tryFirstConnection(): boolean {
     const { maxConnections } = this.limits;
-    if (this.connections.take(maxConnections)) return true;
-    if (!isFirst || maxConnections === 0) return false;
+    if (maxConnections === 0) return false;
     this.connections.takeBeyond(maxConnections);
     return true;
   }

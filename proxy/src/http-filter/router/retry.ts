@@ -56,8 +56,7 @@ export function isRetriableFault(policy: RetryPolicy, reason: Fault, exchange: E
     return byName || policy.on5xx || policy.onGatewayError || policy.onReset;
   }
   if (reason.retriable === 'never' || !mayRepeat(policy, exchange)) return false;
-  if (reason === fault.per_try_timeout) return policy.on5xx || policy.onGatewayError || policy.onReset;
-  return policy.onReset || policy.on5xx || policy.onGatewayError;
+  return policy.on5xx || policy.onGatewayError || policy.onReset;
 }
 
 // A stream that was refused had been sent; a connection found closed before a byte left had not.

@@ -99,7 +99,10 @@ export class RouterRequest extends Attempt {
       requestHeaders.set('x-envoy-expected-rq-timeout-ms', String(expectedMs));
     }
     if (!route.tellsGrpcTimeout || !isGrpcType(requestHeaders.get('content-type'))) return;
-    tellGrpcTimeout(requestHeaders, shorterMs(expectedMs, leftOf(this.routeDurationMs, passedMs)));
+    tellGrpcTimeout(
+      requestHeaders,
+      shorterMs(expectedMs, Math.ceil(this.exchange.durationLeftMs(this.routeDurationMs))),
+    );
   }
 
   // ---- response

@@ -38,7 +38,7 @@ export function compileDirectResponse(
 function readBody(source: DataSource, maxBodyBytes: number, sink: IssueSink): string | null {
   const tooLargeHint = 'raise max_direct_response_body_size_bytes or shorten the body';
   const codes = { missingCode: 'WEFT0333', unreadableCode: 'WEFT0333' };
-  const bytes = readDataBytes(source, sink, { ...codes, maxFileBytes: maxBodyBytes, tooLargeHint });
+  const bytes = readDataBytes(source, sink, { ...codes, takesEmpty: true, maxFileBytes: maxBodyBytes, tooLargeHint });
   if (bytes === null) return null;
   if (bytes.length > maxBodyBytes) {
     const problem = `the body has ${bytes.length} bytes, more than ${maxBodyBytes}; ${tooLargeHint}`;

@@ -269,4 +269,21 @@ describe('a worker that dies', { skip }, () => {
       assert.equal(String((await client.fetch('GET', '/')).body), 'from a file');
     }
   });
+
+  it('is replaced although a file of its configuration has become something else', async (context) => {
+    const file = join(temporaryFolder(context), 'body.txt');
+    writeFileSync(file, 'from a file');
+    const route = { match: { prefix: '/' }, direct_response: { status: 200, body: { filename: file } } };
+    const proxy = await startTwoWorkers(context, () => ({
+      listeners: [listener('main', httpManager([route]))],
+      clusters: [],
+    }));
+    writeFileSync(file, Buffer.of(0xff));
+    await killWorker(proxy, 0);
+    await killWorker(proxy, 1);
+    await everyWorkerServes(proxy);
+    for (const client of await openClients(context, proxy.port())) {
+      assert.equal(String((await client.fetch('GET', '/')).body), 'from a file');
+    }
+  });
 });
