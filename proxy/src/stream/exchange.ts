@@ -10,13 +10,13 @@ import { type Fault, fault } from '../fault/fault.ts';
 import { type HttpFilter, STOP } from '../http-filter/filter.ts';
 import { RouterRequest } from '../http-filter/router/router-request.ts';
 import type { ConnectionInfo } from '../io/connection-info.ts';
+import { acceptsUpgrade } from '../protocol/upgrade.ts';
 import { filterDisabled } from '../route/filter-override.ts';
 import type { Route } from '../route/route.ts';
 import type { Downstream } from './downstream.ts';
 import { localReplyHead, replyHead, showDecision } from './local-reply.ts';
 import type { Stream, StreamProtocol } from './stream.ts';
 import type { StreamConfig } from './stream-config.ts';
-import { acceptsUpgrade } from './upgrade.ts';
 
 const noBytes = Buffer.alloc(0);
 

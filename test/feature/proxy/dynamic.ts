@@ -13,14 +13,10 @@ export interface DynamicProxy {
   readonly stream: FakeStream;
 }
 
-/** A proxy whose clusters and listeners come over ADS. */
-export async function startDynamic(
-  context: TestContext,
-  concurrency: number,
-  api: 'GRPC' | 'DELTA_GRPC' = 'GRPC',
-): Promise<DynamicProxy> {
-  const server = await FakeAdsServer.start();
-  context.after(() => server.close());
+type AdsApi = 'GRPC' | 'DELTA_GRPC';
+
+/** The parts of a bootstrap by which clusters and listeners come over ADS, from a server on that port. */
+export function adsBootstrap(port: number, api: AdsApi = 'GRPC'): { clusters: Json[]; more: Json } {
   const ads = { ads: {}, resource_api_version: 'V3' };
   const dynamic = {
     ads_config: {
@@ -39,13 +35,19 @@ export async function startDynamic(
       },
     },
   };
-  const clusters = [cluster('ads', [server.port], options)];
-  const proxy = await startTestProxy(
-    context,
-    () => ({ listeners: [], clusters, more: { dynamic_resources: dynamic } }),
-    systemClock,
-    concurrency,
-  );
+  return { clusters: [cluster('ads', [port], options)], more: { dynamic_resources: dynamic } };
+}
+
+/** A proxy whose clusters and listeners come over ADS. */
+export async function startDynamic(
+  context: TestContext,
+  concurrency: number,
+  api: AdsApi = 'GRPC',
+): Promise<DynamicProxy> {
+  const server = await FakeAdsServer.start();
+  context.after(() => server.close());
+  const build = () => ({ listeners: [], ...adsBootstrap(server.port, api) });
+  const proxy = await startTestProxy(context, build, systemClock, concurrency);
   return { proxy, stream: await server.accept() };
 }
 

@@ -6,6 +6,7 @@ import { httpStatusFromGrpc, isGrpcType, parseGrpcStatus } from '@weft/lib/grpc/
 import type { Headers } from '@weft/lib/header';
 import type { Breakers } from '../../cluster/breaker/breakers.ts';
 import { type Fault, fault } from '../../fault/fault.ts';
+import { acceptsUpgrade } from '../../protocol/upgrade.ts';
 import { grpcTimeoutMs, grpcTimeoutText } from '../../route/action/grpc-timeout.ts';
 import { asksForItself, requestedRetryPolicy, requestedTimeoutMs } from '../../route/requested-retry.ts';
 import type { Route } from '../../route/route.ts';
@@ -129,7 +130,7 @@ export class RouterRequest extends Attempt {
     exchange.responseStartMs = this.clock.now() - exchange.startMs;
     exchange.details = 'via_upstream';
     this.stopTryTimeout();
-    if (isAccepted(status, exchange.upgrade)) this.stopResponseTimers();
+    if (exchange.upgrade !== null && acceptsUpgrade(exchange.upgrade, status)) this.stopResponseTimers();
     if (endStream) this.release();
     this.markResponse(route, headers);
     exchange.status = exchange.outcomeStatus = status;
@@ -340,10 +341,6 @@ export class RouterRequest extends Attempt {
     this.timeout?.stop();
     this.timeout = null;
   }
-}
-
-function isAccepted(status: number, upgrade: string | null): boolean {
-  return upgrade !== null && (status === 101 || (upgrade === 'CONNECT' && status >= 200 && status < 300));
 }
 
 // An endpoint that goes on in HTTP/1 answers 200, by which a client over HTTP/2 would take the upgrade for accepted (RFC 8441 §4).

@@ -20,9 +20,9 @@ import {
 } from '../../protocol/http1/encode.ts';
 import type { Http1Error, Http1ErrorKind } from '../../protocol/http1/error.ts';
 import { reasonPhrase } from '../../protocol/http1/reason.ts';
+import { acceptsUpgrade } from '../../protocol/upgrade.ts';
 import type { Downstream } from '../../stream/downstream.ts';
 import { Exchange } from '../../stream/exchange.ts';
-import { acceptsUpgrade } from '../../stream/upgrade.ts';
 import { ageOf, type ConnectionAge } from './connection-age.ts';
 import type { HttpConnectionManager } from './http-connection-manager.ts';
 import { Linger } from './linger.ts';

@@ -2,13 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { closeSync, constants, openSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { FakeAdsServer } from '@weft/proxy/xds/fake-ads-server';
 import { openClient, type RawClient } from '../../../kit/client.ts';
 import { temporaryFolder } from '../../../kit/folder.ts';
 import { until } from '../../../kit/until.ts';
 import { after, echo, startUpstream } from '../../../kit/upstream.ts';
+import { adsBootstrap, listenerMessage } from '../dynamic.ts';
 import { cluster, httpManager, listener, routeTo } from '../fixture.ts';
 import { type ProxyProcess, startProxyProcess } from '../process.ts';
 import { enoughConnections, openClients } from './fixture.ts';
@@ -80,12 +82,6 @@ function writeEnd(pipe: string): number | null {
   } catch {
     return null;
   }
-}
-
-/** `R` for each thread that runs or could, `S` for one that waits. */
-function threadStates(pid: number): string[] {
-  const tasks = `/proc/${pid}/task`;
-  return readdirSync(tasks).map((task) => readFileSync(`${tasks}/${task}/stat`, 'utf8').split(') ')[1]?.[0] ?? '');
 }
 
 /** Connections by worker. */
@@ -173,25 +169,21 @@ describe('a worker that hangs', { skip }, () => {
   it('does not keep the process after SIGTERM even where it is stuck in the operating system', async (context) => {
     const pipe = join(temporaryFolder(context), 'pipe');
     execFileSync('mkfifo', [pipe]);
+    const server = await FakeAdsServer.start();
+    context.after(() => server.close());
+    const { clusters, more } = adsBootstrap(server.port);
+    const flags = ['--concurrency', '2', '--drain-time-s', '0'];
+    const node = { id: 'sidecar~127.0.0.1~test.default~default.svc.cluster.local', cluster: 'test' };
+    const proxy = await startProxyProcess(context, { clusters }, { flags, more: { node, ...more } });
+    const stream = await server.accept();
     const answer = { match: { prefix: '/' }, direct_response: { status: 200, body: { filename: pipe } } };
-    const resources = { listeners: [listener('main', httpManager([...dearRoutes(30), answer]))] };
-    const starting = startProxyProcess(context, resources, {
-      flags: ['--concurrency', '2', '--drain-time-s', '0'],
-      more: { watchdogs: { worker_watchdog: { kill_timeout: '0.2s' } } },
-    });
-    // Every thread reads the pipe when it starts, and waits until somebody has written.
-    const feed = setInterval(() => {
-      const end = writeEnd(pipe);
-      if (end !== null) closeSync(end);
-    }, 5);
-    const proxy = await starting.finally(() => clearInterval(feed));
-    const client = await openClient(context, await proxy.port('main'));
-    client.request('GET', '/', { x: endless });
-    await client.closed();
+    stream.respond('listener', '1', [listenerMessage(listener('main', httpManager([answer])))]);
+    // Every thread reads the pipe for itself, and waits until somebody has written.
     let end: number | null = null;
-    await patiently('its successor reads', () => (end = writeEnd(pipe)) !== null);
+    await patiently('the main thread reads', () => (end = writeEnd(pipe)) !== null);
+    closeSync(end ?? -1);
+    await patiently('a worker reads', () => (end = writeEnd(pipe)) !== null);
     context.after(() => closeSync(end ?? -1));
-    await patiently('every thread waits', () => threadStates(proxy.child.pid ?? 0).every((state) => state === 'S'));
     proxy.child.kill('SIGTERM');
     assert.equal(await proxy.ended(), null);
     assert.equal(proxy.child.signalCode, 'SIGKILL');
