@@ -93,6 +93,8 @@ describe('over either protocol', () => {
       clock,
       listener: { per_connection_buffer_limit_bytes: 1000 },
       filters: [delayFilter],
+      // The clock goes on while the body does.
+      routes: [routeTo('web', { timeout: '0s' })],
       manager: { stream_idle_timeout: '0s' },
     });
     const body = 'x'.repeat(20_000_000);
