@@ -182,6 +182,8 @@ describe('a worker that hangs', { skip }, () => {
     let end: number | null = null;
     await patiently('the main thread reads', () => (end = writeEnd(pipe)) !== null);
     closeSync(end ?? -1);
+    // When it answers it has read to the end: a writer that came before that would be one more for it to wait for.
+    await proxy.admin('/server_info');
     await patiently('a worker reads', () => (end = writeEnd(pipe)) !== null);
     context.after(() => closeSync(end ?? -1));
     proxy.child.kill('SIGTERM');
