@@ -1,5 +1,7 @@
 // Path normalisation, once, before routing and authorization, so that both see the same path (RFC 3986 §6.2.2).
 
+import { hexDigitValue } from '../../protocol/hex-digit.ts';
+
 /** What to do with `%2F` and `%5C` (Envoy: PathWithEscapedSlashesAction). */
 export type EscapedSlashes = 'keep' | 'reject' | 'redirect' | 'forward';
 
@@ -52,14 +54,11 @@ function needsNormalization(path: string): boolean {
 const PERCENT = 37;
 const SLASH = 47;
 const BACKSLASH = 92;
-/** -1 for what is no hexadecimal digit. */
-const hexValue = new Int8Array(256).fill(-1);
 const hexDigits = Buffer.from('0123456789ABCDEF', 'latin1');
 const isUnreserved = new Uint8Array(256);
 const isUnsafe = new Uint8Array(256);
 for (let byte = 0; byte < 256; byte++) {
   const text = String.fromCharCode(byte);
-  if (/[0-9A-Fa-f]/.test(text)) hexValue[byte] = Number.parseInt(text, 16);
   isUnreserved[byte] = /[A-Za-z0-9._~-]/.test(text) ? 1 : 0;
   isUnsafe[byte] = unsafePattern.test(text) ? 1 : 0;
 }
@@ -88,8 +87,8 @@ function rewriteBytes(path: string): string {
 /** The byte that the two digits stand for; -1 when they are none, or it has to stay escaped. */
 function unreservedAt(bytes: Buffer, at: number): number {
   if (at + 2 > bytes.length) return -1;
-  const high = hexValue[bytes[at] as number] as number;
-  const low = hexValue[bytes[at + 1] as number] as number;
+  const high = hexDigitValue[bytes[at] as number] as number;
+  const low = hexDigitValue[bytes[at + 1] as number] as number;
   if (high < 0 || low < 0) return -1;
   const byte = high * 16 + low;
   return isUnreserved[byte] === 1 ? byte : -1;

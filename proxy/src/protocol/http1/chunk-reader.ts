@@ -4,6 +4,7 @@
 //                                      -> LAST   (size 0: the trailer section follows)
 
 import type { Gather } from '../gather.ts';
+import { hexDigitValue } from '../hex-digit.ts';
 import { type Http1Error, http1Error } from './error.ts';
 
 const SIZE = 0;
@@ -31,12 +32,7 @@ const sizeDigitLimit = 16;
 // Extensions are dropped, so all they may do is pass by: this many bytes of them in one message, then it is refused.
 const extensionByteLimit = 8192;
 
-const hexValue = new Int8Array(256).fill(-1);
 const isTokenByte = new Uint8Array(256);
-for (let digit = 0; digit < 16; digit++) {
-  hexValue[digit.toString(16).charCodeAt(0)] = digit;
-  hexValue[digit.toString(16).toUpperCase().charCodeAt(0)] = digit;
-}
 for (const byte of Buffer.from("!#$%&'*+-.^_`|~0123456789")) isTokenByte[byte] = 1;
 for (let letter = 0; letter < 26; letter++) isTokenByte[65 + letter] = isTokenByte[97 + letter] = 1;
 
@@ -91,7 +87,7 @@ export class ChunkReader {
     if (this.state !== SIZE || this.digits > 0) return start;
     let at = start;
     for (;;) {
-      const size = hexValue[buffer[at] as number] as number;
+      const size = hexDigitValue[buffer[at] as number] as number;
       const dataEnd = at + 3 + size;
       if (size <= 0 || dataEnd + 2 > end || !gathered.hasRoom(size)) return at;
       if (!isLineEnd(buffer, at + 1) || !isLineEnd(buffer, dataEnd)) return at;
@@ -109,7 +105,7 @@ export class ChunkReader {
   }
 
   private readSize(byte: number): void {
-    const digit = hexValue[byte] as number;
+    const digit = hexDigitValue[byte] as number;
     if (digit >= 0) {
       this.remaining = this.remaining * 16 + digit;
       if (++this.digits <= sizeDigitLimit && this.remaining <= Number.MAX_SAFE_INTEGER) return;

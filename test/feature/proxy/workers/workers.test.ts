@@ -253,37 +253,25 @@ describe('a worker that dies', { skip }, () => {
     await until('the other has it', async () => existsSync(path) && (await ask().catch(() => 0)) === 200);
   });
 
-  it('is replaced although a file of its configuration has gone', async (context) => {
-    const file = join(temporaryFolder(context), 'body.txt');
-    writeFileSync(file, 'from a file');
-    const route = { match: { prefix: '/' }, direct_response: { status: 200, body: { filename: file } } };
-    const proxy = await startTwoWorkers(context, () => ({
-      listeners: [listener('main', httpManager([route]))],
-      clusters: [],
-    }));
-    rmSync(file);
-    await killWorker(proxy, 0);
-    await killWorker(proxy, 1);
-    await everyWorkerServes(proxy);
-    for (const client of await openClients(context, proxy.port())) {
-      assert.equal(String((await client.fetch('GET', '/')).body), 'from a file');
-    }
-  });
-
-  it('is replaced although a file of its configuration has become something else', async (context) => {
-    const file = join(temporaryFolder(context), 'body.txt');
-    writeFileSync(file, 'from a file');
-    const route = { match: { prefix: '/' }, direct_response: { status: 200, body: { filename: file } } };
-    const proxy = await startTwoWorkers(context, () => ({
-      listeners: [listener('main', httpManager([route]))],
-      clusters: [],
-    }));
-    writeFileSync(file, Buffer.of(0xff));
-    await killWorker(proxy, 0);
-    await killWorker(proxy, 1);
-    await everyWorkerServes(proxy);
-    for (const client of await openClients(context, proxy.port())) {
-      assert.equal(String((await client.fetch('GET', '/')).body), 'from a file');
-    }
-  });
+  for (const [what, spoil] of [
+    ['gone', rmSync],
+    ['become something else', (file: string) => writeFileSync(file, Buffer.of(0xff))],
+  ] as const) {
+    it(`is replaced although a file of its configuration has ${what}`, async (context) => {
+      const file = join(temporaryFolder(context), 'body.txt');
+      writeFileSync(file, 'from a file');
+      const route = { match: { prefix: '/' }, direct_response: { status: 200, body: { filename: file } } };
+      const proxy = await startTwoWorkers(context, () => ({
+        listeners: [listener('main', httpManager([route]))],
+        clusters: [],
+      }));
+      spoil(file);
+      await killWorker(proxy, 0);
+      await killWorker(proxy, 1);
+      await everyWorkerServes(proxy);
+      for (const client of await openClients(context, proxy.port())) {
+        assert.equal(String((await client.fetch('GET', '/')).body), 'from a file');
+      }
+    });
+  }
 });
