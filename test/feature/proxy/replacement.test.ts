@@ -1,10 +1,10 @@
 // A listener that changes under open connections: they stay, and their next request goes by the new configuration.
 
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe, it, type TestContext } from 'node:test';
 import type { Issue } from '@weft/lib/issue';
 import { messageFromJson } from '@weft/lib/protobuf/codec';
-import { openClient } from '../../kit/client.ts';
+import { openClient, type RawClient } from '../../kit/client.ts';
 import { until } from '../../kit/until.ts';
 import { after, echo, startUpstream } from '../../kit/upstream.ts';
 import { cluster, httpManager, listener, routeTo, startTestProxy, type TestProxy, tcpProxy } from './fixture.ts';
@@ -35,6 +35,18 @@ function replaceListener(proxy: TestProxy, json: Json): void {
   const prepared = proxy.running.listeners.prepare(new Map([['main', message]]), [], '2');
   assert.deepEqual([...issues, ...prepared.issues], []);
   prepared.commit();
+}
+
+/** A proxy with one connection on which nothing has come yet. */
+async function acceptSilent(context: TestContext): Promise<{ proxy: TestProxy; silent: RawClient }> {
+  const upstream = await startUpstream(context);
+  const proxy = await startTestProxy(context, () => ({
+    listeners: [listener('main', httpManager([routeTo('a')]))],
+    clusters: [cluster('a', [upstream.port])],
+  }));
+  const silent = await openClient(context, proxy.port());
+  await until('it is accepted', () => proxy.stat('listener.127.0.0.1_0.downstream_cx_active') === 1);
+  return { proxy, silent };
 }
 
 describe('a replaced listener', () => {
@@ -86,13 +98,7 @@ describe('a replaced listener', () => {
   });
 
   it('ends connections that have not said anything yet alike', async (context) => {
-    const upstream = await startUpstream(context);
-    const proxy = await startTestProxy(context, () => ({
-      listeners: [listener('main', httpManager([routeTo('a')]))],
-      clusters: [cluster('a', [upstream.port])],
-    }));
-    const silent = await openClient(context, proxy.port());
-    await until('it is accepted', () => proxy.stat('listener.127.0.0.1_0.downstream_cx_active') === 1);
+    const { proxy, silent } = await acceptSilent(context);
     replaceListener(proxy, listener('main', admitConnections, httpManager([routeTo('a')])));
     replaceListener(proxy, listener('main', denyConnections, httpManager([routeTo('a')])));
     await silent.closed();
@@ -100,13 +106,7 @@ describe('a replaced listener', () => {
   });
 
   it('serves a connection that has not said anything yet by the new configuration', async (context) => {
-    const upstream = await startUpstream(context);
-    const proxy = await startTestProxy(context, () => ({
-      listeners: [listener('main', httpManager([routeTo('a')]))],
-      clusters: [cluster('a', [upstream.port])],
-    }));
-    const silent = await openClient(context, proxy.port());
-    await until('it is accepted', () => proxy.stat('listener.127.0.0.1_0.downstream_cx_active') === 1);
+    const { proxy, silent } = await acceptSilent(context);
     replaceListener(proxy, listener('main', httpManager([routeTo('a')], { filters: [denyAll] })));
     assert.equal((await silent.fetch('GET', '/')).status, 403);
     assert.equal(proxy.running.listeners.connections, 1);

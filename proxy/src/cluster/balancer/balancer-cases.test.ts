@@ -34,6 +34,10 @@ function spread(i: number): typeof anyRequest {
   return { ...anyRequest, hash: hashText(`request ${i}`) };
 }
 
+function locality(zone: string, weight: number, endpoints: readonly object[]): object {
+  return { locality: { region: 'r', zone }, load_balancing_weight: weight, lb_endpoints: endpoints };
+}
+
 for (const [name, more] of Object.entries(algorithms)) {
   const setUp = (endpoints: readonly unknown[]): SampleClusters => {
     const clusters = new SampleClusters();
@@ -147,18 +151,9 @@ for (const [name, more] of Object.entries(algorithms)) {
     assert.ok(Math.abs((counts['10.0.0.1:80'] ?? 0) - 5000) < 400, JSON.stringify(counts));
   });
 
-  test(`${name}: weighs localities where that is asked for`, () => {
+  /** Picks by address from localities that are weighed. */
+  const countByLocality = (endpoints: readonly object[]): Record<string, number> => {
     const clusters = new SampleClusters();
-    const locality = (zone: string, weight: number, addresses: readonly string[]): object => ({
-      locality: { region: 'r', zone },
-      load_balancing_weight: weight,
-      lb_endpoints: addresses.map((address) => endpoint(address)),
-    });
-    const endpoints = [
-      locality('a', 3, ['10.0.0.1:80', '10.0.0.2:80']),
-      locality('b', 1, ['10.1.0.1:80', '10.1.0.2:80']),
-      locality('c', 0, ['10.2.0.1:80']),
-    ];
     const own = 'load_balancing_policy' in more ? {} : more;
     clusters.put({
       name: 'web',
@@ -166,32 +161,26 @@ for (const [name, more] of Object.entries(algorithms)) {
       common_lb_config: { locality_weighted_lb_config: {} },
       load_assignment: { cluster_name: 'web', endpoints },
     });
-    const counts = countPicks(clusters.get('web'), 8000, spread);
+    return countPicks(clusters.get('web'), 8000, spread);
+  };
+
+  test(`${name}: weighs localities where that is asked for`, () => {
+    const counts = countByLocality([
+      locality('a', 3, [endpoint('10.0.0.1:80'), endpoint('10.0.0.2:80')]),
+      locality('b', 1, [endpoint('10.1.0.1:80'), endpoint('10.1.0.2:80')]),
+      locality('c', 0, [endpoint('10.2.0.1:80')]),
+    ]);
     assert.equal(counts['10.2.0.1:80'], undefined);
     const inA = (counts['10.0.0.1:80'] ?? 0) + (counts['10.0.0.2:80'] ?? 0);
     assert.ok(Math.abs(inA - 6000) < 500, JSON.stringify(counts));
   });
 
   test(`${name}: weighs no localities in panic`, () => {
-    const clusters = new SampleClusters();
-    const locality = (zone: string, weight: number, endpoints: readonly object[]): object => ({
-      locality: { region: 'r', zone },
-      load_balancing_weight: weight,
-      lb_endpoints: endpoints,
-    });
     const down = { health_status: 'UNHEALTHY' };
-    const endpoints = [
+    const counts = countByLocality([
       locality('a', 9, [endpoint('10.0.0.1:80', down), endpoint('10.0.0.2:80', down)]),
       locality('b', 1, [endpoint('10.1.0.1:80'), endpoint('10.1.0.2:80', down)]),
-    ];
-    const own = 'load_balancing_policy' in more ? {} : more;
-    clusters.put({
-      name: 'web',
-      ...own,
-      common_lb_config: { locality_weighted_lb_config: {} },
-      load_assignment: { cluster_name: 'web', endpoints },
-    });
-    const counts = countPicks(clusters.get('web'), 8000, spread);
+    ]);
     const inA = (counts['10.0.0.1:80'] ?? 0) + (counts['10.0.0.2:80'] ?? 0);
     assert.ok(Math.abs(inA - 4000) < 800, JSON.stringify(counts));
   });
