@@ -26,8 +26,15 @@ test('takes no more than it has room for', () => {
   const taken = row(gather, 3000).filter(Boolean).length;
   assert.equal(gather.length, taken * 3);
   assert.ok(gather.length <= 8192);
-  assert.equal(gather.hasRoom(8192 - gather.length), true);
-  assert.equal(gather.hasRoom(8193 - gather.length), false);
+  assert.equal(gather.room, 8192 - gather.length);
+});
+
+test('has no room for the pieces of a caller before a long row', () => {
+  const gather = new Gather();
+  row(gather, 4);
+  assert.equal(gather.room, 0);
+  gather.take(piece, 0, 3);
+  assert.equal(gather.room, 8189);
 });
 
 test('keeps nothing once it is cleared', () => {

@@ -38,9 +38,9 @@ export class Gather {
     return true;
   }
 
-  /** Whether pieces come in a long row, and room for that many bytes is left. */
-  hasRoom(length: number): boolean {
-    return this.row >= freePieces && this.length > 0 && this.length + length <= roomBytes;
+  /** While pieces come in a long row: room for those that the caller copies in behind `length` itself, else 0. */
+  get room(): number {
+    return this.length === 0 ? 0 : roomBytes - this.length;
   }
 
   /** The read, or the body, is over: nothing is kept. */

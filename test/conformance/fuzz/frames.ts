@@ -24,6 +24,10 @@ class Recorder implements FrameSink {
     return null;
   }
 
+  onDataEnd(_buffer: Buffer, start: number): number {
+    return start;
+  }
+
   onDataPart(buffer: Buffer, offset: number, length: number, isLast: boolean): Http2Error | null {
     this.data.push(Buffer.from(buffer.subarray(offset, offset + length)));
     if (isLast) this.lines.push(`${this.head} ${Buffer.concat(this.data.splice(0)).toString('hex')}`);

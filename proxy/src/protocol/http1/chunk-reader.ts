@@ -23,11 +23,13 @@ const LAST = 12;
 
 const CR = 13;
 const LF = 10;
+const lineEnd = (CR << 8) | LF;
 const SEMICOLON = 59;
 const EQUALS = 61;
 const QUOTE = 34;
 const BACKSLASH = 92;
 
+const smallestChunkBytes = 6;
 const sizeDigitLimit = 16;
 // Extensions are dropped, so all they may do is pass by: this many bytes of them in one message, then it is refused.
 const extensionByteLimit = 8192;
@@ -80,20 +82,30 @@ export class ChunkReader {
   }
 
   /**
-   * Between chunks, in a long row of tiny ones: takes whole chunks of up to 15 bytes, `d CRLF data CRLF`, at a stride. Returns the
+   * Behind a chunk, in a long row of tiny ones: takes whole chunks of up to 15 bytes, `d CRLF data CRLF`, at a stride. Returns the
    * offset behind the last one that it took.
    */
   gatherTiny(buffer: Buffer, start: number, end: number, gathered: Gather): number {
-    if (this.state !== SIZE || this.digits > 0) return start;
     let at = start;
-    for (;;) {
+    if (this.state === DATA_CR && at + 2 <= end && isLineEnd(buffer, at)) {
+      this.state = SIZE;
+      at += 2;
+    }
+    if (this.state !== SIZE || this.digits > 0) return at;
+    const lastStart = end - smallestChunkBytes;
+    const into = gathered.buffer;
+    const full = gathered.length + gathered.room;
+    let length = gathered.length;
+    while (at <= lastStart) {
       const size = hexDigitValue[buffer[at] as number] as number;
       const dataEnd = at + 3 + size;
-      if (size <= 0 || dataEnd + 2 > end || !gathered.hasRoom(size)) return at;
-      if (!isLineEnd(buffer, at + 1) || !isLineEnd(buffer, dataEnd)) return at;
-      gathered.take(buffer, at + 3, size);
+      if (size <= 0 || dataEnd + 2 > end || length + size > full) break;
+      if (!isLineEnd(buffer, at + 1) || !isLineEnd(buffer, dataEnd)) break;
+      for (let i = at + 3; i < dataEnd; i++) into[length++] = buffer[i] as number;
       at = dataEnd + 2;
     }
+    gathered.length = length;
+    return at;
   }
 
   private readByte(byte: number): void {
@@ -136,7 +148,7 @@ export class ChunkReader {
 }
 
 function isLineEnd(buffer: Buffer, at: number): boolean {
-  return buffer[at] === CR && buffer[at + 1] === LF;
+  return (((buffer[at] as number) << 8) | (buffer[at + 1] as number)) === lineEnd;
 }
 
 // `;name`, `;name=token`, `;name="quoted"`, any number of them, without white space around. -1 where the byte may not stand.

@@ -159,6 +159,10 @@ export class Http2Connection implements FrameSink {
     return this.messages.onDataPart(buffer, offset, length, isLast);
   }
 
+  onDataEnd(buffer: Buffer, start: number, end: number): number {
+    return this.messages.isGathering ? this.messages.gatherTiny(buffer, start, end) : start;
+  }
+
   onFrame(frame: FrameHead, payload: Buffer, start: number, end: number): Http2Error | null {
     const { flags, id } = frame;
     switch (frame.type) {

@@ -12,6 +12,7 @@ import type { OpenStreams } from './open-streams.ts';
 import type { PeerSettings } from './peer-settings.ts';
 import type { Http2Limits, Http2Settings } from './settings.ts';
 import type { Http2Stream } from './stream.ts';
+import { gatherTinyData } from './tiny-data.ts';
 
 /** 1xx before the response; HTTP/1 takes as many. */
 const informationalLimit = 16;
@@ -154,6 +155,25 @@ export class MessageReceiver {
     const { buffer, length } = this.gathered;
     this.gathered.clear();
     if (length > 0 && !stream.isClosed) this.sink.onData(stream, buffer, 0, length, false);
+  }
+
+  /**
+   * Behind a DATA frame: takes what follows of the same stream in tiny ones, and returns the offset behind it. All else, errors
+   * included, is for the long way.
+   */
+  gatherTiny(buffer: Buffer, start: number, end: number): number {
+    const stream = this.gatheredOf;
+    if (stream === null || stream !== this.dataStream || stream.isClosed) return start;
+    // They have less content than bytes: no need to watch what else bounds it on the way.
+    const allowed = Math.min(this.streams.received.left, stream.receiveWindow);
+    if (end - start > allowed || (stream.expectedBytes >= 0 && end - start > stream.expectedBytes)) return start;
+    const before = this.gathered.length;
+    const at = gatherTinyData(buffer, start, end, stream.id, this.gathered);
+    const taken = this.gathered.length - before;
+    this.streams.received.take(taken);
+    stream.receiveWindow -= taken;
+    if (stream.expectedBytes >= 0) stream.expectedBytes -= taken;
+    return at;
   }
 
   private onPaddedPart(stream: Http2Stream, length: number, isLast: boolean, ends: boolean): Http2Error | null {

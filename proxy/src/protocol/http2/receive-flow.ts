@@ -41,6 +41,11 @@ export class ReceiveFlow {
     return shrinks;
   }
 
+  /** What the connection's window still allows. */
+  get left(): number {
+    return this.window;
+  }
+
   /** A DATA frame of that length began; false when the connection's window does not allow it. */
   take(length: number): boolean {
     this.window -= length;

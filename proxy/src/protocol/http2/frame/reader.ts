@@ -16,6 +16,8 @@ export interface FrameSink {
   onFrameHead(type: number, flags: number, id: number, length: number): Http2Error | null;
   /** Part of a DATA frame's content, padding taken away; `isLast` with its end. */
   onDataPart(buffer: Buffer, offset: number, length: number, isLast: boolean): Http2Error | null;
+  /** Behind a DATA frame: the sink may take whole frames at `start` itself, and returns the offset behind them. */
+  onDataEnd(buffer: Buffer, start: number, end: number): number;
   /** Any other frame, whole. */
   onFrame(frame: FrameHead, payload: Buffer, start: number, end: number): Http2Error | null;
 }
@@ -26,6 +28,9 @@ const PAYLOAD = 1;
 const DATA_PAD_LENGTH = 2;
 const DATA_CONTENT = 3;
 const DATA_PADDING = 4;
+
+/** 64 bytes of frames that the sink takes itself cost less than one frame by the long way. */
+const strideBits = 6;
 
 const noBytes: Buffer = Buffer.alloc(0);
 
@@ -170,7 +175,13 @@ export class FrameReader implements FrameHead {
     }
     const error = this.sink.onDataPart(buffer, at, taken, isLast);
     if (error !== null) return this.failed(error) ? 0 : -1;
-    return at + taken;
+    return this.state === HEAD ? this.stepTiny(buffer, at + taken, end) : at + taken;
+  }
+
+  private stepTiny(buffer: Buffer, at: number, end: number): number {
+    const next = this.sink.onDataEnd(buffer, at, end);
+    this.frames += (next - at) >> strideBits;
+    return next;
   }
 
   private stepPadding(at: number, end: number): number {
