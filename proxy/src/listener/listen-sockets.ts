@@ -1,7 +1,9 @@
 // How a listener gets its socket: one of this thread's own, or by agreement with the other threads of the process.
 
 import { chmodSync } from 'node:fs';
-import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
+import { BoundSocket, createServer, type ListenOptions, type Server, type Socket } from 'node:net';
+import { getSystemErrorMessage } from 'node:util';
+import { messageOf } from '@weft/lib/error';
 import { bindTransparent } from '../io/kernel/transparent-socket.ts';
 import { systemPath } from '../io/unix-path.ts';
 import { removeIfStale } from './stale-socket.ts';
@@ -52,9 +54,11 @@ export interface ListenSockets {
   open(request: ListenRequest, events: ListenEvents): OpenSocket;
 }
 
+/** Elsewhere the system does not spread connections over sockets that share a port. */
+const canSharePort = process.platform === 'linux';
 const wildcards: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
 
-/** Whether nobody can listen on both. */
+/** Whether a connection could be meant for either. */
 export function overlaps(a: ListenAddress, b: ListenAddress): boolean {
   if (a === null || b === null) return false;
   if ('path' in a || 'path' in b) return 'path' in a && 'path' in b && a.path === b.path;
@@ -62,11 +66,39 @@ export function overlaps(a: ListenAddress, b: ListenAddress): boolean {
   return a.host === b.host || wildcards.has(a.host) || wildcards.has(b.host);
 }
 
+/** Whether only one of them could get a connection: the system gives one for `127.0.0.1` to that rather than to `0.0.0.0`. */
+export function collides(a: ListenAddress, b: ListenAddress): boolean {
+  if (!overlaps(a, b)) return false;
+  return !canSharePort || a === null || b === null || 'path' in a || 'path' in b || a.host === b.host;
+}
+
 /** The sockets of a process with one worker. */
-export const ownSockets: ListenSockets = {
-  reportsFailures: true,
-  open: (request, events) => listenOn(request, events),
-};
+class OwnSockets implements ListenSockets {
+  readonly reportsFailures = true;
+  private readonly groups: Set<ListenGroup> = new Set();
+
+  open(request: ListenRequest, events: ListenEvents): OpenSocket {
+    const group = new ListenGroup(request, events);
+    process.nextTick(() => group.open(this.isOurs(request)));
+    this.groups.add(group);
+    return {
+      close: () => {
+        this.groups.delete(group);
+        group.close();
+      },
+    };
+  }
+
+  /** Then the other one is no other program, and both can be had. */
+  private isOurs({ address }: ListenRequest): boolean {
+    return [...this.groups].some((one) => {
+      const other = one.request.address;
+      return one.isListening && overlaps(other, address) && !collides(other, address);
+    });
+  }
+}
+
+export const ownSockets: ListenSockets = new OwnSockets();
 
 /** Binds and listens. `isClaimed`: the address is known to be nobody else's, and other threads of the process may have it too. */
 export function listenOn(request: ListenRequest, events: ListenEvents, isClaimed = false): OpenSocket {
@@ -76,8 +108,6 @@ export function listenOn(request: ListenRequest, events: ListenEvents, isClaimed
   return group;
 }
 
-/** Elsewhere the system does not spread connections over sockets that share a port. */
-const canSharePort = process.platform === 'linux';
 /**
  * The event loop accepts one connection of a socket in each of its turns, so with a single one a client that opens a connection for each
  * request would wait for the turns of all others. More would gain a few per cent, and cost file descriptors.
@@ -86,10 +116,9 @@ const socketsPerPort = 8;
 
 /** The sockets of one address. */
 class ListenGroup implements OpenSocket {
-  private readonly request: ListenRequest;
+  readonly request: ListenRequest;
   private readonly events: ListenEvents;
   private readonly servers: Server[] = [];
-  private trial: OpenSocket | null = null;
   private isClosed = false;
 
   constructor(request: ListenRequest, events: ListenEvents) {
@@ -101,8 +130,18 @@ class ListenGroup implements OpenSocket {
     if (this.isClosed) return;
     const { address, isTransparent } = this.request;
     if ('path' in address || isTransparent || !canSharePort) this.openOne(isClaimed);
-    else if (isClaimed || address.port === 0) this.openAll(address);
-    else this.trial = probe(this.request, (error) => this.onProbed(address, error));
+    else this.openShared(address, isClaimed);
+  }
+
+  // With sharing, a port that another program shares as well would seem free.
+  private openShared(address: SocketListenAddress, isClaimed: boolean): void {
+    const taken = isClaimed ? null : bindError(address);
+    if (taken === null) this.openAll(address);
+    else this.events.onFailed(taken);
+  }
+
+  get isListening(): boolean {
+    return this.servers.some((server) => server.listening);
   }
 
   private openOne(isClaimed: boolean): void {
@@ -146,12 +185,6 @@ class ListenGroup implements OpenSocket {
       });
   }
 
-  private onProbed(address: SocketListenAddress, error: Error | null): void {
-    if (this.isClosed) return;
-    if (error === null) this.openAll(address);
-    else this.events.onFailed(error);
-  }
-
   private openAll(address: SocketListenAddress): void {
     const shared = { ...address, backlog: this.request.backlog, reusePort: true };
     const onBound = (port: number): void => {
@@ -193,22 +226,23 @@ class ListenGroup implements OpenSocket {
 
   close(): void {
     this.isClosed = true;
-    this.trial?.close();
     for (const server of this.servers) server.close();
   }
 }
 
-/** Binds without sharing: with sharing, a port that another program shares as well would seem free. Once closed it may not tell any more. */
-export function probe({ address }: ListenRequest, done: (error: Error | null) => void): OpenSocket {
-  const server = createServer((socket) => socket.destroy());
+/** Why nobody could bind there without sharing, or null. Nothing listens meanwhile: nobody connects to what is gone in a moment. */
+export function bindError(address: Exclude<ListenAddress, null>): Error | null {
   // A free port is nobody's, and a Unix socket is bound once in any case.
-  if ('path' in address || address.port === 0) {
-    setImmediate(() => done(null));
-    return server;
+  if ('path' in address || address.port === 0) return null;
+  try {
+    new BoundSocket(address).close();
+    return null;
+  } catch (error) {
+    const { code, errno } = error as NodeJS.ErrnoException;
+    const words = errno === undefined ? messageOf(error) : getSystemErrorMessage(errno);
+    const message = `listen ${code}: ${words} ${address.host}:${address.port}`;
+    return Object.assign(new Error(message, { cause: error }), { code });
   }
-  server.once('error', (error) => done(error));
-  server.listen(address, () => server.close(() => done(null)));
-  return server;
 }
 
 function listenOptions(

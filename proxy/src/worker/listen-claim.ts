@@ -50,6 +50,11 @@ export class ListenClaim {
     this.serve();
   }
 
+  /** Nobody else has the address. */
+  get isAllowed(): boolean {
+    return this.isCleared && !this.isOver;
+  }
+
   private serve(): void {
     if (!this.isCleared || this.isOver) return;
     for (const asker of this.askers.splice(0)) this.serveOne(asker);

@@ -21,6 +21,9 @@ const pipe: ListenRequest = {
   isTransparent: false,
 };
 
+const skip =
+  process.platform === 'linux' ? false : 'only Linux gives a connection to the closer of two addresses of one port';
+
 /** Opens a listener in the main thread; resolves as it goes. */
 function open(claims: ListenClaims, request: ListenRequest) {
   const { promise: bound, resolve, reject } = Promise.withResolvers<number>();
@@ -80,8 +83,24 @@ describe('workers that listen', () => {
     const claims = new ListenClaims(new PausedClock());
     const address = { host: '127.0.0.1', port: 4711, ipv6Only: false };
     open(claims, { ...free, address });
-    const { bound } = open(claims, { ...free, name: 'other', address: { ...address, host: '0.0.0.0' } });
+    const { bound } = open(claims, { ...free, name: 'other', address });
     await assert.rejects(bound, { code: 'EADDRINUSE' });
+  });
+
+  it('may have one address of a port of which another listener has all', { skip }, async (context) => {
+    const server = createServer().listen({ host: '0.0.0.0', port: 0, reusePort: true });
+    context.after(() => server.close());
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const all = { ...free, address: { host: '0.0.0.0', port, ipv6Only: false } };
+    const claims = new ListenClaims(new PausedClock());
+    // As after a listener of which workers still have the sockets.
+    claims.onBound(0, all, port);
+    open(claims, all);
+    const one = { ...free, name: 'one', address: { ...all.address, host: '127.0.0.1' } };
+    open(claims, one);
+    assert.deepEqual(await claims.listen(0, all), { port });
+    assert.deepEqual(await claims.listen(0, one), { port });
   });
 
   it('may take a port over from a listener that is gone while some still have it', async () => {

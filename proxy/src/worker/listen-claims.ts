@@ -3,12 +3,13 @@
 
 import type { Clock } from '@weft/lib/clock';
 import {
+  bindError,
+  collides,
   type ListenEvents,
   type ListenRequest,
   type ListenSockets,
   type OpenSocket,
   overlaps,
-  probe,
 } from '../listener/listen-sockets.ts';
 import { type ClaimOwner, ListenClaim } from './listen-claim.ts';
 import type { ListenGrant } from './messages.ts';
@@ -52,23 +53,29 @@ export class ListenClaims implements ListenSockets, ClaimOwner {
   private decide(key: string, claim: ListenClaim): void {
     const { request } = claim;
     if (this.claims.get(key) !== claim) return;
-    if (this.isTaken(claim)) claim.fail(inUse(request));
-    else if (this.isHeldByWorkers(request)) claim.clear();
-    else probe(request, (error) => (error === null ? claim.clear() : claim.fail(error)));
+    if (this.isTaken(claim)) {
+      claim.fail(inUse(request));
+      return;
+    }
+    const taken = this.isOurs(claim) ? null : bindError(request.address);
+    if (taken === null) claim.clear();
+    else claim.fail(taken);
   }
 
   /** By a listener that came before. */
   private isTaken(claim: ListenClaim): boolean {
-    for (const other of this.claims.values()) {
-      if (other === claim) return false;
-      if (overlaps(other.request.address, claim.request.address)) return true;
-    }
-    return false;
+    return this.before(claim).some((other) => collides(other.request.address, claim.request.address));
   }
 
-  // Then the address is the process's own, and a probe would only find that.
-  private isHeldByWorkers(request: ListenRequest): boolean {
-    return [...this.held.values()].some((one) => overlaps(one.request.address, request.address));
+  /** Workers have the address, or will have one that includes it: binding would only find them. */
+  private isOurs(claim: ListenClaim): boolean {
+    const others = [...this.held.values(), ...this.before(claim).filter((other) => other.isAllowed)];
+    return others.some(({ request }) => overlaps(request.address, claim.request.address));
+  }
+
+  private before(claim: ListenClaim): ListenClaim[] {
+    const claims = [...this.claims.values()];
+    return claims.slice(0, claims.indexOf(claim));
   }
 
   // ---- workers

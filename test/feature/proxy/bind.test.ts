@@ -30,9 +30,9 @@ async function holdPort(context: TestContext): Promise<Holder> {
   return { port, free };
 }
 
-function at(name: string, port: number, status = 204): object {
+function at(name: string, port: number, status = 204, host = '127.0.0.1'): object {
   const answer = { match: { prefix: '/' }, direct_response: { status } };
-  const address = { socket_address: { address: '127.0.0.1', port_value: port } };
+  const address = { socket_address: { address: host, port_value: port } };
   return listenerMessage({ ...listener(name, httpManager([answer])), address });
 }
 
@@ -41,6 +41,8 @@ async function isRefused(context: TestContext, port: number): Promise<boolean> {
   client?.socket.destroy();
   return client === null;
 }
+
+const skip = process.platform === 'linux' ? false : 'only Linux gives a connection to the closer of two addresses';
 
 for (const workers of process.platform === 'linux' ? [1, 2] : [1]) {
   describe(`a listener whose port is taken, ${workers} ${workers === 1 ? 'worker' : 'workers'}`, () => {
@@ -82,6 +84,25 @@ for (const workers of process.platform === 'linux' ? [1, 2] : [1]) {
       assert.equal((await answerTo(stream, nonce)).versionInfo, '2');
       assert.equal((await fetchOnce(context, taken.port, '/')).status, 202);
       await until('the old port is given up', () => isRefused(context, first));
+    });
+
+    it('shares its port with a listener for all addresses, whichever came first', { skip }, async (context) => {
+      const { stream } = await startDynamic(context, workers);
+      const [one = 0, two = 0] = await freePorts(2);
+      const own = [at('own-1', one, 201), at('own-2', two, 202)];
+      assert.equal(await push(stream, 'listener', '1', [at('all-1', one, 203, '0.0.0.0'), own[1] as object]), null);
+      assert.equal(
+        await push(stream, 'listener', '2', [
+          ...own,
+          at('all-1', one, 203, '0.0.0.0'),
+          at('all-2', two, 204, '0.0.0.0'),
+        ]),
+        null,
+      );
+      const statuses: number[] = [];
+      for (const port of [one, two])
+        for (const host of ['127.0.0.1', '127.0.0.2']) statuses.push((await fetch(`http://${host}:${port}/`)).status);
+      assert.deepEqual(statuses, [201, 203, 202, 204]);
     });
 
     it('two of them can change places', async (context) => {
