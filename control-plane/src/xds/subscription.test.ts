@@ -83,6 +83,18 @@ test('sends what it had before again after a refusal, parts of which may have be
   assert.equal(clusters.plan(set({ a: '1', b: '1' }), 4, true), null);
 });
 
+test('sends again what a refused update took away and the next one has', () => {
+  const clusters = new Subscription('cds');
+  clusters.subscribe([], true);
+  settle(clusters, set({ a: '1', b: '1' }), 1);
+  const update = clusters.plan(set({ b: '2' }), 2, true);
+  assert.ok(update !== null);
+  assert.deepEqual(update.removed, ['a']);
+  clusters.sent('2', update, 2);
+  clusters.settle('2', 'no');
+  assert.deepEqual(changedNames(clusters.plan(set({ a: '1', b: '1' }), 3, true)), ['a', 'b']);
+});
+
 test('takes a refused update for accepted when the client says so later', () => {
   for (const [version, isTaken] of [
     ['2', true],

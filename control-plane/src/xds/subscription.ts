@@ -136,10 +136,11 @@ export class Subscription {
     return { changed, removed, target };
   }
 
-  // A client that refuses an update may have made parts of it, as Envoy does with those it finds no fault in.
+  // A client that refuses an update has made the parts of it in which it found no fault, removals among them.
   private isUnsure(name: string, version: string): boolean {
     const refused = this.refused?.versions.get(name);
-    return this.acked.get(name) !== version || (refused !== undefined && refused !== version);
+    if (this.acked.get(name) !== version || this.refused?.removed.includes(name) === true) return true;
+    return refused !== undefined && refused !== version;
   }
 
   private targetOf(all: EncodedSet): EncodedSet {

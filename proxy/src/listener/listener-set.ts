@@ -116,7 +116,7 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
     set: ReadonlyMap<string, Config>,
     remove: readonly string[],
     version: string,
-    pathOf: PathOf = (name) => `listener[${name}]`,
+    pathOf: PathOf = placeOf,
     leaving: readonly string[] = [],
   ): PreparedListeners {
     const issues: Issue[] = [];
@@ -319,7 +319,7 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
   bindIssues(names: readonly string[]): Issue[] {
     return names.flatMap((name): Issue[] => {
       const message = this.bindErrors.get(name);
-      return message === undefined ? [] : [{ code: 'WEFT0150', level: 'error', path: `listener[${name}]`, message }];
+      return message === undefined ? [] : [{ code: 'WEFT0150', level: 'error', path: placeOf(name), message }];
     });
   }
 
@@ -379,6 +379,10 @@ function indexOf(listeners: Iterable<Listener>): DestinationIndex<Listener> {
     if (own !== null && port !== 0) index.add({ address: own.host, port }, !own.ipv6Only, listener);
   }
   return index;
+}
+
+function placeOf(name: string): string {
+  return `listener["${name}"]`;
 }
 
 function isInScope({ config }: CompiledListener, scope: DrainScope): boolean {

@@ -1,8 +1,8 @@
 // The xDS client of a process: one stream to the control plane, all kinds of resource on it. It keeps everything it accepted while
 // the control plane is away, and takes up where it was when it comes back.
 //
-// A response is taken as a whole or not at all: decoded, checked against what Weft carries out, prepared by its target, and only
-// then committed and acknowledged. Responses that arrive together take effect in the order of `kindSpecs`; removals come last.
+// Of a response what is good is taken, and what is not is refused by name (decision 0016): decoded, checked against what Weft carries
+// out, prepared by its target, and only then committed; it is acknowledged when all of it was good. Responses that arrive together take effect in the order of `kindSpecs`; removals come last.
 import type { Socket } from 'node:net';
 import type { envoy } from '@weft/api/xds/types';
 import type { Clock, Timer } from '@weft/lib/clock';
@@ -317,25 +317,28 @@ export class AdsClient {
     for (const one of judged) {
       if (!this.unanswered.includes(one)) continue;
       this.unanswered = this.unanswered.filter((other) => other !== one);
-      this.send(one, one.refusal ?? this.verify(one));
+      this.send(one, this.verify(one));
     }
     if (this.call !== null && this.isStreamOpen()) this.sendRequests();
   }
 
   private send({ channel, response }: Judged, refusal: string | null): void {
     if (refusal === null) channel.confirm(response.update.version);
+    else channel.countRefusal();
     const answer = this.protocol?.answer(channel, response, refusal);
     if (answer !== undefined) this.call?.send(answer);
   }
 
-  /** What speaks against an update that was committed, or null. */
+  /** What speaks against an update, also now that it was committed, or null. */
   private verify(one: Judged): string | null {
     const issues = this.problemsOf(one);
-    if (issues.length === 0) return null;
+    if (issues.length === 0) return one.refusal;
     one.channel.version = one.versionBefore;
-    this.withheld.push(one);
     const message = 'An update could not be carried out whole and is refused; what is missing is tried again';
-    return this.refuse(one, issues, message);
+    const details = this.refuse(one, issues, message);
+    if (one.refusal !== null) return `${one.refusal}\n${details}`;
+    this.withheld.push(one);
+    return details;
   }
 
   private problemsOf({ channel, response }: Judged): readonly Issue[] {
@@ -395,12 +398,10 @@ export class AdsClient {
     const versionBefore = channel.version;
     const leaving = removals.flatMap((removal) => (removal.channel === channel ? removal.names : []));
     const checked = this.check(channel, response, leaving);
-    if (hasErrors(checked.issues)) {
-      const message = 'Refused an update; the last good configuration stays in force';
-      return { ...entry, versionBefore, refusal: this.refuse(entry, checked.issues, message) };
-    }
     this.commit(channel, response, checked, removals);
-    return { ...entry, versionBefore, refusal: null };
+    if (!hasErrors(checked.issues)) return { ...entry, versionBefore, refusal: null };
+    const message = 'Refused resources of an update; what is in force of them stays, the rest of the update is taken';
+    return { ...entry, versionBefore, refusal: this.refuse(entry, checked.issues, message) };
   }
 
   /** A defect of ours that a resource brings to light refuses the update: it must not take down every proxy that is sent it. */
@@ -416,7 +417,7 @@ export class AdsClient {
   }
 
   private commit(channel: ResourceChannel, response: Response, checked: CheckedUpdate, removals: Removal[]): void {
-    checked.commit(false);
+    checked.commit();
     // What comes again by a later response of the same turn is not gone.
     for (const earlier of removals)
       if (earlier.channel === channel) earlier.names = earlier.names.filter((name) => !checked.names.has(name));

@@ -10,7 +10,7 @@ import type { RunningProxy } from '../proxy.ts';
 import { AdsClient } from './ads-client.ts';
 import { type AdsSettings, readAdsSettings } from './ads-settings.ts';
 import type { AdsState, ResourceView } from './ads-state.ts';
-import type { ResourceKind, ResourceTargets } from './target.ts';
+import { type ResourceKind, type ResourceTargets, resourcePath } from './target.ts';
 
 type Bootstrap = envoy.config.bootstrap.v3.Bootstrap;
 
@@ -88,25 +88,31 @@ function whenSettled({ workers, listeners, clock }: RunningProxy, done: () => vo
 
 function targetsOf(proxy: RunningProxy, { wantsClusters, wantsListeners }: AdsSettings): ResourceTargets {
   return {
-    secret: { prepare: (set, remove, version) => proxy.secrets.prepare(set, remove, version) },
+    secret: { prepare: (set, remove, version) => proxy.secrets.prepare(set, remove, version, placeOf('secret')) },
     ...(wantsClusters ? { cluster: clusterTarget(proxy) } : {}),
-    endpoint: { prepare: (set, remove, version) => proxy.clusters.prepareEndpoints(set, remove, version) },
+    endpoint: {
+      prepare: (set, remove, version) => proxy.clusters.prepareEndpoints(set, remove, version, placeOf('endpoint')),
+    },
     ...(wantsListeners ? { listener: listenerTarget(proxy) } : {}),
     route: {
-      prepare: (set, remove, version) => proxy.routes.prepare(set, remove, version),
+      prepare: (set, remove, version) => proxy.routes.prepare(set, remove, version, placeOf('route')),
       onMissing: (name) => proxy.routes.giveUp(name),
     },
   };
 }
 
 function clusterTarget({ clusters }: RunningProxy): NonNullable<ResourceTargets['cluster']> {
-  return { prepare: (set, remove, version) => clusters.prepare(set, remove, version) };
+  return { prepare: (set, remove, version) => clusters.prepare(set, remove, version, placeOf('cluster')) };
 }
 
 function listenerTarget({ listeners }: RunningProxy): NonNullable<ResourceTargets['listener']> {
   return {
-    prepare: (set, remove, version, leaving) => listeners.prepare(set, remove, version, undefined, leaving),
+    prepare: (set, remove, version, leaving) => listeners.prepare(set, remove, version, placeOf('listener'), leaving),
   };
+}
+
+function placeOf(kind: ResourceKind): (name: string) => string {
+  return (name) => resourcePath(kind, name);
 }
 
 function namesOf(list: readonly { readonly name?: string | undefined }[] = []): ReadonlySet<string> {

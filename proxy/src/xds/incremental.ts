@@ -2,7 +2,8 @@
 import { decodeMessage, encodeMessage } from '@weft/lib/protobuf/codec';
 import { durationMs } from '@weft/lib/protobuf/duration';
 import type { Node, Response, XdsProtocol } from './protocol.ts';
-import type { ReceivedResource, ResourceChannel } from './resource-channel.ts';
+import type { ReceivedResource } from './received.ts';
+import type { ResourceChannel } from './resource-channel.ts';
 import { errorDetail, refusalFields, StreamNode } from './stream-node.ts';
 
 /** One stream of the incremental variant. */

@@ -1,6 +1,7 @@
 // The two variants of the protocol behind one interface: what is sent and how a response is read.
 import type { envoy } from '@weft/api/xds/types';
-import type { ReceivedUpdate, ResourceChannel } from './resource-channel.ts';
+import type { ReceivedUpdate } from './received.ts';
+import type { ResourceChannel } from './resource-channel.ts';
 
 export type Node = envoy.config.core.v3.Node;
 

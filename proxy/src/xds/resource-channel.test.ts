@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PausedClock } from '@weft/lib/clock';
 import { packAny } from '@weft/lib/protobuf/codec';
-import { type ReceivedUpdate, ResourceChannel } from './resource-channel.ts';
+import type { ReceivedUpdate } from './received.ts';
+import { ResourceChannel } from './resource-channel.ts';
 import { kindSpecs } from './resource-kind.ts';
 
 function update(version: string, ...names: string[]): ReceivedUpdate {
@@ -26,7 +27,7 @@ test('what goes and comes again unchanged within a turn does not leave', () => {
     },
   };
   const channel = new ResourceChannel(spec, target, new PausedClock(), null);
-  channel.check(update('1', 'a', 'b'), []).commit(false);
+  channel.check(update('1', 'a', 'b'), []).commit();
   channel.check(update('2', 'a', 'c'), ['a', 'b']);
   assert.deepEqual(told, [[], ['b']]);
 });

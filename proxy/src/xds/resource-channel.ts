@@ -1,35 +1,14 @@
-// One kind of resource: what is wanted, what was accepted last, what was refused. Decodes, checks and hands over updates as a whole.
+// One kind of resource: what is wanted, what was accepted last, what was refused. Checks updates and hands over what is good of them.
 import type { google } from '@weft/api/xds/types';
 import type { Clock, Timer } from '@weft/lib/clock';
 import { hasErrors, type Issue } from '@weft/lib/issue';
 import type { Scope } from '@weft/lib/metrics';
-import { decodeMessage, ProtobufError, typeNameOf } from '@weft/lib/protobuf/codec';
-import { decodeLayout } from '@weft/lib/protobuf/decode';
-import { durationMs } from '@weft/lib/protobuf/duration';
-import { isMessageObject } from '@weft/lib/protobuf/message-form';
-import { layoutOf } from '@weft/lib/protobuf/schema';
-import { checkSupport } from '../bootstrap/support.ts';
+import { nameHint, type ReceivedUpdate } from './received.ts';
 import type { KindSpec } from './resource-kind.ts';
-import type { PreparedUpdate, ResourceTarget } from './target.ts';
+import { ResponseCheck } from './response-check.ts';
+import { type PreparedUpdate, type ResourceTarget, resourcePath } from './target.ts';
 
 type Any = google.protobuf.Any;
-
-/** A resource as it came in a response. `name` and `version` are empty in state-of-the-world responses. */
-export interface ReceivedResource {
-  readonly name: string;
-  readonly version: string;
-  readonly resource: Any;
-  /** A time to live was asked for, in milliseconds; 0 for none. */
-  readonly ttlMs: number;
-}
-
-export interface ReceivedUpdate {
-  readonly version: string;
-  readonly resources: readonly ReceivedResource[];
-  readonly removed: readonly string[];
-  /** A wildcard resource that is not in it is gone. */
-  readonly isFull: boolean;
-}
 
 /** The version in force of one resource. */
 export interface AcceptedResource {
@@ -46,21 +25,15 @@ export interface Refusal {
   readonly resource: Any | null;
 }
 
-/** An update that was looked at: refused if any issue is an error, else `commit` makes it so. */
+/** An update that was looked at; what errors speak against is refused. */
 export interface CheckedUpdate {
   readonly issues: readonly Issue[];
   /** Names of what it holds. */
   readonly names: ReadonlySet<string>;
-  /** Names that go; the caller may hold them back with `commit(false)` and call `remove` later. */
+  /** Names that go; the caller is to call `remove` in time. */
   readonly removed: readonly string[];
-  commit(withRemovals: boolean): void;
-}
-
-interface Pending {
-  readonly messages: Map<string, unknown>;
-  readonly received: Map<string, ReceivedResource>;
-  readonly seen: Set<string>;
-  readonly issues: Issue[];
+  /** Makes what is good of it so. */
+  commit(): void;
 }
 
 /** Keeps the state of one kind across reconnects. */
@@ -85,6 +58,8 @@ export class ResourceChannel {
   private readonly clock: Clock;
   private readonly scope: Scope | null;
   private wantedNames: Set<string> = new Set();
+  /** What goes with the next update that is good as a whole. */
+  private heldBack: ReadonlySet<string> = new Set();
   private readonly forgotten: Set<string> = new Set();
   private readonly waiting: Map<string, Timer> = new Map();
 
@@ -176,150 +151,69 @@ export class ResourceChannel {
    */
   check(update: ReceivedUpdate, leaving: readonly string[]): CheckedUpdate {
     this.scope?.counter('update_attempt').inc();
-    const pending: Pending = { messages: new Map(), received: new Map(), seen: new Set(), issues: [] };
-    update.resources.forEach((received, index) => {
-      this.checkResource(received, index, pending);
-    });
-    for (const name of update.removed) {
-      if (pending.seen.has(name))
-        reportOn(
-          pending.issues,
-          'WEFT0142',
-          `${this.spec.kind}["${name}"]`,
-          'is both sent and removed in one response; do one of the two',
-        );
-    }
-    const removed = this.removedBy(update, pending.seen);
+    const found = new ResponseCheck(this.spec, this, update);
+    this.dropUnwanted(found);
+    const taken = this.takenAway(update, found);
     // What comes again does not leave.
-    const gone = leaving.filter((name) => !pending.seen.has(name));
-    const prepared = this.prepare(pending, [...gone, ...removed], update.version);
+    const gone = leaving.filter((name) => !found.seen.has(name));
+    const prepared = this.prepare(found, [...gone, ...taken], update.version);
+    const isWhole = !hasErrors(found.issues);
+    const removed = isWhole || !this.spec.isPointedAt ? taken : [];
     return {
-      issues: pending.issues,
-      names: pending.seen,
+      issues: found.issues,
+      names: found.seen,
       removed,
-      commit: (withRemovals) => this.commit(update, pending, withRemovals ? removed : [], prepared),
+      commit: () => {
+        this.heldBack = new Set(isWhole ? [] : taken.filter((name) => !removed.includes(name)));
+        this.commit(update, found, prepared);
+        if (isWhole) this.noteWhole(update.version);
+      },
     };
   }
 
-  private checkResource(received: ReceivedResource, index: number, pending: Pending): void {
-    const { spec } = this;
-    const known = this.knownName(received);
-    if (known !== null) {
-      if (this.noteName(known, pending)) pending.received.set(known, received);
-      return;
-    }
-    const own = ownMemory(received);
-    const place = received.name === '' ? `${spec.kind}[${index}]` : `${spec.kind}["${received.name}"]`;
-    const message = this.decode(own, place, pending.issues);
-    if (message === null) return;
-    const named = isMessageObject(message) ? message[spec.nameField] : undefined;
-    const name = typeof named === 'string' ? named : received.name;
-    if (name === '' || (received.name !== '' && received.name !== name)) {
-      const problem =
-        name === '' ? 'has no name; give it one' : `is named "${name}" inside; send it under its own name`;
-      reportOn(pending.issues, 'WEFT0141', place, problem);
-      return;
-    }
-    if (!this.noteName(name, pending)) return;
-    const path = `${spec.kind}["${name}"]`;
-    if (this.reserved.has(name))
-      reportOn(
-        pending.issues,
-        'WEFT0145',
-        path,
-        'has the name of a static resource of the bootstrap; rename one of them',
-      );
-    if (received.ttlMs > 0)
-      reportOn(
-        pending.issues,
-        'WEFT0143',
-        path,
-        'asks for a time to live, which is not carried out; send it without ttl',
-      );
-    pending.issues.push(...checkSupport(spec.typeName, message, path));
-    pending.messages.set(name, message);
-    pending.received.set(name, own);
-  }
-
-  /** The name of a resource whose bytes are those in force: what was checked once is not checked again. */
-  private knownName(received: ReceivedResource): string | null {
-    const name = received.name === '' ? leadingName(received.resource.value) : received.name;
-    const accepted = this.accepted.get(name);
-    if (accepted === undefined || received.ttlMs > 0) return null;
-    const isSame = Buffer.from(accepted.resource.value).equals(received.resource.value);
-    return isSame && accepted.resource.typeUrl === received.resource.typeUrl ? name : null;
-  }
-
-  private noteName(name: string, pending: Pending): boolean {
-    if (pending.seen.has(name)) {
-      reportOn(
-        pending.issues,
-        'WEFT0142',
-        `${this.spec.kind}["${name}"]`,
-        'is sent twice in one response; send it once',
-      );
-      return false;
-    }
-    pending.seen.add(name);
-    return true;
-  }
-
-  private decode(received: ReceivedResource, place: string, issues: Issue[]): unknown {
-    const { spec } = this;
-    const actual = typeNameOf(received.resource);
-    if (actual !== spec.typeName) {
-      reportOn(issues, 'WEFT0144', place, `holds ${actual || 'nothing'} where ${spec.typeName} belongs`);
-      return null;
-    }
-    try {
-      return decodeLayout(layoutOf(spec.typeName), received.resource.value);
-    } catch (thrown) {
-      if (!(thrown instanceof ProtobufError)) throw thrown;
-      reportOn(issues, thrown.code, place, thrown.message);
-      return null;
-    }
-  }
-
   // As Envoy: what a listener or a cluster refers to by name serves until nothing refers to it any more, whatever the server takes away.
-  private removedBy(update: ReceivedUpdate, seen: ReadonlySet<string>): string[] {
+  private takenAway(update: ReceivedUpdate, found: ResponseCheck): string[] {
     if (!this.spec.isWildcard) return [];
-    const removed = update.removed.filter((name) => this.accepted.has(name));
-    if (!update.isFull) return removed;
-    return removed.concat([...this.accepted.keys()].filter((name) => !seen.has(name)));
+    // One that cannot be told may be any of those that seem to be gone.
+    if (update.isFull && found.hasNameless) return [];
+    const names = update.isFull ? this.accepted.keys() : new Set([...this.heldBack, ...update.removed]);
+    return [...names].filter((name) => this.accepted.has(name) && !found.seen.has(name));
   }
 
-  /** Nothing is handed over when the response is already refused: its issues would only repeat. */
-  private prepare(pending: Pending, leaving: readonly string[], version: string): PreparedUpdate | null {
-    if (hasErrors(pending.issues)) return null;
-    this.dropUnwanted(pending);
-    const isChange = pending.messages.size > 0 || leaving.length > 0;
-    if (!isChange) return null;
-    const prepared = this.target.prepare(pending.messages, [], version, leaving);
-    pending.issues.push(...prepared.issues);
-    return prepared;
+  /** Leaves out what the target finds fault with, until it takes the rest. */
+  private prepare(found: ResponseCheck, leaving: readonly string[], version: string): PreparedUpdate | null {
+    while (found.messages.size > 0) {
+      const prepared = this.target.prepare(new Map(found.messages), [], version, leaving);
+      if (!hasErrors(prepared.issues)) {
+        found.issues.push(...prepared.issues);
+        return prepared;
+      }
+      const errors = prepared.issues.filter(({ level }) => level === 'error');
+      found.issues.push(...errors);
+      if (!found.refuseNamed(errors)) {
+        found.refuseAll();
+        return null;
+      }
+    }
+    return null;
   }
 
   /** What nobody asked for, or asks for no longer, is neither an error nor kept. */
-  private dropUnwanted(pending: Pending): void {
+  private dropUnwanted(found: ResponseCheck): void {
     if (this.spec.isWildcard) return;
-    for (const name of [...pending.received.keys()]) {
+    for (const name of [...found.received.keys()]) {
       if (this.wantedNames.has(name)) continue;
-      pending.received.delete(name);
-      pending.messages.delete(name);
+      found.received.delete(name);
+      found.messages.delete(name);
     }
   }
 
-  private commit(
-    update: ReceivedUpdate,
-    pending: Pending,
-    removed: readonly string[],
-    prepared: PreparedUpdate | null,
-  ): void {
+  private commit(update: ReceivedUpdate, found: ResponseCheck, prepared: PreparedUpdate | null): void {
     prepared?.commit();
     const wallMs = this.clock.wallMs();
     if (update.isFull) this.refused.clear();
-    for (const [name, received] of pending.received) {
-      const isChanged = pending.messages.has(name);
+    for (const [name, received] of found.received) {
+      const isChanged = found.messages.has(name);
       const before = this.accepted.get(name);
       const version = received.version === '' ? update.version : received.version;
       // What did not change stays the same object, so that no response is kept in memory for it.
@@ -331,11 +225,14 @@ export class ResourceChannel {
       this.stopWaiting(name);
     }
     for (const name of update.removed) this.noteAbsent(name);
-    if (removed.length > 0) this.remove(removed, update.version);
-    this.version = update.version;
-    this.lastAcceptedWallMs = wallMs;
-    this.lastRefusal = null;
     this.onAccepted?.();
+    if (found.received.size > 0) this.initialize();
+  }
+
+  private noteWhole(version: string): void {
+    this.version = version;
+    this.lastAcceptedWallMs = this.clock.wallMs();
+    this.lastRefusal = null;
     this.initialize();
   }
 
@@ -344,6 +241,11 @@ export class ResourceChannel {
     this.version = version;
     this.lastRefusal = null;
     this.scope?.counter('update_success').inc();
+  }
+
+  /** The update was refused, or a part of it. */
+  countRefusal(): void {
+    this.scope?.counter('update_rejected').inc();
   }
 
   /** The resources of an update by name; all there are where it holds all. */
@@ -376,11 +278,11 @@ export class ResourceChannel {
   noteRefusal(update: ReceivedUpdate, issues: readonly Issue[], details: string): void {
     const wallMs = this.clock.wallMs();
     this.lastRefusal = { version: update.version, details, wallMs, resource: null };
-    this.scope?.counter('update_rejected').inc();
     for (const received of update.resources) {
-      const name = received.name === '' ? leadingName(received.resource.value) : received.name;
+      const name = nameHint(received);
       if (name === '') continue;
-      const own = issues.filter((issue) => issue.level === 'error' && issue.path?.includes(name) === true);
+      const path = resourcePath(this.spec.kind, name);
+      const own = issues.filter((issue) => issue.level === 'error' && issue.path?.startsWith(path) === true);
       if (own.length === 0) continue;
       const ownDetails = own.map((issue) => `${issue.code} ${issue.path ?? ''}: ${issue.message}`).join('; ');
       this.refused.set(name, { version: update.version, details: ownDetails, wallMs, resource: received.resource });
@@ -392,38 +294,4 @@ export class ResourceChannel {
     for (const timer of this.waiting.values()) timer.stop();
     this.waiting.clear();
   }
-}
-
-/** A copy of the bytes: decoded messages are views of them, and must not keep a whole response in memory. */
-function ownMemory(received: ReceivedResource): ReceivedResource {
-  const { typeUrl, value } = received.resource;
-  return { ...received, resource: { typeUrl, value: new Uint8Array(value) } };
-}
-
-function reportOn(issues: Issue[], code: string, path: string, message: string): void {
-  issues.push({ code, level: 'error', path, message });
-}
-
-/** The name that a resource's bytes begin with (field 1 of every kind), or empty: only a hint, always compared with more. */
-function leadingName(bytes: Uint8Array): string {
-  const length = bytes[1] ?? 0;
-  if (bytes[0] !== 0x0a || length >= 0x80 || bytes.length < 2 + length) return leadingLongName(bytes);
-  return Buffer.from(bytes.buffer, bytes.byteOffset + 2, length).toString('utf8');
-}
-
-function leadingLongName(bytes: Uint8Array): string {
-  const low = bytes[1] ?? 0;
-  const high = bytes[2] ?? 0;
-  const length = (low & 0x7f) | (high << 7);
-  if (bytes[0] !== 0x0a || low < 0x80 || high >= 0x80 || bytes.length < 3 + length) return '';
-  return Buffer.from(bytes.buffer, bytes.byteOffset + 3, length).toString('utf8');
-}
-
-/** A resource of a state-of-the-world response; some servers wrap each in a Resource. Throws ProtobufError. */
-export function unwrapResource(any: Any): ReceivedResource {
-  if (typeNameOf(any) !== 'envoy.service.discovery.v3.Resource')
-    return { name: '', version: '', resource: any, ttlMs: 0 };
-  const wrapper = decodeMessage('envoy.service.discovery.v3.Resource', any.value);
-  const resource = wrapper.resource ?? { typeUrl: '', value: new Uint8Array(0) };
-  return { name: wrapper.name ?? '', version: wrapper.version ?? '', resource, ttlMs: durationMs(wrapper.ttl) };
 }

@@ -12,6 +12,8 @@ export interface KindSpec {
   readonly isWildcard: boolean;
   /** A resource that nobody asks for any more is removed from the target. Endpoints go with their cluster instead. */
   readonly removeWhenUnwanted: boolean;
+  /** Others send requests there by its name: it does not go with an update of which something was refused. */
+  readonly isPointedAt: boolean;
   /** Envoy's prefix of the update statistics. */
   readonly statPrefix: string;
 }
@@ -30,30 +32,35 @@ export const kindSpecs: readonly KindSpec[] = [
     nameField: 'name',
     isWildcard: false,
     removeWhenUnwanted: true,
+    isPointedAt: false,
     statPrefix: 'sds',
   }),
   spec('cluster', 'envoy.config.cluster.v3.Cluster', {
     nameField: 'name',
     isWildcard: true,
     removeWhenUnwanted: true,
+    isPointedAt: true,
     statPrefix: 'cluster_manager.cds',
   }),
   spec('endpoint', 'envoy.config.endpoint.v3.ClusterLoadAssignment', {
     nameField: 'clusterName',
     isWildcard: false,
     removeWhenUnwanted: false,
+    isPointedAt: false,
     statPrefix: 'cluster_manager.eds',
   }),
   spec('listener', 'envoy.config.listener.v3.Listener', {
     nameField: 'name',
     isWildcard: true,
     removeWhenUnwanted: true,
+    isPointedAt: false,
     statPrefix: 'listener_manager.lds',
   }),
   spec('route', 'envoy.config.route.v3.RouteConfiguration', {
     nameField: 'name',
     isWildcard: false,
     removeWhenUnwanted: true,
+    isPointedAt: false,
     statPrefix: 'rds',
   }),
 ];

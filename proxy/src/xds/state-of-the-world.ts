@@ -1,7 +1,8 @@
 // The state-of-the-world variant: every request names all that is wanted, every response of a wildcard kind holds all there is.
 import { decodeMessage, encodeMessage } from '@weft/lib/protobuf/codec';
 import type { Node, Response, XdsProtocol } from './protocol.ts';
-import { type ResourceChannel, unwrapResource } from './resource-channel.ts';
+import { unwrapResource } from './received.ts';
+import type { ResourceChannel } from './resource-channel.ts';
 import { errorDetail, refusalFields, StreamNode } from './stream-node.ts';
 
 interface Sent {

@@ -12,7 +12,7 @@ export interface PreparedUpdate {
 /** Receives one kind of resource. */
 export interface ResourceTarget<Message> {
   /**
-   * `set` holds new and changed resources only, `leaving` those that a later call will remove and that are therefore in nobody's way.
+   * Issues name the resource as `resourcePath` does, or nobody could tell which of them is good. `set` holds new and changed resources only, `leaving` those that a later call will remove and that are therefore in nobody's way.
    * Never throws.
    */
   prepare(
@@ -38,3 +38,8 @@ export type ResourceKind = keyof ResourceMessages;
 
 /** The targets of a client; kinds left out are not subscribed to. */
 export type ResourceTargets = { readonly [K in ResourceKind]?: ResourceTarget<ResourceMessages[K]> };
+
+/** The place of a resource in issues, and the beginning of every place inside it. */
+export function resourcePath(kind: ResourceKind, name: string): string {
+  return `${kind}["${name}"]`;
+}

@@ -55,7 +55,7 @@ for (const workers of process.platform === 'linux' ? [1, 2] : [1]) {
       assert.match(
         refused.errorDetail?.message ?? '',
         new RegExp(
-          `WEFT0150 listener\\[bad\\].* cannot listen on 127\\.0\\.0\\.1:${taken.port}: .*address already in use`,
+          `WEFT0150 listener\\["bad"\\].* cannot listen on 127\\.0\\.0\\.1:${taken.port}: .*address already in use`,
         ),
       );
       assert.equal(refused.versionInfo, '1');

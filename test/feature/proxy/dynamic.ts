@@ -3,7 +3,7 @@
 import type { TestContext } from 'node:test';
 import { systemClock } from '@weft/lib/clock';
 import { messageFromJson } from '@weft/lib/protobuf/codec';
-import { FakeAdsServer, type FakeStream, type SeenRequest } from '@weft/proxy/xds/fake-ads-server';
+import { FakeAdsServer, type FakeStream, type SeenRequest } from '@weft/proxy/xds/testing/fake-ads-server';
 import { cluster, startTestProxy, type TestProxy } from './fixture.ts';
 
 export type Json = Readonly<Record<string, unknown>>;

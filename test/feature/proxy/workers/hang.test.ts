@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, constants, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { FakeAdsServer } from '@weft/proxy/xds/fake-ads-server';
+import { FakeAdsServer } from '@weft/proxy/xds/testing/fake-ads-server';
 import { openClient, type RawClient } from '../../../kit/client.ts';
 import { temporaryFolder } from '../../../kit/folder.ts';
 import { until } from '../../../kit/until.ts';

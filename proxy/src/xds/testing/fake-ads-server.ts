@@ -10,7 +10,7 @@ import {
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import type { envoy, google } from '@weft/api/xds/types';
 import { decodeMessage, encodeMessage, type MessageName, packAny } from '@weft/lib/protobuf/codec';
-import { FrameReader, frameMessage } from './grpc/frame.ts';
+import { FrameReader, frameMessage } from '../grpc/frame.ts';
 
 type Discovery = envoy.service.discovery.v3.DiscoveryRequest;
 type DeltaDiscovery = envoy.service.discovery.v3.DeltaDiscoveryRequest;
