@@ -78,6 +78,27 @@ describe('the sockets of a listener', () => {
     await assert.rejects(open(context, port).bound, { code: 'EADDRINUSE' });
   });
 
+  it('go to one that comes to the address by the same change, with the connections that wait', async (context) => {
+    const free = open(context, 0);
+    const port = await free.bound;
+    free.socket.close();
+    const first = open(context, port);
+    await first.bound;
+    const clients = Array.from({ length: 20 }, () => connect(port, '127.0.0.1').on('error', () => {}));
+    context.after(() => {
+      for (const client of clients) client.destroy();
+    });
+    // The connections stand, and nobody has accepted them.
+    await new Promise<void>((done) => process.nextTick(done));
+    const second = open(context, port);
+    first.socket.close();
+    assert.equal(await second.bound, port);
+    await second.arrived(20);
+    assert.equal(first.sockets.length, 0);
+    second.socket.close();
+    assert.equal(probed(port), null);
+  });
+
   it('that are closed while they open leave nothing behind', async (context) => {
     const first = open(context, 0);
     const port = await first.bound;

@@ -76,17 +76,26 @@ export function collides(a: ListenAddress, b: ListenAddress): boolean {
 class OwnSockets implements ListenSockets {
   readonly reportsFailures = true;
   private readonly groups: Set<ListenGroup> = new Set();
+  /** Are opened at the end of the change at hand. */
+  private readonly coming: Set<ListenGroup> = new Set();
 
   open(request: ListenRequest, events: ListenEvents): OpenSocket {
     const group = new ListenGroup(request, events);
-    process.nextTick(() => group.open(this.isOurs(request)));
     this.groups.add(group);
-    return {
-      close: () => {
-        this.groups.delete(group);
-        group.close();
-      },
-    };
+    this.coming.add(group);
+    process.nextTick(() => {
+      this.coming.delete(group);
+      group.open(this.isOurs(request));
+    });
+    return { close: () => this.close(group) };
+  }
+
+  private close(group: ListenGroup): void {
+    this.groups.delete(group);
+    this.coming.delete(group);
+    const heir = [...this.coming].find((one) => one.canSucceed(group));
+    if (heir === undefined) group.close();
+    else heir.succeed(group);
   }
 
   /** Then the other one is no other program, and both can be had. */
@@ -118,18 +127,36 @@ const socketsPerPort = 8;
 class ListenGroup implements OpenSocket {
   readonly request: ListenRequest;
   private readonly events: ListenEvents;
-  private readonly servers: Server[] = [];
+  private servers: Server[] = [];
+  /** Whose the connections of these sockets are now. */
+  private user: { events: ListenEvents };
   private isClosed = false;
 
   constructor(request: ListenRequest, events: ListenEvents) {
     this.request = request;
     this.events = events;
+    this.user = { events };
+  }
+
+  /** Whether it may have the sockets of one that is about to close. */
+  canSucceed(other: ListenGroup): boolean {
+    return this.servers.length === 0 && other.isListening && placeOf(this.request) === placeOf(other.request);
+  }
+
+  /** Takes the sockets over, in place of opening its own: connections that the system holds for them are not lost. */
+  succeed(other: ListenGroup): void {
+    this.servers = other.servers;
+    this.user = other.user;
+    this.user.events = this.events;
+    other.servers = [];
   }
 
   open(isClaimed: boolean): void {
     if (this.isClosed) return;
     const { address, isTransparent } = this.request;
-    if ('path' in address || isTransparent || !canSharePort) this.openOne(isClaimed);
+    const [first] = this.servers;
+    if (first !== undefined) this.events.onBound(portOf(first));
+    else if ('path' in address || isTransparent || !canSharePort) this.openOne(isClaimed);
     else this.openShared(address, isClaimed);
   }
 
@@ -205,20 +232,19 @@ class ListenGroup implements OpenSocket {
     server.once('error', onError);
     server.listen(where, () => {
       server.off('error', onError);
-      const bound = server.address();
-      if (!this.isClosed) onBound(typeof bound === 'object' && bound !== null ? bound.port : 0);
+      if (!this.isClosed) onBound(portOf(server));
     });
   }
 
   private makeServer(): Server {
-    const { events } = this;
-    const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => events.onSocket(socket));
+    const { user } = this;
+    const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => user.events.onSocket(socket));
     server.once('listening', () => {
       if (this.isClosed) server.close();
     });
     // Running out of file descriptors must not end the process.
     server.on('error', (error) => {
-      if (server.listening) events.onAcceptFailed?.(error);
+      if (server.listening) user.events.onAcceptFailed?.(error);
     });
     this.servers.push(server);
     return server;
@@ -228,6 +254,17 @@ class ListenGroup implements OpenSocket {
     this.isClosed = true;
     for (const server of this.servers) server.close();
   }
+}
+
+/** 0 for a Unix socket. */
+function portOf(server: Server): number {
+  const bound = server.address();
+  return typeof bound === 'object' && bound !== null ? bound.port : 0;
+}
+
+/** Two requests with the same can have each other's sockets. */
+export function placeOf({ address, isTransparent }: ListenRequest): string {
+  return JSON.stringify([address, isTransparent]);
 }
 
 /** Why nobody could bind there without sharing, or null. Nothing listens meanwhile: nobody connects to what is gone in a moment. */

@@ -42,6 +42,12 @@ export interface ListenerState {
   readonly bindError: string | null;
 }
 
+/** A listener whose name another one has now. */
+interface Replaced {
+  readonly listener: Listener;
+  readonly successor: CompiledListener;
+}
+
 export class ListenerSet implements InternalListeners, ListenerDirectory<Listener> {
   /** Called when a listener went live or could not be bound. */
   onStateChange: (() => void) | null = null;
@@ -152,15 +158,18 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
 
   /** Routes or secrets have changed: whatever waited for them may go live. */
   onDependencyChange(): void {
+    const replaced: Replaced[] = [];
     for (const [name, compiled] of [...this.warming]) {
       if (!isListenerReady(compiled)) continue;
       this.warming.delete(name);
-      this.activate(compiled);
+      this.activate(compiled, replaced);
     }
+    // Last, so that one of the same change that comes to an address has the sockets of the one that leaves it.
+    for (const { listener, successor } of replaced) this.retire(listener, successor);
     this.counters.warming.set(this.warming.size);
   }
 
-  private activate(compiled: CompiledListener): void {
+  private activate(compiled: CompiledListener, replaced: Replaced[]): void {
     if (this.drained !== null && isInScope(compiled, this.drained)) drainChains(compiled.chainsByContent.values());
     this.dropMove(compiled.name);
     const existing = this.active.get(compiled.name);
@@ -180,7 +189,7 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
       this.open(listener);
       return;
     }
-    if (existing !== undefined) this.retire(existing, compiled);
+    if (existing !== undefined) replaced.push({ listener: existing, successor: compiled });
     this.active.set(compiled.name, listener);
     this.byDestination = null;
     this.counters.active.set(this.active.size);

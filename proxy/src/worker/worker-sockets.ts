@@ -7,6 +7,7 @@ import {
   type ListenSockets,
   listenOn,
   type OpenSocket,
+  placeOf,
 } from '../listener/listen-sockets.ts';
 import type { Channel } from './channel.ts';
 import type { MainCalls, WorkerCalls } from './messages.ts';
@@ -177,10 +178,6 @@ class WorkerSocket implements OpenSocket {
     this.predecessor?.release();
     this.predecessor = null;
   }
-}
-
-function placeOf({ address, isTransparent }: ListenRequest): string {
-  return JSON.stringify([address, isTransparent]);
 }
 
 /** Whether two requests mean the same socket of the same listener. */
