@@ -1,7 +1,7 @@
 // Header names and values that rules set, add, remove or match.
 
 import type { HeaderChanges } from '@weft/api/resource/http-route';
-import { formatOperators } from '@weft/lib/format-operator';
+import { argumentProblem, formatOperators } from '@weft/lib/format-operator';
 import { joinPath } from './field-path.ts';
 import type { Findings } from './findings.ts';
 import { meaningCodes } from './issue-code.ts';
@@ -9,7 +9,7 @@ import { didYouMean } from './near-name.ts';
 
 const tokenPattern = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const valuePattern = /^[\t\x20-\x7e\x80-\xff]*$/;
-const operatorPattern = /%%|%([A-Z0-9_]+)(?:\([\s\S]*?\))?(?::[0-9]+)?%/y;
+const operatorPattern = /%%|%([A-Z0-9_]+)(?:\(([\s\S]*?)\))?(?::[0-9]+)?%/y;
 
 /** A header field name by RFC 9110 §5.1; pseudo-headers only where they are matched, not changed. */
 export function validateHeaderName(findings: Findings, path: string, name: string, isMatch: boolean): void {
@@ -51,14 +51,28 @@ export function validateHeaderChanges(findings: Findings, path: string, changes:
 function validateOperators(findings: Findings, path: string, value: string): void {
   for (let at = value.indexOf('%'); at >= 0 && !findings.isFull; at = value.indexOf('%', operatorPattern.lastIndex)) {
     operatorPattern.lastIndex = at;
-    const [whole, name] = operatorPattern.exec(value) ?? [];
+    const [whole, name, argument = ''] = operatorPattern.exec(value) ?? [];
     if (whole === undefined) {
       const message = 'A % begins an operator such as %REQ(:PATH)%; write %% where the character itself is meant.';
       findings.add(meaningCodes.invalidHeader, path, message);
       return;
     }
-    if (name === undefined || formatOperators.includes(name)) continue;
-    const hint = didYouMean(name, formatOperators);
-    findings.add(meaningCodes.invalidHeader, path, `There is no operator ${whole.slice(0, 100)}.${hint}`);
+    if (name !== undefined) validateOperator(findings, path, { whole, name, argument });
   }
+}
+
+function validateOperator(
+  findings: Findings,
+  path: string,
+  { whole, name, argument }: { readonly whole: string; readonly name: string; readonly argument: string },
+): void {
+  const shown = whole.slice(0, 100);
+  if (!formatOperators.includes(name)) {
+    const hint = didYouMean(name, formatOperators);
+    findings.add(meaningCodes.invalidHeader, path, `There is no operator ${shown}.${hint}`);
+    return;
+  }
+  const problem = argumentProblem(name, argument);
+  if (problem !== null)
+    findings.add(meaningCodes.invalidHeader, path, `The operator ${shown} is not understood: ${problem}.`);
 }

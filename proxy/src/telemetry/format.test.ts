@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { formatOperators } from '@weft/lib/format-operator';
+import { formatOperators, timeLetters } from '@weft/lib/format-operator';
 import { Headers } from '@weft/lib/header';
 import type { Issue } from '@weft/lib/issue';
 import { fakeConnection, fakeView } from '../../../test/kit/logged-view.ts';
@@ -293,6 +293,10 @@ describe('header value format', () => {
     assert.equal(headerOf('%RESPONSE_CODE_DETAILS%', { details: 'a\r\nx: y\0' }), 'a??x: y?');
     assert.equal(headerOf('%RESPONSE_CODE_DETAILS%', { details: 'ж' }), Buffer.from('ж').toString('latin1'));
   });
+});
+
+it('knows every letter of a time that the control plane accepts', () => {
+  for (const letter of timeLetters) assert.notEqual(textOf(`%START_TIME(%${letter})%`, fakeView()), '');
 });
 
 it('has every operator that the control plane accepts, and there are no others', () => {

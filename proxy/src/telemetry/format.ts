@@ -2,6 +2,7 @@
 // access logs as text and as JSON and for header values.
 
 import { isUtf8 } from 'node:buffer';
+import { argumentProblem } from '@weft/lib/format-operator';
 import type { Issue } from '@weft/lib/issue';
 import { connectionOperators } from './operator/connection.ts';
 import { httpOperators } from './operator/http.ts';
@@ -117,11 +118,12 @@ function compilePart(match: RegExpExecArray, place: FormatPlace): Part | null {
     report(place, 'error', `the format operator '${whole}' is not known; see docs/access-log.md for the ones that are`);
     return null;
   }
-  const operator = compile(argument);
-  if (typeof operator === 'string') {
-    report(place, 'error', `the format operator '${whole}' is not understood: ${operator}`);
+  const problem = argumentProblem(name, argument);
+  if (problem !== null) {
+    report(place, 'error', `the format operator '${whole}' is not understood: ${problem}`);
     return null;
   }
+  const operator = compile(argument);
   if (operator.warning !== undefined) report(place, 'warning', `the format operator '${whole}': ${operator.warning}`);
   return { operator, limit: Number(limit) };
 }

@@ -158,6 +158,11 @@ const rules: readonly (readonly [string, string, readonly string[]])[] = [
     ['WEFT0434 spec.http[0].headers.request.set.b'],
   ],
   [
+    'wants arguments of operators that the proxy understands',
+    `{${route}, headers: {request: {set: {a: '%REQ()%', b: '%PROTOCOL(x)%', c: '%START_TIME(%Q)%', d: '%METADATA(HOST:a:b)%', e: '%GRPC_STATUS(NUMBER)%', f: '%START_TIME(%Y/%m/%dT%H:%M:%S.%3f)%', g: '%REQ(A?B):8%'}}}}`,
+    ['a', 'b', 'c', 'd'].map((name) => `WEFT0434 spec.http[0].headers.request.set.${name}`),
+  ],
+  [
     'takes a policy for other origins',
     `{${route}, corsPolicy: {allowOrigins: [{prefix: 'https://a.'}], allowMethods: [GET, '*'], allowHeaders: [x-a], maxAge: 24h}}`,
     [],

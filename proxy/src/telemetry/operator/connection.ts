@@ -5,7 +5,15 @@ import type { Origin } from '@weft/lib/issue';
 import type { ConnectionInfo, PeerCertificate } from '../../io/connection-info.ts';
 import { responsibleFor } from '../responsible.ts';
 import type { LoggedView } from '../view.ts';
-import { type CompileOperator, formatAddress, fromPeer, type OperatorTable, plain, textOrNull } from './operator.ts';
+import {
+  type CompileOperator,
+  formatAddress,
+  fromPeer,
+  type Operator,
+  type OperatorTable,
+  plain,
+  textOrNull,
+} from './operator.ts';
 
 function remote(connection: ConnectionInfo): string | null {
   if (connection.remoteAddress === '') return null;
@@ -67,8 +75,7 @@ export function describeOrigin(origin: Origin | null | undefined): string | null
   return `${resource} (${origin.file}${origin.line === undefined ? '' : `:${origin.line}`})`;
 }
 
-function compileEnvironment(argument: string): ReturnType<CompileOperator> {
-  if (argument === '') return 'it wants the name of an environment variable';
+function compileEnvironment(argument: string): Operator {
   const value = textOrNull(process.env[argument]);
   return { get: () => value, isFromPeer: false };
 }

@@ -35,21 +35,13 @@ function isValue(value: unknown): value is OperatorValue {
 const compileMetadata: CompileOperator = (argument) => {
   const [kind = '', ...keys] = argument.split(':');
   const source = sources[kind];
-  if (source === undefined) return `it wants one of ${Object.keys(sources).join(', ')} before the first colon`;
-  if (keys.length === 0 || keys.includes('')) return 'it wants a namespace and keys, as in (ROUTE:com.example:key)';
-  return { get: (view) => read(source(view), keys), isFromPeer: false };
+  return { get: (view) => read(source?.(view), keys), isFromPeer: false };
 };
 
 // Nothing in this proxy writes these stores, so the answer is the one Envoy gives for an entry that is not there.
 function compileUnfilled(store: string): CompileOperator {
-  return (argument) => {
-    if (argument === '') return 'it wants a key in brackets';
-    return {
-      get: () => null,
-      isFromPeer: false,
-      warning: `no filter of this proxy fills ${store}; it is always empty`,
-    };
-  };
+  const warning = `no filter of this proxy fills ${store}; it is always empty`;
+  return () => ({ get: () => null, isFromPeer: false, warning });
 }
 
 export const metadataOperators: OperatorTable = {

@@ -15,20 +15,20 @@ export interface Operator {
   readonly warning?: string;
 }
 
-/** Makes the operator from what stands in its brackets, or says what is wrong with that. */
-export type CompileOperator = (argument: string) => Operator | string;
+/** Makes the operator from what stands in its brackets, in which `argumentProblem` found no fault. */
+export type CompileOperator = (argument: string) => Operator;
 
 /** Operators by name. */
 export type OperatorTable = Readonly<Record<string, CompileOperator>>;
 
 /** An operator without an argument whose value is ours. */
 export function plain(get: Getter): CompileOperator {
-  return (argument) => (argument === '' ? { get, isFromPeer: false } : 'it takes no argument; remove the brackets');
+  return () => ({ get, isFromPeer: false });
 }
 
 /** An operator without an argument whose value the peer chose. */
 export function fromPeer(get: Getter): CompileOperator {
-  return (argument) => (argument === '' ? { get, isFromPeer: true } : 'it takes no argument; remove the brackets');
+  return () => ({ get, isFromPeer: true });
 }
 
 /** `address:port`, with brackets around an IPv6 address. */

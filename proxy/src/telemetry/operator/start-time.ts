@@ -34,6 +34,7 @@ const hour12: Field = (time) => pad(time.getUTCHours() % 12 === 0 ? 12 : time.ge
 const date: Field = (time) => time.toISOString().slice(0, 10);
 const clock: Field = (time) => time.toISOString().slice(11, 19);
 
+/** One for each of `timeLetters`. */
 const fields: Readonly<Record<string, Field>> = {
   Y: (time) => pad(time.getUTCFullYear(), 4),
   y: (time) => pad(time.getUTCFullYear() % 100, 2),
@@ -76,9 +77,9 @@ function secondsWithFraction(digits: number): Field {
   return (time) => `${pad(time.getUTCSeconds(), 2)}.${`${pad(time.getUTCMilliseconds(), 3)}000000`.slice(0, digits)}`;
 }
 
-function compileField(specifier: string): Field | null {
+function compileField(specifier: string): Field {
   const part = /^(?:([1-9])?f|E([1-9*])S)$/.exec(specifier);
-  if (part === null) return fields[specifier] ?? null;
+  if (part === null) return fields[specifier] as Field;
   if (part[2] !== undefined) return secondsWithFraction(part[2] === '*' ? 3 : Number(part[2]));
   return fraction(part[1] === undefined ? 9 : Number(part[1]));
 }
@@ -96,7 +97,7 @@ function isoTime(view: LoggedView): string {
 }
 
 /** Without an argument: `2026-01-01T00:00:00.000Z`. */
-export function compileStartTime(argument: string): Operator | string {
+export function compileStartTime(argument: string): Operator {
   if (argument === '') return { get: isoTime, isFromPeer: false };
   const parts: (string | Field)[] = [];
   for (const piece of argument.match(/%(?:[1-9]?f|E[1-9*]S|[\s\S])|[^%]+|%$/g) ?? []) {
@@ -104,9 +105,7 @@ export function compileStartTime(argument: string): Operator | string {
       parts.push(piece);
       continue;
     }
-    const field = compileField(piece.slice(1));
-    if (field === null) return `the time format knows no '${piece}'; it takes strftime's letters and %1f to %9f`;
-    parts.push(field);
+    parts.push(compileField(piece.slice(1)));
   }
   return { get: (view) => formatTime(parts, new Date(view.startWallMs)), isFromPeer: false };
 }
