@@ -38,8 +38,7 @@ matter: \`apply\` tells it as a warning, \`analyze\` and the status by the level
 function findCodes(sources: readonly SourceFile[]): Map<string, Set<string>> {
   const found: Map<string, Set<string>> = new Map();
   for (const source of sources) {
-    if (source.path.startsWith('test/') || source.path.startsWith('scripts/') || source.path.endsWith('.test.ts'))
-      continue;
+    if (/^(?:test|scripts)\/|\/testing\/|\.test\.ts$/.test(source.path)) continue;
     for (const match of source.text.matchAll(/'(WEFT\d{4})'/g)) {
       const code = match[1] ?? '';
       found.set(code, (found.get(code) ?? new Set()).add(dirname(source.path)));
