@@ -5,7 +5,21 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** A program that runs until `stop`. */
+const running: Set<Child> = new Set();
+
+/** They are in groups of their own: nobody else ends them when this one is ended. */
+function endWithThisProcess(): void {
+  process.on('exit', () => {
+    for (const child of running) child.signal('SIGKILL');
+  });
+  for (const [name, number] of [
+    ['SIGINT', 2],
+    ['SIGTERM', 15],
+  ] as const)
+    process.on(name, () => process.exit(128 + number));
+}
+
+/** A program that runs until `stop`, or until this process ends. */
 export class Child {
   readonly pid: number;
   private readonly process: ChildProcess;
@@ -27,11 +41,14 @@ export class Child {
       env: { ...process.env, ...environment },
     });
     closeSync(log);
+    if (running.size === 0 && process.listenerCount('SIGTERM') === 0) endWithThisProcess();
+    running.add(this);
     this.logPath = logPath;
     this.pid = this.process.pid ?? -1;
     this.ended = new Promise((resolve) => {
       const onEnd = () => {
         this.hasEnded = true;
+        running.delete(this);
         resolve();
       };
       this.process.once('exit', onEnd);
@@ -64,7 +81,7 @@ export class Child {
     await this.ended;
   }
 
-  private signal(name: NodeJS.Signals): void {
+  signal(name: NodeJS.Signals): void {
     try {
       process.kill(-this.pid, name);
     } catch {
