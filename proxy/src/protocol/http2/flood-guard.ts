@@ -23,6 +23,7 @@ export class FloodGuard {
   private priorities = 0;
   private windowUpdates = 0;
   private sentData = 0;
+  private sentLately = 0;
   private lateBlocksDue = 0;
   /** Frames written that may not have left yet. */
   outbound = 0;
@@ -43,8 +44,9 @@ export class FloodGuard {
     return ++this.resets > allowed ? http2Error.reset_flood : null;
   }
 
+  /** One that measures the connection by how long a PING takes sends one behind each DATA frame that comes (gRPC in Go). */
   onPing(): Http2Error | null {
-    return ++this.pings > this.limits.maxPings ? http2Error.ping_flood : null;
+    return ++this.pings > this.limits.maxPings + this.sentLately ? http2Error.ping_flood : null;
   }
 
   /** SETTINGS, and GOAWAY, of which a peer needs two. */
@@ -92,6 +94,7 @@ export class FloodGuard {
   /** `waits`: behind others that the peer has not read. */
   onDataSent(waits: boolean): void {
     this.sentData++;
+    this.sentLately++;
     if (waits) this.outbound++;
   }
 
@@ -122,6 +125,7 @@ export class FloodGuard {
     this.streams >>= 1;
     this.resets >>= 1;
     this.pings >>= 1;
+    this.sentLately >>= 1;
     this.settings >>= 1;
     this.emptyFrames >>= 1;
   }

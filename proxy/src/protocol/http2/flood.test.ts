@@ -224,6 +224,23 @@ describe('an honest peer', () => {
     }
     assert.equal(errorOf(peer), null);
   });
+
+  test('may measure the connection by a PING behind each DATA frame, as gRPC in Go does', () => {
+    const peer = server();
+    peer.receive(framesOf('headers 1 end |get\nwindow 0 1000000\nwindow 1 1000000'));
+    const [stream] = peer.streams;
+    assert.ok(stream !== undefined);
+    for (let second = 0; second < 10; second++) {
+      for (let i = 0; i < 1000; i++) {
+        peer.connection.sendData(stream, Buffer.from('hello'), 0, 5, false);
+        peer.receive(framesOf('ping'));
+      }
+      peer.connection.tick();
+    }
+    assert.equal(errorOf(peer), null);
+    peer.receive(framesOf('102 x ping'));
+    assert.equal(errorOf(peer), 'ping_flood');
+  });
 });
 
 describe('a peer that does not read', () => {

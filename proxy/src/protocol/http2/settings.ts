@@ -34,6 +34,7 @@ export interface Http2Limits {
   readonly maxResets: number;
   /** Ticks after which a stream may be reset without being counted. */
   readonly prematureTicks: number;
+  /** PINGs beyond one for each DATA frame that we sent. */
   readonly maxPings: number;
   readonly maxSettings: number;
   /** Frames that keep us busy without moving an exchange on. */
