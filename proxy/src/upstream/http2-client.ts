@@ -122,6 +122,8 @@ export class Http2Client implements ConnectionOwner, Http2Sink, KeepAliveOwner {
       events.onUpstreamFailed(fault.upgrade_failed, 'the endpoint takes no upgrades over HTTP/2');
       return;
     }
+    // RFC 8441 §4: what follows the head is no content, so it has no length, and endpoints refuse one that has.
+    if (upgrade !== null) head.requestHeaders.remove('content-length');
     this.keepAlive?.onStream();
     const stream = this.http2.openStream(
       {

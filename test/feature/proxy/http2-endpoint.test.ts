@@ -366,6 +366,25 @@ describe('a tunnel', () => {
     });
   }
 
+  it('has no length, whatever client and endpoint say', async (context) => {
+    const heads: string[] = [];
+    const port = await startFrameUpstream(context, (peer) => {
+      peer.send('settings 8=1');
+      peer.onLine = (line) => {
+        if (requestOf(line) === null) return;
+        heads.push(line);
+        peer.send('headers 1 |ok|content-length: 0');
+      };
+    });
+    const proxy = await proxyTo(context, port, { manager });
+    const client = await openClient(context, proxy.port());
+    client.request('GET', '/', { connection: 'upgrade', upgrade: 'websocket', 'content-length': '0' });
+    const response = await client.response();
+    assert.equal(response.status, 101);
+    assert.equal(response.headers['content-length'], undefined);
+    assert.doesNotMatch(heads[0] ?? '', /content-length/);
+  });
+
   it('whose client ends it with the head passes the end on', async (context) => {
     const { upstream } = await open(context, 'end');
     await upstream.seen(/^DATA 1 .*end/);
