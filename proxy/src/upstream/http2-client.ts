@@ -296,6 +296,7 @@ export class Http2Client implements ConnectionOwner, Http2Sink, KeepAliveOwner {
       this.connection.finish();
       this.clock.start(lingerMs, destroy, this.connection);
     }
+    this.http2.onClosed();
     this.owner.onClientClosed(this);
   }
 

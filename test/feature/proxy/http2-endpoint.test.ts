@@ -12,6 +12,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { createSecureContext } from 'node:tls';
 import { makeSampleCertificate, makeSampleRoot } from '@weft/lib/x509/sample-certificate';
+import { heldBytes } from '@weft/proxy/protocol/http2/receive-flow';
 import { openClient } from '../../kit/client.ts';
 import { type FramePeer, openFramePeer, requestOf, startFrameUpstream } from '../../kit/frame-peer.ts';
 import { fetchHttp2, openHttp2 } from '../../kit/http2-client.ts';
@@ -262,6 +263,53 @@ describe('streams towards an endpoint', () => {
       lines.filter((line) => line.startsWith('RST_STREAM')),
       [],
     );
+  });
+});
+
+describe('streams that wait for somebody slow', () => {
+  const large = Buffer.alloc(300_000, 'x');
+
+  it('leave the connection to the endpoint to the others', async (context) => {
+    const { port, sessions } = await startHttp2Upstream(context, (stream) => {
+      stream.respond({ ':status': 200 });
+      stream.end(large);
+    });
+    const proxy = await proxyTo(context, port);
+    const slow = await openFramePeer(context, proxy.port(), 'settings 4=0');
+    slow.send(Array.from({ length: 12 }, (_, i) => `headers ${2 * i + 1} end |get`).join('\n'));
+    for (let i = 0; i < 12; i++) await slow.seen(new RegExp(`^HEADERS ${2 * i + 1} `));
+    const answer = await fetchHttp2(openHttp2(context, proxy.port()), { ':path': '/' });
+    assert.equal(answer.body.length, large.length);
+    assert.equal(sessions.size, 1);
+    assert.ok(heldBytes.client.bytes > 0);
+    slow.socket.destroy();
+    await until('nothing is held', () => heldBytes.client.bytes === 0);
+  });
+
+  it('leave the connection from the client to the others', async (context) => {
+    const stuck = await startFrameUpstream(context, (peer) => peer.send('settings 4=0'));
+    const { port } = await startHttp2Upstream(context, (stream) => {
+      stream.respond({ ':status': 200 });
+      stream.pipe(stream);
+    });
+    const proxy = await startTestProxy(context, () => ({
+      listeners: [
+        listener('main', httpManager([{ match: { prefix: '/stuck' }, route: { cluster: 'stuck' } }, routeTo('a')])),
+      ],
+      clusters: [cluster('a', [port], http2()), cluster('stuck', [stuck], http2())],
+    }));
+    const session = openHttp2(context, proxy.port());
+    for (let i = 0; i < 12; i++)
+      session
+        .request({ ':path': '/stuck', ':method': 'POST' })
+        .on('error', () => {})
+        .end(large);
+    await until('all have come', () => proxy.stat('cluster.stuck.upstream_rq_active') === 12);
+    const answer = await fetchHttp2(session, { ':path': '/', ':method': 'POST' }, { body: large });
+    assert.equal(answer.body.length, large.length);
+    assert.ok(heldBytes.server.bytes > 0);
+    session.destroy();
+    await until('nothing is held', () => heldBytes.server.bytes === 0);
   });
 });
 

@@ -360,6 +360,16 @@ export class Http2Connection implements FrameSink {
     if (bytes > 0 && !stream.isClosed && this.error === null) this.streams.received.consume(stream, bytes);
   }
 
+  /** The user keeps that many received bytes until it passes them on: the peer may send as many again, but not on this stream. */
+  hold(stream: Http2Stream, bytes: number): void {
+    if (bytes > 0 && !stream.isClosed && this.error === null) this.streams.received.hold(stream, bytes);
+  }
+
+  /** There is no connection any more. */
+  onClosed(): void {
+    this.streams.dropAll();
+  }
+
   /** What was written has left, after it had to wait. */
   onFlushed(): void {
     this.streams.floods.onFlushed();
