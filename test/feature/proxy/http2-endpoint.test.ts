@@ -269,6 +269,36 @@ describe('streams towards an endpoint', () => {
 describe('streams that wait for somebody slow', () => {
   const large = Buffer.alloc(300_000, 'x');
 
+  /** One stream has used up the window of its connection. */
+  async function useUp(context: TestContext, limits: Json) {
+    const { port, sessions } = await startHttp2Upstream(context, (stream) => {
+      stream.respond({ ':status': 200 });
+      stream.end(large);
+    });
+    const options = http2({ initial_connection_window_size: 65_535 });
+    const proxy = await proxyTo(context, port, { cluster: { ...options, ...limits } });
+    const slow = await openFramePeer(context, proxy.port(), 'settings 4=0');
+    slow.send('headers 1 end |get');
+    await until('the window is used up', () => [...sessions][0]?.state.remoteWindowSize === 0);
+    return { proxy, sessions, slow };
+  }
+
+  it('have others served over a further connection where the window is used up', async (context) => {
+    const { proxy, sessions } = await useUp(context, {});
+    const answer = await fetchHttp2(openHttp2(context, proxy.port()), { ':path': '/' });
+    assert.equal(answer.body.length, large.length);
+    assert.equal(sessions.size, 2);
+  });
+
+  it('have others wait with them where there may be no further connection', async (context) => {
+    const { proxy, sessions, slow } = await useUp(context, one);
+    const answer = fetchHttp2(openHttp2(context, proxy.port()), { ':path': '/' });
+    await until('the other is on its way', () => proxy.stat('cluster.a.http2.streams_active') === 2);
+    slow.socket.destroy();
+    assert.equal((await answer).body.length, large.length);
+    assert.equal(sessions.size, 1);
+  });
+
   it('leave the connection to the endpoint to the others', async (context) => {
     const { port, sessions } = await startHttp2Upstream(context, (stream) => {
       stream.respond({ ':status': 200 });

@@ -94,6 +94,11 @@ export class Http2Connection implements FrameSink {
     return this.peer.maxConcurrentStreams;
   }
 
+  /** What comes on another stream may have to wait for users who hold back what came on theirs. */
+  get isHeldUp(): boolean {
+    return this.streams.received.isHeldUp;
+  }
+
   /** A second has passed: floods are forgiven bit by bit, and what stays half said is held against the peer, if we listen. */
   tick(isReading = true): void {
     this.streams.floods.tick();

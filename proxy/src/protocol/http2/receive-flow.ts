@@ -83,6 +83,12 @@ export class ReceiveFlow {
     return this.window;
   }
 
+  /** Most of the connection's window is used up by what users of streams hold back. */
+  get isHeldUp(): boolean {
+    const { connectionWindowBytes } = this.settings;
+    return (connectionWindowBytes - this.window - this.unannounced) * 2 > connectionWindowBytes;
+  }
+
   /** A DATA frame of that length began; false when the connection's window does not allow it. */
   take(length: number): boolean {
     this.window -= length;
