@@ -142,6 +142,8 @@ export class Http2Client implements ConnectionOwner, Http2Sink, KeepAliveOwner {
     }
     this.requests++;
     this.checkRequests();
+    // It was the last identifier that there is.
+    if (this.http2.isGoingAway) this.isRetiring = true;
     const carrier = new Http2UpstreamStream(this, stream, events, endStream && upgrade === null, head);
     stream.user = carrier;
     this.tally.streamsActive.value++;

@@ -70,6 +70,18 @@ function asker(context: TestContext, proxy: TestProxy): (path?: string) => Promi
     );
 }
 
+/** As after 2^30 requests over the only connection to the cluster `a`. */
+function leaveTwoIdentifiers(proxy: TestProxy): void {
+  const pool = proxy.running.clusters.get('a')?.allHosts()[0]?.pool as unknown as {
+    readonly shared: {
+      readonly http2: { readonly clients: { readonly http2: { readonly streams: { lastId: number } } }[] };
+    };
+  };
+  const [client] = pool.shared.http2.clients;
+  assert.ok(client !== undefined);
+  client.http2.streams.lastId = 0x7fff_fffb;
+}
+
 const root = makeSampleRoot();
 const certificate = makeSampleCertificate({ commonName: 'in.test', dnsNames: ['in.test'], issuer: root });
 const tls: Json = {
@@ -204,6 +216,22 @@ describe('streams towards an endpoint', () => {
     const total = () => [...streams.values()].reduce((sum, count) => sum + count, 0);
     await until('all ten have come', () => total() === 10);
     assert.deepEqual([...streams.values()], [2, 2, 2, 2, 2]);
+  });
+
+  it('go over a new connection when the identifiers of the first are used up', async (context) => {
+    let connections = 0;
+    const port = await startFrameUpstream(context, (peer) => {
+      connections++;
+      peer.send('settings');
+      answerAll(peer);
+    });
+    const proxy = await proxyTo(context, port, { cluster: one });
+    const ask = asker(context, proxy);
+    assert.equal(await ask(), 200);
+    leaveTwoIdentifiers(proxy);
+    for (let i = 0; i < 5; i++) assert.equal(await ask(), 200);
+    assert.equal(connections, 2);
+    await until('the first is closed', () => proxy.stat('cluster.a.upstream_cx_active') === 1);
   });
 
   it('that were given up may be answered late, however many they are', async (context) => {
