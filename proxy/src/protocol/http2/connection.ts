@@ -339,7 +339,7 @@ export class Http2Connection implements FrameSink {
       writeFrameHead(out, size, DATA, ends && left === 0 ? END_STREAM : 0, stream.id);
       if (size > 0) out.append(buffer, at, size);
       at += size;
-      this.streams.floods.onDataSent(this.sink.isCongested === true);
+      this.streams.floods.onDataSent(size, this.sink.isCongested === true);
     } while (left > 0);
   }
 

@@ -9,6 +9,9 @@ const windowUpdatesFree = 5;
 
 const lateBlocksPerReset = 4;
 
+/** RFC 9113 §4.2: what a frame may hold unless the peer says otherwise. */
+const plainFrameBytes = 16_384;
+
 export class FloodGuard {
   /** Ticks so far, by which streams know their age. */
   ticks = 0;
@@ -92,9 +95,11 @@ export class FloodGuard {
   }
 
   /** `waits`: behind others that the peer has not read. */
-  onDataSent(waits: boolean): void {
-    this.sentData++;
-    this.sentLately++;
+  onDataSent(length: number, waits: boolean): void {
+    // Limits by DATA frames mean those of the size that every peer takes. A server in Go opens both windows for each 4 KiB it reads.
+    const frames = length <= plainFrameBytes ? 1 : Math.ceil(length / plainFrameBytes);
+    this.sentData += frames;
+    this.sentLately += frames;
     if (waits) this.outbound++;
   }
 
