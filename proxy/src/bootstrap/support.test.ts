@@ -183,6 +183,32 @@ test('refuses enum values that it does not carry out or know', () => {
   assert.deepEqual(check('envoy.config.cluster.v3.Cluster', { lb_policy: 77 }), ['error WEFT0124 lb_policy']);
 });
 
+test('refuses numbers and durations of HTTP/2 under which nothing would work', () => {
+  const options = (json: object) => check('envoy.config.core.v3.Http2ProtocolOptions', json);
+  const wrong = {
+    max_concurrent_streams: 0,
+    initial_stream_window_size: 65_534,
+    initial_connection_window_size: 2 ** 31,
+    max_outbound_frames: 0,
+    max_outbound_control_frames: 0,
+    max_inbound_window_update_frames_per_data_frame_sent: 0,
+  };
+  assert.deepEqual(
+    options(wrong).sort(),
+    Object.keys(wrong)
+      .map((name) => `error WEFT0103 ${name}`)
+      .sort(),
+  );
+  const keepAlive = (json: object) => options({ connection_keepalive: json });
+  assert.deepEqual(keepAlive({ interval: '1s' }), ['error WEFT0103 connection_keepalive.timeout']);
+  assert.deepEqual(keepAlive({ interval: '0s', timeout: '0.0001s' }), [
+    'error WEFT0103 connection_keepalive.interval',
+    'error WEFT0103 connection_keepalive.timeout',
+  ]);
+  assert.deepEqual(keepAlive({ timeout: '0.001s', connection_idle_interval: '10s' }), []);
+  assert.deepEqual(options({ max_concurrent_streams: 1, initial_stream_window_size: 65_535 }), []);
+});
+
 test('refuses an extension in a place where it does not belong, naming those that do', () => {
   const filter = { name: 'x', typed_config: typed('envoy.extensions.filters.http.router.v3.Router') };
   assert.deepEqual(check('envoy.config.listener.v3.Filter', filter), ['error WEFT0123 typed_config']);

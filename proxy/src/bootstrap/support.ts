@@ -5,6 +5,7 @@ import type { envoy, google } from '@weft/api/xds/types';
 import type { Issue, IssueLevel, Origin } from '@weft/lib/issue';
 import { type MessageName, ProtobufError, typeNameOf, unknownFieldsOf } from '@weft/lib/protobuf/codec';
 import { decodeLayout } from '@weft/lib/protobuf/decode';
+import { durationMs } from '@weft/lib/protobuf/duration';
 import { fieldPath, indexPath, keyPath } from '@weft/lib/protobuf/field-path';
 import { describe, isMessageObject } from '@weft/lib/protobuf/message-form';
 import { depthLimit } from '@weft/lib/protobuf/protobuf-error';
@@ -120,6 +121,7 @@ class SupportWalker {
     }
     const before = this.issues.length;
     this.checkUnknown(support.entry, layout, message, path);
+    this.checkDurations(support.entry, layout, message, path);
     for (const field of layout.fields) {
       const value = message[field.name];
       if (value === undefined || this.isLeftOut(layout, message, field, path)) continue;
@@ -159,6 +161,16 @@ class SupportWalker {
       }
       const problem = `holds field ${number} of ${layout.name}, which this version of Weft does not know`;
       this.report('WEFT0125', 'error', path, `${problem}; the sender is newer: update Weft, or leave the field unset`);
+    }
+  }
+
+  private checkDurations(entry: MessageSupport, layout: MessageLayout, message: MessageObject, path: string): void {
+    for (const [name, need] of Object.entries(entry.durations ?? {})) {
+      const field = layout.fields.find((one) => one.originalName === name);
+      const value = field === undefined ? undefined : message[field.name];
+      if (value === undefined ? need === 'optional' : durationMs(value as google.protobuf.Duration) >= 1) continue;
+      const problem = value === undefined ? 'is missing' : 'is too short';
+      this.report('WEFT0103', 'error', fieldPath(path, name), `${problem}; give a duration of 0.001s or more`);
     }
   }
 

@@ -122,6 +122,8 @@ export class Http2Client implements ConnectionOwner, Http2Sink, KeepAliveOwner {
       events.onUpstreamFailed(fault.upgrade_failed, 'the endpoint takes no upgrades over HTTP/2');
       return;
     }
+    // RFC 8441 §4: what follows the head is no content, so it has no length, and endpoints refuse one that has.
+    if (upgrade !== null) head.requestHeaders.remove('content-length');
     this.keepAlive?.onStream();
     const stream = this.http2.openStream(
       {
@@ -140,6 +142,8 @@ export class Http2Client implements ConnectionOwner, Http2Sink, KeepAliveOwner {
     }
     this.requests++;
     this.checkRequests();
+    // It was the last identifier that there is.
+    if (this.http2.isGoingAway) this.isRetiring = true;
     const carrier = new Http2UpstreamStream(this, stream, events, endStream && upgrade === null, head);
     stream.user = carrier;
     this.tally.streamsActive.value++;
@@ -294,6 +298,7 @@ export class Http2Client implements ConnectionOwner, Http2Sink, KeepAliveOwner {
       this.connection.finish();
       this.clock.start(lingerMs, destroy, this.connection);
     }
+    this.http2.onClosed();
     this.owner.onClientClosed(this);
   }
 

@@ -15,6 +15,8 @@ export function compileHttp2Settings(options: Options | undefined): Http2Setting
     maxConcurrentStreams: options.maxConcurrentStreams ?? defaultSettings.maxConcurrentStreams,
     initialWindowBytes: options.initialStreamWindowSize ?? defaultSettings.initialWindowBytes,
     connectionWindowBytes: options.initialConnectionWindowSize ?? defaultSettings.connectionWindowBytes,
+    // A window that somebody chose holds.
+    holdsBeyondWindow: options.initialConnectionWindowSize === undefined,
     maxFrameBytes: defaultSettings.maxFrameBytes,
     enablesConnectProtocol: defaultSettings.enablesConnectProtocol,
   };

@@ -61,13 +61,19 @@ export class Http2Pool implements AdoptingPool, Http2ClientOwner, ConnectEvents 
 
   start(head: UpstreamHead, endStream: boolean, events: UpstreamEvents): void {
     for (const client of this.clients) {
-      if (!client.hasRoom) continue;
+      if (!client.hasRoom || client.http2.isHeldUp) continue;
       client.start(head, endStream, events);
       return;
     }
     if (!this.waiting.push(head, endStream, events)) return;
     this.open();
+    // Where there is no other connection, one that is held up is better than none.
+    if (this.connecting.size === 0) this.useRoom();
     if (this.connections === 0) this.waiting.rejectStranded();
+  }
+
+  private useRoom(): void {
+    for (const client of [...this.clients]) this.serveBy(client);
   }
 
   // As many at a time as those that wait will need.
@@ -111,16 +117,21 @@ export class Http2Pool implements AdoptingPool, Http2ClientOwner, ConnectEvents 
     this.connecting.delete(connecting);
     connectionFailed(this.host, this.breakers, reason);
     this.host.onConnectFailed(reason);
+    this.useRoom();
     this.waiting.rejectAll(reason, details);
   }
 
   onClientRoom(client: Http2Client): void {
+    this.serveBy(client);
+    if (this.waiting.length > 0) this.open();
+  }
+
+  private serveBy(client: Http2Client): void {
     while (client.hasRoom) {
       const next = this.waiting.shift();
       if (next === undefined) return;
       client.start(next.head, next.endStream, next.events);
     }
-    if (this.waiting.length > 0) this.open();
   }
 
   onClientClosed(client: Http2Client): void {

@@ -95,12 +95,17 @@ export class Http2UpstreamStream implements UpstreamStream, Placed {
   }
 
   onData(buffer: Buffer, offset: number, length: number, endStream: boolean): void {
-    if (this.isPaused) this.owedBytes += length;
+    if (this.isPaused) this.owe(length);
     else this.client.http2.consume(this.stream, length);
     if (endStream) this.isResponseEnded = true;
     const { events } = this;
     this.finishIfOver();
     events?.onResponseData(buffer, offset, length, endStream);
+  }
+
+  private owe(length: number): void {
+    this.owedBytes += length;
+    this.client.http2.hold(this.stream, length);
   }
 
   onTrailers(trailers: Headers): void {

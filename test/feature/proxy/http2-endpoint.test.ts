@@ -12,6 +12,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { createSecureContext } from 'node:tls';
 import { makeSampleCertificate, makeSampleRoot } from '@weft/lib/x509/sample-certificate';
+import { heldBytes } from '@weft/proxy/protocol/http2/receive-flow';
 import { openClient } from '../../kit/client.ts';
 import { type FramePeer, openFramePeer, requestOf, startFrameUpstream } from '../../kit/frame-peer.ts';
 import { fetchHttp2, openHttp2 } from '../../kit/http2-client.ts';
@@ -67,6 +68,18 @@ function asker(context: TestContext, proxy: TestProxy): (path?: string) => Promi
       ({ status }) => status,
       () => 0,
     );
+}
+
+/** As after 2^30 requests over the only connection to the cluster `a`. */
+function leaveTwoIdentifiers(proxy: TestProxy): void {
+  const pool = proxy.running.clusters.get('a')?.allHosts()[0]?.pool as unknown as {
+    readonly shared: {
+      readonly http2: { readonly clients: { readonly http2: { readonly streams: { lastId: number } } }[] };
+    };
+  };
+  const [client] = pool.shared.http2.clients;
+  assert.ok(client !== undefined);
+  client.http2.streams.lastId = 0x7fff_fffb;
 }
 
 const root = makeSampleRoot();
@@ -205,6 +218,22 @@ describe('streams towards an endpoint', () => {
     assert.deepEqual([...streams.values()], [2, 2, 2, 2, 2]);
   });
 
+  it('go over a new connection when the identifiers of the first are used up', async (context) => {
+    let connections = 0;
+    const port = await startFrameUpstream(context, (peer) => {
+      connections++;
+      peer.send('settings');
+      answerAll(peer);
+    });
+    const proxy = await proxyTo(context, port, { cluster: one });
+    const ask = asker(context, proxy);
+    assert.equal(await ask(), 200);
+    leaveTwoIdentifiers(proxy);
+    for (let i = 0; i < 5; i++) assert.equal(await ask(), 200);
+    assert.equal(connections, 2);
+    await until('the first is closed', () => proxy.stat('cluster.a.upstream_cx_active') === 1);
+  });
+
   it('that were given up may be answered late, however many they are', async (context) => {
     let peer: FramePeer | null = null;
     const port = await startFrameUpstream(context, (found) => {
@@ -262,6 +291,83 @@ describe('streams towards an endpoint', () => {
       lines.filter((line) => line.startsWith('RST_STREAM')),
       [],
     );
+  });
+});
+
+describe('streams that wait for somebody slow', () => {
+  const large = Buffer.alloc(300_000, 'x');
+
+  /** One stream has used up the window of its connection. */
+  async function useUp(context: TestContext, limits: Json) {
+    const { port, sessions } = await startHttp2Upstream(context, (stream) => {
+      stream.respond({ ':status': 200 });
+      stream.end(large);
+    });
+    const options = http2({ initial_connection_window_size: 65_535 });
+    const proxy = await proxyTo(context, port, { cluster: { ...options, ...limits } });
+    const slow = await openFramePeer(context, proxy.port(), 'settings 4=0');
+    slow.send('headers 1 end |get');
+    await until('the window is used up', () => [...sessions][0]?.state.remoteWindowSize === 0);
+    return { proxy, sessions, slow };
+  }
+
+  it('have others served over a further connection where the window is used up', async (context) => {
+    const { proxy, sessions } = await useUp(context, {});
+    const answer = await fetchHttp2(openHttp2(context, proxy.port()), { ':path': '/' });
+    assert.equal(answer.body.length, large.length);
+    assert.equal(sessions.size, 2);
+  });
+
+  it('have others wait with them where there may be no further connection', async (context) => {
+    const { proxy, sessions, slow } = await useUp(context, one);
+    const answer = fetchHttp2(openHttp2(context, proxy.port()), { ':path': '/' });
+    await until('the other is on its way', () => proxy.stat('cluster.a.http2.streams_active') === 2);
+    slow.socket.destroy();
+    assert.equal((await answer).body.length, large.length);
+    assert.equal(sessions.size, 1);
+  });
+
+  it('leave the connection to the endpoint to the others', async (context) => {
+    const { port, sessions } = await startHttp2Upstream(context, (stream) => {
+      stream.respond({ ':status': 200 });
+      stream.end(large);
+    });
+    const proxy = await proxyTo(context, port);
+    const slow = await openFramePeer(context, proxy.port(), 'settings 4=0');
+    slow.send(Array.from({ length: 12 }, (_, i) => `headers ${2 * i + 1} end |get`).join('\n'));
+    for (let i = 0; i < 12; i++) await slow.seen(new RegExp(`^HEADERS ${2 * i + 1} `));
+    const answer = await fetchHttp2(openHttp2(context, proxy.port()), { ':path': '/' });
+    assert.equal(answer.body.length, large.length);
+    assert.equal(sessions.size, 1);
+    assert.ok(heldBytes.client.bytes > 0);
+    slow.socket.destroy();
+    await until('nothing is held', () => heldBytes.client.bytes === 0);
+  });
+
+  it('leave the connection from the client to the others', async (context) => {
+    const stuck = await startFrameUpstream(context, (peer) => peer.send('settings 4=0'));
+    const { port } = await startHttp2Upstream(context, (stream) => {
+      stream.respond({ ':status': 200 });
+      stream.pipe(stream);
+    });
+    const proxy = await startTestProxy(context, () => ({
+      listeners: [
+        listener('main', httpManager([{ match: { prefix: '/stuck' }, route: { cluster: 'stuck' } }, routeTo('a')])),
+      ],
+      clusters: [cluster('a', [port], http2()), cluster('stuck', [stuck], http2())],
+    }));
+    const session = openHttp2(context, proxy.port());
+    for (let i = 0; i < 12; i++)
+      session
+        .request({ ':path': '/stuck', ':method': 'POST' })
+        .on('error', () => {})
+        .end(large);
+    await until('all have come', () => proxy.stat('cluster.stuck.upstream_rq_active') === 12);
+    const answer = await fetchHttp2(session, { ':path': '/', ':method': 'POST' }, { body: large });
+    assert.equal(answer.body.length, large.length);
+    assert.ok(heldBytes.server.bytes > 0);
+    session.destroy();
+    await until('nothing is held', () => heldBytes.server.bytes === 0);
   });
 });
 
@@ -365,6 +471,25 @@ describe('a tunnel', () => {
       await until('nothing is left', () => proxy.stat('http.test.downstream_rq_active') === 0);
     });
   }
+
+  it('has no length, whatever client and endpoint say', async (context) => {
+    const heads: string[] = [];
+    const port = await startFrameUpstream(context, (peer) => {
+      peer.send('settings 8=1');
+      peer.onLine = (line) => {
+        if (requestOf(line) === null) return;
+        heads.push(line);
+        peer.send('headers 1 |ok|content-length: 0');
+      };
+    });
+    const proxy = await proxyTo(context, port, { manager });
+    const client = await openClient(context, proxy.port());
+    client.request('GET', '/', { connection: 'upgrade', upgrade: 'websocket', 'content-length': '0' });
+    const response = await client.response();
+    assert.equal(response.status, 101);
+    assert.equal(response.headers['content-length'], undefined);
+    assert.doesNotMatch(heads[0] ?? '', /content-length/);
+  });
 
   it('whose client ends it with the head passes the end on', async (context) => {
     const { upstream } = await open(context, 'end');

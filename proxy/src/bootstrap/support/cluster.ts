@@ -5,6 +5,8 @@ const cluster = 'envoy.config.cluster.v3';
 const endpoint = 'envoy.config.endpoint.v3';
 const balancing = 'envoy.extensions.load_balancing_policies';
 const httpOptions = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+/** RFC 9113 §6.9.1; below the protocol's own a connection's window cannot be told. As Envoy. */
+const windowRange = [65_535, 0x7fff_ffff] as const;
 const noSlowStart = 'a new host gets its full share at once';
 const noZones = 'hosts of all zones are used alike';
 
@@ -163,6 +165,14 @@ export const clusterSupport: SupportTable = {
       custom_settings_parameters: 'settings go by the fields that have names; leave it out',
     },
     defaults: { allow_metadata: false },
+    ranges: {
+      max_concurrent_streams: [1, 0x7fff_ffff],
+      initial_stream_window_size: windowRange,
+      initial_connection_window_size: windowRange,
+      max_outbound_frames: [1, 0xffff_ffff],
+      max_outbound_control_frames: [1, 0xffff_ffff],
+      max_inbound_window_update_frames_per_data_frame_sent: [1, 0xffff_ffff],
+    },
     newer: {
       17: 'METADATA frames are not carried, whatever their size',
       18: 'values are compressed where it pays',
@@ -170,6 +180,7 @@ export const clusterSupport: SupportTable = {
   },
   'envoy.config.core.v3.KeepaliveSettings': {
     carried: 'interval timeout interval_jitter connection_idle_interval',
+    durations: { interval: 'optional', timeout: 'required', connection_idle_interval: 'optional' },
   },
 
   [`${endpoint}.ClusterLoadAssignment`]: {

@@ -12,6 +12,8 @@ export interface MessageSupport {
   readonly values?: Readonly<Record<string, string>>;
   /** Numbers that are narrower than their type: the least and the greatest that mean something. */
   readonly ranges?: Readonly<Record<string, readonly [number, number]>>;
+  /** Durations that mean something from a millisecond on. */
+  readonly durations?: Readonly<Record<string, 'required' | 'optional'>>;
   /** What a field that is not carried out may be set to all the same, because unset means it. */
   readonly defaults?: Readonly<Record<string, string | number | boolean>>;
   /** By field of this message: the field of the message in there that is carried out in this place only. */

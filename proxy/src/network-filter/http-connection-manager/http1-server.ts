@@ -324,8 +324,8 @@ export class Http1Server implements ConnectionOwner, RequestSink, Downstream, Pl
       headers.set('connection', 'Upgrade');
       headers.set('upgrade', exchange.upgrade as string);
     }
-    // RFC 9110 §9.3.6: a 2xx to CONNECT has no length.
-    else headers.remove('content-length');
+    // RFC 9110 §8.6: neither a 101 nor a 2xx to CONNECT has a length.
+    headers.remove('content-length');
     this.isTunnel = true;
     this.mustClose = true;
     this.isChunked = false;

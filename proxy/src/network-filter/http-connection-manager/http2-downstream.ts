@@ -52,9 +52,14 @@ export class Http2Downstream implements Downstream, Placed {
 
   onData(buffer: Buffer, offset: number, length: number, endStream: boolean): void {
     if (endStream) this.isRequestEnded = true;
-    if (this.isPaused) this.owedBytes += length;
+    if (this.isPaused) this.owe(length);
     else this.http2.consume(this.stream, length);
     this.exchange?.onRequestData(buffer, offset, length, endStream);
+  }
+
+  private owe(length: number): void {
+    this.owedBytes += length;
+    this.http2.hold(this.stream, length);
   }
 
   onTrailers(trailers: Headers): void {

@@ -172,6 +172,7 @@ export class Http2Server implements ConnectionOwner, Http2Sink, KeepAliveOwner, 
       downstream.onReset(fault.downstream_closed, 'downstream_remote_disconnect');
       if (this.active.delete(downstream)) this.tally.streamsActive.value--;
     }
+    this.http2.onClosed();
     this.manager.onConnectionClose(this);
   }
 

@@ -94,6 +94,11 @@ export class Http2Connection implements FrameSink {
     return this.peer.maxConcurrentStreams;
   }
 
+  /** What comes on another stream may have to wait for users who hold back what came on theirs. */
+  get isHeldUp(): boolean {
+    return this.streams.received.isHeldUp;
+  }
+
   /** A second has passed: floods are forgiven bit by bit, and what stays half said is held against the peer, if we listen. */
   tick(isReading = true): void {
     this.streams.floods.tick();
@@ -334,7 +339,7 @@ export class Http2Connection implements FrameSink {
       writeFrameHead(out, size, DATA, ends && left === 0 ? END_STREAM : 0, stream.id);
       if (size > 0) out.append(buffer, at, size);
       at += size;
-      this.streams.floods.onDataSent(this.sink.isCongested === true);
+      this.streams.floods.onDataSent(size, this.sink.isCongested === true);
     } while (left > 0);
   }
 
@@ -358,6 +363,16 @@ export class Http2Connection implements FrameSink {
   /** The user has passed on that many received bytes: the peer may send as many again. */
   consume(stream: Http2Stream, bytes: number): void {
     if (bytes > 0 && !stream.isClosed && this.error === null) this.streams.received.consume(stream, bytes);
+  }
+
+  /** The user keeps that many received bytes until it passes them on: the peer may send as many again, but not on this stream. */
+  hold(stream: Http2Stream, bytes: number): void {
+    if (bytes > 0 && !stream.isClosed && this.error === null) this.streams.received.hold(stream, bytes);
+  }
+
+  /** There is no connection any more. */
+  onClosed(): void {
+    this.streams.dropAll();
   }
 
   /** What was written has left, after it had to wait. */

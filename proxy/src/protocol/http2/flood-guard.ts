@@ -9,6 +9,9 @@ const windowUpdatesFree = 5;
 
 const lateBlocksPerReset = 4;
 
+/** RFC 9113 §4.2: what a frame may hold unless the peer says otherwise. */
+const plainFrameBytes = 16_384;
+
 export class FloodGuard {
   /** Ticks so far, by which streams know their age. */
   ticks = 0;
@@ -23,6 +26,7 @@ export class FloodGuard {
   private priorities = 0;
   private windowUpdates = 0;
   private sentData = 0;
+  private sentLately = 0;
   private lateBlocksDue = 0;
   /** Frames written that may not have left yet. */
   outbound = 0;
@@ -43,8 +47,9 @@ export class FloodGuard {
     return ++this.resets > allowed ? http2Error.reset_flood : null;
   }
 
+  /** One that measures the connection by how long a PING takes sends one behind each DATA frame that comes (gRPC in Go). */
   onPing(): Http2Error | null {
-    return ++this.pings > this.limits.maxPings ? http2Error.ping_flood : null;
+    return ++this.pings > this.limits.maxPings + this.sentLately ? http2Error.ping_flood : null;
   }
 
   /** SETTINGS, and GOAWAY, of which a peer needs two. */
@@ -90,8 +95,11 @@ export class FloodGuard {
   }
 
   /** `waits`: behind others that the peer has not read. */
-  onDataSent(waits: boolean): void {
-    this.sentData++;
+  onDataSent(length: number, waits: boolean): void {
+    // Limits by DATA frames mean those of the size that every peer takes. A server in Go opens both windows for each 4 KiB it reads.
+    const frames = length <= plainFrameBytes ? 1 : Math.ceil(length / plainFrameBytes);
+    this.sentData += frames;
+    this.sentLately += frames;
     if (waits) this.outbound++;
   }
 
@@ -122,6 +130,7 @@ export class FloodGuard {
     this.streams >>= 1;
     this.resets >>= 1;
     this.pings >>= 1;
+    this.sentLately >>= 1;
     this.settings >>= 1;
     this.emptyFrames >>= 1;
   }

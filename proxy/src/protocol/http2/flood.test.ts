@@ -224,6 +224,37 @@ describe('an honest peer', () => {
     }
     assert.equal(errorOf(peer), null);
   });
+
+  test('may open both windows for each 4 KiB of long frames, as servers in Go do', () => {
+    const peer = server();
+    peer.receive(framesOf('settings 4=10000000 5=1048576\nwindow 0 10000000\nheaders 1 end |get'));
+    const [stream] = peer.streams;
+    assert.ok(stream !== undefined);
+    const content = Buffer.alloc(65_536);
+    for (let i = 0; i < 100; i++) {
+      peer.connection.sendData(stream, content, 0, content.length, false);
+      peer.receive(framesOf('16 x window 0 4096\n16 x window 1 4096'));
+    }
+    assert.equal(errorOf(peer), null);
+    assert.equal(peer.frames().filter((line) => line.startsWith('DATA')).length, 100);
+  });
+
+  test('may measure the connection by a PING behind each DATA frame, as gRPC in Go does', () => {
+    const peer = server();
+    peer.receive(framesOf('headers 1 end |get\nwindow 0 1000000\nwindow 1 1000000'));
+    const [stream] = peer.streams;
+    assert.ok(stream !== undefined);
+    for (let second = 0; second < 10; second++) {
+      for (let i = 0; i < 1000; i++) {
+        peer.connection.sendData(stream, Buffer.from('hello'), 0, 5, false);
+        peer.receive(framesOf('ping'));
+      }
+      peer.connection.tick();
+    }
+    assert.equal(errorOf(peer), null);
+    peer.receive(framesOf('102 x ping'));
+    assert.equal(errorOf(peer), 'ping_flood');
+  });
 });
 
 describe('a peer that does not read', () => {

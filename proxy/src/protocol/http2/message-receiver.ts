@@ -170,6 +170,8 @@ export class MessageReceiver {
     const before = this.gathered.length;
     const at = gatherTinyData(buffer, start, end, stream.id, this.gathered);
     const taken = this.gathered.length - before;
+    if (taken === 0) return at;
+    this.streams.floods.onContent();
     this.streams.received.take(taken);
     stream.receiveWindow -= taken;
     if (stream.expectedBytes >= 0) stream.expectedBytes -= taken;

@@ -5,7 +5,7 @@ import { ErrorCode, type Http2Error, http2Error } from './error.ts';
 import { FloodGuard } from './flood-guard.ts';
 import { maxWindow, writeReset } from './frame/frame.ts';
 import type { Http2Sink } from './http2-sink.ts';
-import { ReceiveFlow } from './receive-flow.ts';
+import { heldBytes, noneHeld, ReceiveFlow } from './receive-flow.ts';
 import { SendFlow } from './send-flow.ts';
 import type { Http2Limits, Http2Settings } from './settings.ts';
 import type { Http2Stream } from './stream.ts';
@@ -43,7 +43,7 @@ export class OpenStreams {
     this.out = out;
     this.prematureTicks = limits.prematureTicks;
     this.floods = new FloodGuard(limits);
-    this.received = new ReceiveFlow(settings, out);
+    this.received = new ReceiveFlow(settings, out, settings.holdsBeyondWindow ? heldBytes[role] : noneHeld);
   }
 
   get size(): number {
@@ -134,6 +134,13 @@ export class OpenStreams {
     this.table.remove(stream);
     this.sent.forget(stream);
     if (!this.isSilent) this.received.release(stream);
+    this.received.letGo(stream);
+  }
+
+  /** The connection is over, and with it every stream. */
+  dropAll(): void {
+    this.isSilent = true;
+    for (const stream of this.table.all()) this.drop(stream);
   }
 
   /** The streams above an identifier, which the peer will not take, are over; a copy of the list, so that they may be closed on the way. */

@@ -9,6 +9,8 @@ export interface Http2Settings {
   readonly initialWindowBytes: number;
   /** The same for the connection as a whole. */
   readonly connectionWindowBytes: number;
+  /** What users of its streams hold back does not count against that window, within the bound for all connections. */
+  readonly holdsBeyondWindow: boolean;
   readonly maxFrameBytes: number;
   /** RFC 8441: extended CONNECT is understood (server). */
   readonly enablesConnectProtocol: boolean;
@@ -19,6 +21,7 @@ export const defaultSettings: Http2Settings = {
   maxConcurrentStreams: 100,
   initialWindowBytes: 256 * 1024,
   connectionWindowBytes: 1024 * 1024,
+  holdsBeyondWindow: true,
   maxFrameBytes: 16_384,
   enablesConnectProtocol: true,
 };
@@ -34,6 +37,7 @@ export interface Http2Limits {
   readonly maxResets: number;
   /** Ticks after which a stream may be reset without being counted. */
   readonly prematureTicks: number;
+  /** PINGs beyond one for each DATA frame that we sent. */
   readonly maxPings: number;
   readonly maxSettings: number;
   /** Frames that keep us busy without moving an exchange on. */

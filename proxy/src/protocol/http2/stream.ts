@@ -21,6 +21,8 @@ export class Http2Stream {
   receiveWindow: number;
   /** Passed on by the user and not yet given back to the peer. */
   unannounced = 0;
+  /** Received, kept by the user, and given back to the connection all the same. */
+  heldBytes = 0;
   /** Bytes that content-length promises and that have not come; -1 when it promises nothing. */
   expectedBytes = -1;
   /** `sendData` took less than it was given: the user waits for `onWritable`. */

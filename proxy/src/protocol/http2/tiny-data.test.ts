@@ -56,6 +56,11 @@ const cases: Readonly<Record<string, Case>> = {
     told: [],
     body: `${'abcdefghijkl'.repeat(2)}zabcdefghijkl`,
   },
+  'rows with single empty frames between them': {
+    frames: `headers 1 |post\n${row}\ndata 1 |\n${row}\ndata 1 |\n${row}\ndata 1 |\n${row}`,
+    told: [],
+    body: 'abcdefghijkl'.repeat(4),
+  },
 };
 
 function told(one: Case, cutsEachByte: boolean): { events: string[]; body: string } {
