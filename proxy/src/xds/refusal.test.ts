@@ -176,6 +176,34 @@ test('forgets a refusal once a whole response is accepted', async () => {
   );
 });
 
+test('incremental: forgets a refusal once the resource is taken away', async () => {
+  const bed = await makeBed({ variant: 'DELTA_GRPC' });
+  const stream = await open(bed);
+  stream.respondDelta('cluster', [['bad', '1', { name: 'bad', healthChecks: [{}] }]]);
+  assert.notEqual((await stream.next()).errorDetail, undefined);
+  stream.respondDelta('cluster', [], ['bad']);
+  assert.equal((await stream.next()).errorDetail, undefined);
+  assert.deepEqual(bed.client.resources('cluster'), []);
+});
+
+test('keeps a refusal that a later response says nothing about', async () => {
+  const bed = await makeBed();
+  const stream = await open(bed);
+  bed.client.setNames('endpoint', ['web', 'api']);
+  await stream.next();
+  bed.endpoints.refuse = (name) => name === 'web';
+  stream.respond('endpoint', '1', [{ clusterName: 'web' }, { clusterName: 'api' }]);
+  await stream.next();
+  stream.respond('endpoint', '2', [{ clusterName: 'api' }]);
+  await stream.next();
+  const statuses = () => bed.client.resources('endpoint').map(({ name, clientStatus }) => `${name} ${clientStatus}`);
+  assert.deepEqual(statuses(), ['api ACKED', 'web NACKED']);
+  bed.endpoints.refuse = () => false;
+  stream.respond('endpoint', '3', [{ clusterName: 'web' }]);
+  await stream.next();
+  assert.deepEqual(statuses(), ['api ACKED', 'web ACKED']);
+});
+
 test('incremental: refuses a response that sends and removes one name; of two responses the later one counts', async () => {
   const bed = await makeBed({ variant: 'DELTA_GRPC' });
   const stream = await open(bed);

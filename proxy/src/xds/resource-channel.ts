@@ -211,7 +211,8 @@ export class ResourceChannel {
   private commit(update: ReceivedUpdate, found: ResponseCheck, prepared: PreparedUpdate | null): void {
     prepared?.commit();
     const wallMs = this.clock.wallMs();
-    if (update.isFull) this.refused.clear();
+    // A whole response of a kind that is asked for by name may hold a part of what was asked for.
+    if (update.isFull && this.spec.isWildcard) this.refused.clear();
     for (const [name, received] of found.received) {
       const isChanged = found.messages.has(name);
       const before = this.accepted.get(name);
@@ -224,7 +225,10 @@ export class ResourceChannel {
       this.absent.delete(name);
       this.stopWaiting(name);
     }
-    for (const name of update.removed) this.noteAbsent(name);
+    for (const name of update.removed) {
+      this.refused.delete(name);
+      this.noteAbsent(name);
+    }
     this.onAccepted?.();
     if (found.received.size > 0) this.initialize();
   }
