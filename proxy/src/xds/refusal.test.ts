@@ -186,6 +186,20 @@ test('incremental: forgets a refusal once the resource is taken away', async () 
   assert.deepEqual(bed.client.resources('cluster'), []);
 });
 
+test('finds no fault with a resource that nobody asked for', async () => {
+  const bed = await makeBed();
+  const stream = await open(bed);
+  bed.client.setNames('endpoint', ['web']);
+  await stream.next();
+  const other = { clusterName: 'other', namedEndpoints: { a: {} } };
+  stream.respond('endpoint', '1', [{ clusterName: 'web' }, other, other]);
+  assert.deepEqual((await stream.next()).errorDetail, undefined);
+  assert.deepEqual(
+    bed.client.resources('endpoint').map(({ name, clientStatus }) => `${name} ${clientStatus}`),
+    ['web ACKED'],
+  );
+});
+
 test('keeps a refusal that a later response says nothing about', async () => {
   const bed = await makeBed();
   const stream = await open(bed);

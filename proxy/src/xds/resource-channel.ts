@@ -74,6 +74,10 @@ export class ResourceChannel {
     return this.wantedNames;
   }
 
+  isWanted(name: string): boolean {
+    return this.spec.isWildcard || this.wantedNames.has(name);
+  }
+
   /** Names asked for that have not come yet. */
   get missing(): string[] {
     return [...this.wantedNames].filter((name) => !this.accepted.has(name));
@@ -152,7 +156,6 @@ export class ResourceChannel {
   check(update: ReceivedUpdate, leaving: readonly string[]): CheckedUpdate {
     this.scope?.counter('update_attempt').inc();
     const found = new ResponseCheck(this.spec, this, update);
-    this.dropUnwanted(found);
     const taken = this.takenAway(update, found);
     // What comes again does not leave.
     const gone = leaving.filter((name) => !found.seen.has(name));
@@ -196,16 +199,6 @@ export class ResourceChannel {
       }
     }
     return null;
-  }
-
-  /** What nobody asked for, or asks for no longer, is neither an error nor kept. */
-  private dropUnwanted(found: ResponseCheck): void {
-    if (this.spec.isWildcard) return;
-    for (const name of [...found.received.keys()]) {
-      if (this.wantedNames.has(name)) continue;
-      found.received.delete(name);
-      found.messages.delete(name);
-    }
   }
 
   private commit(update: ReceivedUpdate, found: ResponseCheck, prepared: PreparedUpdate | null): void {
