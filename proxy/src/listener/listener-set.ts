@@ -391,7 +391,7 @@ function indexOf(listeners: Iterable<Listener>): DestinationIndex<Listener> {
 }
 
 function placeOf(name: string): string {
-  return `listener["${name}"]`;
+  return `listener[${JSON.stringify(name)}]`;
 }
 
 function isInScope({ config }: CompiledListener, scope: DrainScope): boolean {

@@ -200,6 +200,21 @@ test('finds no fault with a resource that nobody asked for', async () => {
   );
 });
 
+test('tells resources apart whatever their names hold', async () => {
+  const bed = await makeBed();
+  const stream = await open(bed);
+  const odd = 'web"]\nerror WEFT0001 cluster["x';
+  bed.clusters.refuse = (name) => name === odd;
+  stream.respond('cluster', '1', [web, { name: odd }]);
+  const { errorDetail } = await stream.next();
+  assert.equal(errorDetail?.message?.split('\n').length, 1);
+  assert.deepEqual(
+    bed.client.resources('cluster').map(({ clientStatus }) => clientStatus),
+    ['ACKED', 'NACKED'],
+  );
+  assert.deepEqual(bed.log, ['cluster +[web] -[] @1']);
+});
+
 test('keeps a refusal that a later response says nothing about', async () => {
   const bed = await makeBed();
   const stream = await open(bed);
