@@ -47,7 +47,7 @@ export class ResourceChannel {
   version = '';
   lastAcceptedWallMs = 0;
   lastRefusal: Refusal | null = null;
-  /** A response was accepted, or none came in time. */
+  /** A response came, whether or not anything of it could be taken, or none came in time. */
   isInitialized = false;
   /** Names of static resources. */
   reserved: ReadonlySet<string> = new Set();
@@ -223,7 +223,6 @@ export class ResourceChannel {
       this.noteAbsent(name);
     }
     this.onAccepted?.();
-    if (found.received.size > 0) this.initialize();
   }
 
   private noteWhole(version: string): void {
@@ -275,6 +274,7 @@ export class ResourceChannel {
   noteRefusal(update: ReceivedUpdate, issues: readonly Issue[], details: string): void {
     const wallMs = this.clock.wallMs();
     this.lastRefusal = { version: update.version, details, wallMs, resource: null };
+    this.initialize();
     for (const received of update.resources) {
       const name = nameHint(received);
       if (name === '') continue;
