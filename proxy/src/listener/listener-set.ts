@@ -13,7 +13,7 @@ import { checkAddresses } from './address-conflict.ts';
 import { BindTrials } from './bind-trials.ts';
 import { type CompiledListener, compileListener, isListenerReady, scopesOf } from './compile-listener.ts';
 import type { FilterChain } from './filter-chain.ts';
-import { type ListenSockets, overlaps, ownSockets } from './listen-sockets.ts';
+import { collides, type ListenAddress, type ListenSockets, overlaps, ownSockets } from './listen-sockets.ts';
 import { Listener } from './listener.ts';
 import { DestinationIndex, type ListenerDirectory } from './redirection.ts';
 
@@ -151,7 +151,8 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
 
   /** The newest version of those that a change leaves alone. */
   private staying(set: ReadonlyMap<string, Config>, remove: readonly string[]): CompiledListener[] {
-    const newest = new Map([...this.active.values()].map(({ current }) => [current.name, current]));
+    const listeners = [...this.active.values(), ...this.moving.values()];
+    const newest = new Map(listeners.map(({ current }) => [current.name, current]));
     for (const [name, compiled] of this.warming) newest.set(name, compiled);
     return [...newest.values()].filter(({ name }) => !set.has(name) && !remove.includes(name));
   }
@@ -179,6 +180,7 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
   private activate(compiled: CompiledListener, replaced: Replaced[]): void {
     if (this.drained !== null && isInScope(compiled, this.drained)) drainChains(compiled.chainsByContent.values());
     this.dropMove(compiled.name);
+    this.endMovesFrom(compiled.address, replaced);
     const existing = this.active.get(compiled.name);
     if (existing !== undefined && sameAddress(existing.current, compiled)) {
       this.counters.modified.inc();
@@ -214,6 +216,17 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
     const listeners = [...this.active.values(), ...this.moving.values()].filter((one) => one !== existing);
     const others = [...listeners.map((one) => one.current), ...this.warming.values()];
     return others.every(({ address }) => !overlaps(address, from) && !overlaps(address, to));
+  }
+
+  /** Whoever is on the move from an address that another one comes to leaves it at once. */
+  private endMovesFrom(address: ListenAddress, replaced: Replaced[]): void {
+    for (const [name, listener] of this.moving) {
+      const before = this.active.get(name);
+      if (before === undefined || !collides(before.current.address, address)) continue;
+      this.moving.delete(name);
+      this.active.set(name, listener);
+      replaced.push({ listener: before, successor: listener.current });
+    }
   }
 
   private finishMove(listener: Listener): void {

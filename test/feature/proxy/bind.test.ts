@@ -11,7 +11,7 @@ import { fetchOnce, openClient } from '../../kit/client.ts';
 import { temporaryFolder } from '../../kit/folder.ts';
 import { freePorts } from '../../kit/ports.ts';
 import { until } from '../../kit/until.ts';
-import { answerTo, type Json, listenerMessage, push, startDynamic } from './dynamic.ts';
+import { answerTo, type Json, listenerMessage, push, pushDelta, startDynamic } from './dynamic.ts';
 import { httpManager, listener } from './fixture.ts';
 import { everyWorkerServes, killWorker } from './workers/fixture.ts';
 
@@ -143,6 +143,25 @@ for (const workers of process.platform === 'linux' ? [1, 2] : [1]) {
         proxy.running.listeners.all().map(({ compiled }) => compiled.name),
         ['new'],
       );
+    });
+
+    it('has the port that another one is about to leave', async (context) => {
+      const { proxy, stream } = await startDynamic(context, workers, 'DELTA_GRPC');
+      const [one = 0, two = 0] = await freePorts(2);
+      assert.equal(await pushDelta(stream, 'cluster', '1', {}), null);
+      assert.equal(await pushDelta(stream, 'listener', '1', { a: at('a', one, 201) }), null);
+      await everyWorkerServes(proxy);
+      const nonces = [
+        stream.respondDelta('listener', [['a', '2', at('a', two, 201)]]),
+        stream.respondDelta('listener', [['b', '2', at('b', one, 202)]]),
+        stream.respondDelta('listener', [['c', '2', at('c', two, 203)]]),
+      ];
+      const answers: (string | undefined)[] = [];
+      for (const nonce of nonces) answers.push((await answerTo(stream, nonce)).errorDetail?.message);
+      assert.deepEqual(answers.slice(0, 2), [undefined, undefined]);
+      assert.match(answers[2] ?? '', /WEFT0847 listener\["c"\].* is the address of the listener "a" too/);
+      assert.equal((await fetchOnce(context, two, '/')).status, 201);
+      assert.equal((await fetchOnce(context, one, '/')).status, 202);
     });
 
     it('has the Unix socket of another that goes by the same update', async (context) => {
