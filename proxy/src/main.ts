@@ -50,7 +50,7 @@ function handleSignals(proxy: RunningProxy, options: ProxyOptions): void {
   process.on('SIGUSR1', () => proxy.reopenLogs());
   const advice = 'SIGHUP has no effect: change what the control plane sends, or start anew with another bootstrap';
   process.on('SIGHUP', () => proxy.log.warn(advice));
-  proxy.onQuit = onStop;
+  proxy.whenQuit(onStop);
 }
 
 // `process.exit` waits for every thread, and so for ever for one that is stuck in a system call.
