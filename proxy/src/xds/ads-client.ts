@@ -218,6 +218,7 @@ export class AdsClient {
     const isDelta = options.variant === 'DELTA_GRPC';
     const Protocol = isDelta ? Incremental : StateOfTheWorld;
     this.protocol = new Protocol(options.node, options.nodeOnce ?? false);
+    for (const channel of this.channels.values()) channel.beginStream();
     const call = new GrpcCall(
       {
         clock: options.clock,

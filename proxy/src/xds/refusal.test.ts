@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { google } from '@weft/api/xds/types';
 import { packAny } from '@weft/lib/protobuf/codec';
-import { api, makeBed, open, RecordingTarget, web } from './testing/ads-bed.ts';
+import { api, type Bed, begin, makeBed, open, RecordingTarget, web } from './testing/ads-bed.ts';
+import type { FakeStream } from './testing/fake-ads-server.ts';
 
 test('takes what is good of a response, refuses the rest and names every problem of it', async () => {
   const bed = await makeBed();
@@ -281,4 +282,35 @@ test('incremental: a cluster that an update takes away beside a refused one goes
   stream.respondDelta('cluster', [['web', '2', web]]);
   assert.equal((await stream.next()).errorDetail, undefined);
   assert.deepEqual([...bed.clusters.held.keys()], ['web']);
+});
+
+async function reopen(bed: Bed): Promise<FakeStream> {
+  bed.server.vanish();
+  await bed.until(() => !bed.client.state().isConnected);
+  bed.clock.advance(300);
+  return begin(await bed.server.accept());
+}
+
+test('incremental: a cluster that was to go, and is there again when the stream is, stays', async () => {
+  const bed = await makeBed({ variant: 'DELTA_GRPC' });
+  const first = await open(bed);
+  first.respondDelta('cluster', [['web', '1', web]]);
+  await first.next();
+  first.respondDelta('cluster', [['bad', '1', { name: 'bad', healthChecks: [{}] }]], ['web']);
+  await first.next();
+  const second = await reopen(bed);
+  second.respondDelta('cluster', [['api', '1', api]]);
+  assert.equal((await second.next()).errorDetail, undefined);
+  assert.deepEqual([...bed.clusters.held.keys()], ['web', 'api']);
+});
+
+test('incremental: a refusal that a new stream does not bring again is forgotten', async () => {
+  const bed = await makeBed({ variant: 'DELTA_GRPC' });
+  const first = await open(bed);
+  first.respondDelta('cluster', [['bad', '1', { name: 'bad', healthChecks: [{}] }]]);
+  await first.next();
+  const second = await reopen(bed);
+  second.respondDelta('cluster', []);
+  await second.next();
+  assert.deepEqual(bed.client.resources('cluster'), []);
 });

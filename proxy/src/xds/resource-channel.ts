@@ -60,6 +60,8 @@ export class ResourceChannel {
   private wantedNames: Set<string> = new Set();
   /** What goes with the next update that is good as a whole. */
   private heldBack: ReadonlySet<string> = new Set();
+  /** Nothing came on this stream yet. */
+  private isFresh = false;
   private readonly forgotten: Set<string> = new Set();
   private readonly waiting: Map<string, Timer> = new Map();
 
@@ -94,6 +96,12 @@ export class ResourceChannel {
   /** What was wanted up to now has been said. */
   noteAsked(): void {
     this.forgotten.clear();
+  }
+
+  /** A new stream: the server starts from what is in force here, so it says again what is refused or is to go. */
+  beginStream(): void {
+    this.heldBack = new Set();
+    this.isFresh = true;
   }
 
   /** A wildcard kind waits for its first response as a whole. */
@@ -205,7 +213,8 @@ export class ResourceChannel {
     prepared?.commit();
     const wallMs = this.clock.wallMs();
     // A whole response of a kind that is asked for by name may hold a part of what was asked for.
-    if (update.isFull && this.spec.isWildcard) this.refused.clear();
+    if (this.isFresh || (update.isFull && this.spec.isWildcard)) this.refused.clear();
+    this.isFresh = false;
     for (const [name, received] of found.received) {
       const isChanged = found.messages.has(name);
       const before = this.accepted.get(name);
