@@ -113,13 +113,37 @@ export class MetricsRegistry {
     return this.scopes.has(keyOf(name));
   }
 
-  /** Forgets a scope whose cluster or listener was removed. */
+  /** Forgets a scope whose cluster or listener was removed; one of the same name that was made since stays. */
   remove(scope: Scope): void {
-    this.scopes.delete(keyOf(scope.name));
+    const key = keyOf(scope.name);
+    if (this.scopes.get(key) === scope) this.scopes.delete(key);
   }
 
   all(): IterableIterator<Scope> {
     return this.scopes.values();
+  }
+}
+
+/** What a part of the configuration is compiled with: it gets scopes, and may be forgotten with them. */
+export type ScopeSource = Pick<MetricsRegistry, 'scope' | 'remove'>;
+
+/** Remembers what was asked for: the scopes that are some part's own by their value, not those of all. */
+export class ScopeRecorder implements ScopeSource {
+  readonly used: Set<Scope> = new Set();
+  private readonly source: ScopeSource;
+
+  constructor(source: ScopeSource) {
+    this.source = source;
+  }
+
+  scope(name: ScopeName): Scope {
+    const scope = this.source.scope(name);
+    if (name.value !== undefined) this.used.add(scope);
+    return scope;
+  }
+
+  remove(scope: Scope): void {
+    this.source.remove(scope);
   }
 }
 

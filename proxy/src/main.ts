@@ -29,7 +29,15 @@ function printIssues(issues: readonly Issue[]): void {
   for (const issue of issues) process.stderr.write(`${formatIssue(issue)}\n`);
 }
 
-/** SIGTERM and SIGINT let what runs finish; the second one ends at once. SIGUSR1 opens log files anew. */
+/** As long as nothing runs that they mean: by default they would end the process. */
+function ignoreSignals(): void {
+  for (const name of ['SIGUSR1', 'SIGHUP'] as const) process.on(name, () => {});
+}
+
+/**
+ * SIGTERM and SIGINT let what runs finish; the second one ends at once. SIGUSR1 opens log files anew. SIGHUP, by which other servers
+ * read their configuration again, changes nothing, as with Envoy.
+ */
 function handleSignals(proxy: RunningProxy, options: ProxyOptions): void {
   let isStopping = false;
   const onStop = (): void => {
@@ -40,7 +48,9 @@ function handleSignals(proxy: RunningProxy, options: ProxyOptions): void {
   process.on('SIGTERM', onStop);
   process.on('SIGINT', onStop);
   process.on('SIGUSR1', () => proxy.reopenLogs());
-  proxy.onQuit = onStop;
+  const advice = 'SIGHUP has no effect: change what the control plane sends, or start anew with another bootstrap';
+  process.on('SIGHUP', () => proxy.log.warn(advice));
+  proxy.whenQuit(onStop);
 }
 
 // `process.exit` waits for every thread, and so for ever for one that is stuck in a system call.
@@ -70,6 +80,7 @@ async function locate({ configPath, configYaml }: ProxyOptions, issues: readonly
 }
 
 async function main(): Promise<void> {
+  ignoreSignals();
   const options = readOptions();
   if (options === null) {
     if (process.exitCode === undefined) process.stdout.write(usage);

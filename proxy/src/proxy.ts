@@ -99,8 +99,8 @@ export class RunningProxy {
   isDraining = false;
   /** Failed: load balancers are to turn away, and clients with them, while requests still go on. */
   readonly health: HealthState = { isFailed: false };
-  /** Called when `/quitquitquit` asks for the end. */
-  onQuit: (() => void) | null = null;
+  private onQuit: (() => void) | null = null;
+  private isQuitAsked = false;
 
   constructor(options: StartOptions) {
     const { clock, log } = options;
@@ -206,6 +206,18 @@ export class RunningProxy {
 
   reopenLogs(): void {
     this.sinks.reopen();
+  }
+
+  /** `/quitquitquit` asks for the end, perhaps while the proxy still starts. */
+  quit(): void {
+    this.isQuitAsked = true;
+    this.onQuit?.();
+  }
+
+  /** Calls back whenever the end is asked for, also if it has been. */
+  whenQuit(callback: () => void): void {
+    this.onQuit = callback;
+    if (this.isQuitAsked) callback();
   }
 
   /** Asks clients to leave without ending anything yet. */

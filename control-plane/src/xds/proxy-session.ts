@@ -65,7 +65,7 @@ export class ProxySession {
     const type = resourceTypeOf(message.typeUrl);
     if (type === null) return this.receiveOther(message);
     const known = this.subscriptions.get(type);
-    const subscription = known ?? new Subscription(type);
+    const subscription = known ?? new Subscription(type, this.protocol.name === 'sotw');
     if (known === undefined) this.subscriptions.set(type, subscription);
     // An answer to a response that is not the last one says nothing about now.
     const isStale =

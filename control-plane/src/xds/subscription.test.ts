@@ -161,3 +161,43 @@ test("keeps silent about secrets of the client's own", () => {
   assert.deepEqual(changedNames(update), ['kubernetes://web']);
   assert.deepEqual(update?.removed, []);
 });
+
+test('state of the world: what a response left out is sent again when it is there again', () => {
+  const clusters = new Subscription('cds', true);
+  clusters.setNames([]);
+  settle(clusters, set({ a: '1', b: '1' }), 1);
+  const update = clusters.plan(set({ a: '2' }), 2, false);
+  assert.ok(update !== null);
+  clusters.sent('2', update, 2);
+  clusters.settle('2', null);
+  assert.deepEqual(changedNames(clusters.plan(set({ a: '2', b: '1' }), 3, false)), ['b']);
+});
+
+test('what was refused is taken away in the end, though an update in between may not take anything away', () => {
+  const clusters = new Subscription('cds');
+  clusters.subscribe([], true);
+  const bad = clusters.plan(set({ bad: '1' }), 1, true);
+  assert.ok(bad !== null);
+  clusters.sent('1', bad, 1);
+  clusters.settle('1', 'no');
+  const update = clusters.plan(set({ a: '1' }), 2, false);
+  assert.ok(update !== null);
+  clusters.sent('2', update, 2);
+  clusters.settle('2', null);
+  assert.deepEqual(clusters.plan(set({ a: '1' }), 2, true)?.removed, ['bad']);
+});
+
+test('removals that may be told are told although the rest was refused before', () => {
+  const clusters = new Subscription('cds');
+  clusters.subscribe([], true);
+  settle(clusters, set({ a: '1', old: '1' }), 1);
+  const bad = clusters.plan(set({ a: '2' }), 2, false);
+  assert.ok(bad !== null);
+  clusters.sent('2', bad, 2);
+  clusters.settle('2', 'no');
+  const update = clusters.plan(set({ a: '2' }), 2, true);
+  assert.deepEqual(update?.removed, ['old']);
+  clusters.sent('3', update, 2);
+  clusters.settle('3', 'no');
+  assert.equal(clusters.plan(set({ a: '2' }), 2, true), null);
+});

@@ -36,6 +36,8 @@ interface Pending {
 
 export class Subscription {
   readonly type: ResourceType;
+  /** A response says all there is: what it leaves out is gone (state of the world). */
+  private readonly saysAll: boolean;
   private isWildcard = false;
   private readonly names: Set<string> = new Set();
   /** Content versions that the client has accepted, by name. */
@@ -52,8 +54,9 @@ export class Subscription {
   wantedRevision = 0;
   rejection: Rejection | null = null;
 
-  constructor(type: ResourceType) {
+  constructor(type: ResourceType, saysAll = false) {
     this.type = type;
+    this.saysAll = saysAll;
   }
 
   get isWaiting(): boolean {
@@ -132,8 +135,15 @@ export class Subscription {
       this.ackedRevision = revision;
       return null;
     }
-    if (this.refused !== null && isSame(this.refused.versions, target)) return null;
+    if (this.isRefused(target, removed)) return null;
     return { changed, removed, target };
+  }
+
+  /** Whether the client refused just this, removals and all. */
+  private isRefused(target: EncodedSet, removed: readonly string[]): boolean {
+    const { refused } = this;
+    if (refused === null || !isSame(refused.versions, target)) return false;
+    return removed.every((name) => refused.removed.includes(name));
   }
 
   // A client that refuses an update has made the parts of it in which it found no fault, removals among them.
@@ -170,7 +180,9 @@ export class Subscription {
   /** The update was sent. */
   sent(nonce: string, { target, removed }: Update, revision: number): void {
     const versions = new Map([...target].map(([name, { version }]) => [name, version]));
-    this.pending = { nonce, version: String(revision), revision, versions, removed };
+    const leftOut = [...this.acked.keys()].filter((name) => !target.has(name));
+    const gone = this.saysAll && this.isWildcard ? leftOut : removed;
+    this.pending = { nonce, version: String(revision), revision, versions, removed: gone };
     this.mustAnswer = false;
     this.unanswered.clear();
   }
@@ -180,6 +192,7 @@ export class Subscription {
     const { pending } = this;
     if (pending === null || pending.nonce !== nonce) return false;
     this.pending = null;
+    this.noteUnsaid(pending);
     if (error !== null) {
       this.rejection = { revision: pending.revision, message: error };
       this.refused = pending;
@@ -187,6 +200,13 @@ export class Subscription {
     }
     this.accept(pending);
     return true;
+  }
+
+  /** What was refused before, and this one says nothing of, the client has in one version or another, or has no more. */
+  private noteUnsaid({ versions, removed }: Pending): void {
+    if (this.refused === null || (this.saysAll && this.isWildcard)) return;
+    for (const name of [...this.refused.versions.keys(), ...this.refused.removed])
+      if (!versions.has(name) && !removed.includes(name)) this.acked.set(name, '');
   }
 
   /** What the client refused, because a port was taken for one, it may have made later. */

@@ -171,7 +171,7 @@ export class RunningState implements AdminState {
   }
 
   quit(): void {
-    this.proxy.onQuit?.();
+    this.proxy.quit();
   }
 
   setHealthCheckFailed(isFailed: boolean): void {

@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import type { envoy } from '@weft/api/xds/types';
 import { messageOf } from '@weft/lib/error';
 import type { Issue } from '@weft/lib/issue';
-import type { Scope } from '@weft/lib/metrics';
+import { type Scope, ScopeRecorder } from '@weft/lib/metrics';
 import { encodeMessage, typeNameOf, unpackAny } from '@weft/lib/protobuf/codec';
 import type { ListenerOrigins } from '../io/connection-info.ts';
 import { isAbstract } from '../io/unix-path.ts';
@@ -61,6 +61,11 @@ export interface CompiledListener {
 /** Whether everything it needs from elsewhere is there. */
 export function isListenerReady(listener: CompiledListener): boolean {
   return listener.chains.every((chain) => chain.isReady) && (listener.fallback?.isReady ?? true);
+}
+
+/** Everything that it counts in. */
+export function scopesOf({ scope, chainsByContent }: CompiledListener): Scope[] {
+  return [scope, ...[...chainsByContent.values()].flatMap((chain) => [...chain.scopes])];
 }
 
 /** Compiles it; null after reporting errors. */
@@ -268,9 +273,10 @@ class ChainCompiler {
     const before = errors(place.issues);
     const tls = this.compileTransport(chain, place);
     const limit = this.config.perConnectionBufferLimitBytes;
-    const network = compileNetworkChain(chain.filters ?? [], limit, this.context, place);
+    const metrics = new ScopeRecorder(this.context.metrics);
+    const network = compileNetworkChain(chain.filters ?? [], limit, { ...this.context, metrics }, place);
     if (network === null || errors(place.issues) > before) return null;
-    return new FilterChain(chain.name ?? '', tls, network, this.scope.counter('ssl.connection_error'));
+    return new FilterChain(chain.name ?? '', tls, network, this.scope, metrics.used);
   }
 
   private compileTransport(chain: ChainConfig, place: CompilePlace): DownstreamTls | null {

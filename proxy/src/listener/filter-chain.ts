@@ -2,7 +2,7 @@
 
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import type { Counter } from '@weft/lib/metrics';
+import type { Counter, Scope } from '@weft/lib/metrics';
 import { Connection } from '../io/connection.ts';
 import type { ConnectionInfo, PeerCertificate } from '../io/connection-info.ts';
 import type { SocketInfo } from '../io/socket-info.ts';
@@ -13,15 +13,19 @@ export class FilterChain {
   readonly name: string;
   readonly tls: DownstreamTls | null;
   readonly chain: NetworkChain;
+  /** What it counts in. */
+  readonly scopes: ReadonlySet<Scope>;
   /** What took its place; handshakes that were under way go on there. */
   successor: FilterChain | null = null;
   private readonly handshakeFailed: Counter;
 
-  constructor(name: string, tls: DownstreamTls | null, chain: NetworkChain, handshakeFailed: Counter) {
+  /** `scope` is that of its listener, `others` are those of its filters. */
+  constructor(name: string, tls: DownstreamTls | null, chain: NetworkChain, scope: Scope, others: Iterable<Scope>) {
     this.name = name;
     this.tls = tls;
     this.chain = chain;
-    this.handshakeFailed = handshakeFailed;
+    this.scopes = new Set([scope, ...others]);
+    this.handshakeFailed = scope.counter('ssl.connection_error');
   }
 
   get isReady(): boolean {

@@ -3,17 +3,17 @@
 import type { envoy } from '@weft/api/xds/types';
 import type { Clock } from '@weft/lib/clock';
 import { messageOf } from '@weft/lib/error';
-import type { Issue } from '@weft/lib/issue';
-import type { Counter, Gauge, Scope } from '@weft/lib/metrics';
+import { hasErrors, type Issue } from '@weft/lib/issue';
+import { type Counter, type Gauge, type Scope, ScopeRecorder } from '@weft/lib/metrics';
 import type { PathOf } from '../cluster/cluster-set.ts';
 import type { Connection } from '../io/connection.ts';
 import type { ConnectionInfo, Endpoint } from '../io/connection-info.ts';
 import type { InternalListeners, NetworkContext } from '../network-filter/network-context.ts';
 import { checkAddresses } from './address-conflict.ts';
 import { BindTrials } from './bind-trials.ts';
-import { type CompiledListener, compileListener, isListenerReady } from './compile-listener.ts';
+import { type CompiledListener, compileListener, isListenerReady, scopesOf } from './compile-listener.ts';
 import type { FilterChain } from './filter-chain.ts';
-import { type ListenSockets, overlaps, ownSockets } from './listen-sockets.ts';
+import { collides, type ListenAddress, type ListenSockets, overlaps, ownSockets } from './listen-sockets.ts';
 import { Listener } from './listener.ts';
 import { DestinationIndex, type ListenerDirectory } from './redirection.ts';
 
@@ -24,6 +24,8 @@ export type DrainScope = 'all' | 'inbound';
 
 /** How long connections of a replaced chain may go on, as Envoy's `--drain-time-s`. */
 const drainTimeMs = 600_000;
+/** By then every drained chain is over, whichever timer comes first. */
+const afterDrainMs = 1000;
 const bindRetryMs = 1000;
 
 /** A checked change, not yet made. */
@@ -129,13 +131,16 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
     const compiled: CompiledListener[] = [];
     const { context } = this;
     if (context === null) return { issues, commit: () => {} };
+    const metrics = new ScopeRecorder(context.metrics);
     for (const [name, config] of set) {
       const previous = this.warming.get(name) ?? this.active.get(name)?.current ?? null;
       const place = { issues, path: pathOf(name) };
-      const one = compileListener(config, version, previous, context, place);
+      const one = compileListener(config, version, previous, { ...context, metrics }, place);
       if (one !== null) compiled.push(one);
     }
     issues.push(...checkAddresses(compiled, this.staying(set, [...remove, ...leaving]), pathOf));
+    // A refused newcomer leaves no statistics behind.
+    if (hasErrors(issues)) this.forgetStatistics(metrics.used);
     const commit = (): void => {
       for (const name of remove) this.remove(name);
       for (const one of compiled) this.put(one);
@@ -146,13 +151,16 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
 
   /** The newest version of those that a change leaves alone. */
   private staying(set: ReadonlyMap<string, Config>, remove: readonly string[]): CompiledListener[] {
-    const newest = new Map([...this.active.values()].map(({ current }) => [current.name, current]));
+    const listeners = [...this.active.values(), ...this.moving.values()];
+    const newest = new Map(listeners.map(({ current }) => [current.name, current]));
     for (const [name, compiled] of this.warming) newest.set(name, compiled);
     return [...newest.values()].filter(({ name }) => !set.has(name) && !remove.includes(name));
   }
 
   private put(compiled: CompiledListener): void {
+    const before = this.warming.get(compiled.name);
     this.warming.set(compiled.name, compiled);
+    if (before !== undefined) this.forgetInTime(before, compiled);
     this.counters.warming.set(this.warming.size);
   }
 
@@ -172,6 +180,7 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
   private activate(compiled: CompiledListener, replaced: Replaced[]): void {
     if (this.drained !== null && isInScope(compiled, this.drained)) drainChains(compiled.chainsByContent.values());
     this.dropMove(compiled.name);
+    this.endMovesFrom(compiled.address, replaced);
     const existing = this.active.get(compiled.name);
     if (existing !== undefined && sameAddress(existing.current, compiled)) {
       this.counters.modified.inc();
@@ -209,6 +218,17 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
     return others.every(({ address }) => !overlaps(address, from) && !overlaps(address, to));
   }
 
+  /** Whoever is on the move from an address that another one comes to leaves it at once. */
+  private endMovesFrom(address: ListenAddress, replaced: Replaced[]): void {
+    for (const [name, listener] of this.moving) {
+      const before = this.active.get(name);
+      if (before === undefined || !collides(before.current.address, address)) continue;
+      this.moving.delete(name);
+      this.active.set(name, listener);
+      replaced.push({ listener: before, successor: listener.current });
+    }
+  }
+
   private finishMove(listener: Listener): void {
     const { name } = listener;
     if (this.moving.get(name) !== listener) return;
@@ -224,6 +244,7 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
     this.moving.delete(name);
     this.bindErrors.delete(name);
     this.closeSocket(listener);
+    this.forgetInTime(listener.current, null);
   }
 
   private open(listener: Listener): void {
@@ -253,7 +274,9 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
   }
 
   private remove(name: string): void {
+    const waiting = this.warming.get(name);
     this.warming.delete(name);
+    if (waiting !== undefined) this.forgetInTime(waiting, null);
     this.dropMove(name);
     this.bindErrors.delete(name);
     const listener = this.active.get(name);
@@ -278,6 +301,7 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
   // Chains that the new version kept go on untouched; where only the filters changed, connections move over; others finish what
   // they do.
   private drainReplaced(before: CompiledListener, after: CompiledListener | null): void {
+    this.forgetInTime(before, after);
     const kept = new Set(after?.chainsByContent.values() ?? []);
     for (const [entrance, chain] of before.chainsByEntrance) {
       const next = after?.chainsByEntrance.get(entrance);
@@ -289,6 +313,22 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
       this.draining.add(chain);
       this.clock.start(drainTimeMs, (one: FilterChain) => this.endDrained(one), chain);
     }
+  }
+
+  /** What only the version before counted in goes when its last connection must be over. */
+  private forgetInTime(before: CompiledListener, after: CompiledListener | null): void {
+    const kept = new Set(after === null ? [] : scopesOf(after));
+    const left = scopesOf(before).filter((scope) => !kept.has(scope));
+    if (left.length === 0) return;
+    this.clock.start(drainTimeMs + afterDrainMs, (scopes: Scope[]) => this.forgetStatistics(scopes), left);
+  }
+
+  /** Listeners may share theirs (`stat_prefix`): they stay with the last one. */
+  private forgetStatistics(scopes: Iterable<Scope>): void {
+    const listeners = [...this.active.values(), ...this.moving.values()].map(({ current }) => current);
+    const used = new Set([...listeners, ...this.warming.values()].flatMap(scopesOf));
+    for (const { scopes: own } of this.draining) for (const scope of own) used.add(scope);
+    for (const scope of scopes) if (!used.has(scope)) this.context?.metrics.remove(scope);
   }
 
   private endDrained(chain: FilterChain): void {
@@ -391,7 +431,7 @@ function indexOf(listeners: Iterable<Listener>): DestinationIndex<Listener> {
 }
 
 function placeOf(name: string): string {
-  return `listener["${name}"]`;
+  return `listener[${JSON.stringify(name)}]`;
 }
 
 function isInScope({ config }: CompiledListener, scope: DrainScope): boolean {

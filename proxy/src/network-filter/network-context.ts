@@ -3,7 +3,7 @@
 import type { Clock } from '@weft/lib/clock';
 import type { Issue } from '@weft/lib/issue';
 import type { Log } from '@weft/lib/log';
-import type { MetricsRegistry } from '@weft/lib/metrics';
+import type { ScopeSource } from '@weft/lib/metrics';
 import type { RuntimeValues } from '../bootstrap/runtime.ts';
 import type { Connection } from '../io/connection.ts';
 import type { ConnectionInfo } from '../io/connection-info.ts';
@@ -31,7 +31,7 @@ export interface NetworkContext {
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
-  readonly metrics: MetricsRegistry;
+  readonly metrics: ScopeSource;
   readonly clusters: ClusterSource;
   readonly routes: RouteTableSet;
   readonly secrets: SecretSet;

@@ -30,8 +30,11 @@ export class ListenClaim {
   /** Binds now; others wait for what comes of it. */
   private binder: number | null = null;
   private port: number;
+  /** The one worker that is to bind. */
+  private chosen: number | null;
 
-  constructor(owner: ClaimOwner, request: ListenRequest, events: ListenEvents) {
+  constructor(owner: ClaimOwner, request: ListenRequest, events: ListenEvents, chosen: number | null) {
+    this.chosen = chosen;
     this.owner = owner;
     this.request = request;
     this.events = events;
@@ -62,13 +65,18 @@ export class ListenClaim {
 
   private serveOne(asker: Asker): void {
     if (this.port !== 0) asker.resolve({ port: this.port });
-    else if (this.binder === null && this.holders.size === 0) {
+    else if (this.mayBind(asker.worker)) {
       this.binder = asker.worker;
       asker.resolve({ port: 0 });
     } else if ('path' in this.request.address) {
       this.standby.add(asker.worker);
       asker.resolve('elsewhere');
     } else this.askers.push(asker);
+  }
+
+  private mayBind(worker: number): boolean {
+    if (this.binder !== null || this.holders.size > 0) return false;
+    return this.chosen === null || this.chosen === worker;
   }
 
   onBound(worker: number, port: number): void {
@@ -98,6 +106,7 @@ export class ListenClaim {
     this.standby.delete(worker);
     this.askers.splice(0, this.askers.length, ...this.askers.filter((asker) => asker.worker !== worker));
     if (this.binder === worker) this.binder = null;
+    if (this.chosen === worker) this.chosen = null;
     this.offerAgain();
     this.serve();
   }
@@ -105,7 +114,7 @@ export class ListenClaim {
   /** A Unix socket that nobody has goes to one that stands by. */
   offerAgain(): void {
     const [next] = this.standby;
-    if (this.isOver || next === undefined || this.binder !== null || this.holders.size > 0) return;
+    if (this.isOver || next === undefined || !this.mayBind(next)) return;
     this.standby.delete(next);
     this.binder = next;
     this.owner.offer(next, this.request);

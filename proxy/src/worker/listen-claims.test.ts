@@ -129,6 +129,22 @@ describe('workers that listen', () => {
     assert.deepEqual(offers, [1]);
   });
 
+  it('have the Unix socket of a listener before where that one had it, or in any other when its worker dies', async () => {
+    const claims = new ListenClaims(new PausedClock());
+    const offers: number[] = [];
+    claims.onOffer = (worker) => offers.push(worker);
+    const { socket } = open(claims, pipe);
+    await claims.listen(1, pipe);
+    claims.onBound(1, pipe, 0);
+    socket.close();
+    const next = { ...pipe, name: 'next' };
+    open(claims, next);
+    assert.equal(await claims.listen(0, next), 'elsewhere');
+    assert.deepEqual(await claims.listen(1, next), { port: 0 });
+    claims.onWorkerGone(1);
+    assert.deepEqual(offers, [0]);
+  });
+
   it('are offered a Unix socket again that they could not take over', async () => {
     const clock = new PausedClock();
     const claims = new ListenClaims(clock);

@@ -34,7 +34,7 @@ export class ListenClaims implements ListenSockets, ClaimOwner {
 
   open(request: ListenRequest, events: ListenEvents): OpenSocket {
     const key = claimKey(request);
-    const claim = new ListenClaim(this, request, events);
+    const claim = new ListenClaim(this, request, events, this.holderOf(request));
     // At the end, in the order of the requests.
     this.claims.delete(key);
     this.claims.set(key, claim);
@@ -43,6 +43,13 @@ export class ListenClaims implements ListenSockets, ClaimOwner {
     for (const { ask } of this.early.get(key) ?? []) ask(claim);
     this.early.delete(key);
     return { close: () => this.close(key, claim) };
+  }
+
+  /** The worker that has the Unix socket of a listener before: only there the next one can have it from that. */
+  private holderOf({ address }: ListenRequest): number | null {
+    if (!('path' in address)) return null;
+    const held = [...this.held.values()].find(({ request }) => overlaps(request.address, address));
+    return held?.workers.values().next().value ?? null;
   }
 
   private close(key: string, claim: ListenClaim): void {

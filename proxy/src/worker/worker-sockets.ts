@@ -42,7 +42,7 @@ export class WorkerSockets implements ListenSockets {
 
   /** Who is about to listen where that one does, in the same way. */
   heirOf({ request }: WorkerSocket): WorkerSocket | null {
-    if ('path' in request.address || request.address.port === 0) return null;
+    if ('port' in request.address && request.address.port === 0) return null;
     const place = placeOf(request);
     return [...this.asking].find((one) => placeOf(one.request) === place) ?? null;
   }
@@ -185,6 +185,6 @@ export function isSame(a: ListenRequest, b: ListenRequest): boolean {
   return claimKey(a) === claimKey(b);
 }
 
-export function claimKey({ name, address }: ListenRequest): string {
-  return 'path' in address ? `${name} ${address.path}` : `${name} ${address.host} ${address.port}`;
+export function claimKey(request: ListenRequest): string {
+  return `${request.name} ${placeOf(request)}`;
 }

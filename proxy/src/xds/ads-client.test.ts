@@ -187,6 +187,17 @@ test('is initialized when clusters and listeners have come, or have not come in 
   assert.equal(calls, 2);
 });
 
+test('is initialized when all that came first is refused: nobody knows when it will be mended', async () => {
+  const bed = await makeBed({ initialFetchTimeoutMs: { cluster: 0, listener: 0 } });
+  const stream = await open(bed);
+  stream.respond('cluster', 'v1', []);
+  await stream.next();
+  bed.listeners.refuse = () => true;
+  stream.respond('listener', 'v1', [{ name: 'bad' }]);
+  assert.notEqual((await stream.next()).errorDetail, undefined);
+  assert.equal(bed.client.isInitialized, true);
+});
+
 test('applies responses that arrive together in order, and removals last', async () => {
   const bed = await makeBed();
   const stream = await open(bed);

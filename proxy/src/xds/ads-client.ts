@@ -56,6 +56,8 @@ export interface AdsClientOptions {
   readonly settle?: (done: () => void) => void;
   /** What of these resources could not be carried out after all, asked when all is settled: that refuses the update. */
   readonly verify?: (kind: ResourceKind, names: readonly string[]) => readonly Issue[];
+  /** Listeners that serve, also where a newer version of them was taken and waits. */
+  readonly listenersInUse?: () => Iterable<envoy.config.listener.v3.Listener>;
   /** Told when the stream comes up or goes down, and after every answer: what admin pages show may have changed. */
   readonly onStateChange?: () => void;
 }
@@ -128,7 +130,8 @@ export class AdsClient {
       this.channels.set(spec.kind, channel);
       this.byTypeUrl.set(spec.typeUrl, channel);
     }
-    this.routeInterest = new RouteInterest(options.clock, (names, timeoutOf) => {
+    const isInUse = (name: string): boolean => routeNamesOf(options.listenersInUse?.() ?? []).has(name);
+    this.routeInterest = new RouteInterest(options.clock, isInUse, (names, timeoutOf) => {
       if (this.channels.get('route')?.setWanted(names, timeoutOf) === true) this.scheduleTurn();
     });
     const listeners = this.channels.get('listener');
@@ -215,6 +218,7 @@ export class AdsClient {
     const isDelta = options.variant === 'DELTA_GRPC';
     const Protocol = isDelta ? Incremental : StateOfTheWorld;
     this.protocol = new Protocol(options.node, options.nodeOnce ?? false);
+    for (const channel of this.channels.values()) channel.beginStream();
     const call = new GrpcCall(
       {
         clock: options.clock,

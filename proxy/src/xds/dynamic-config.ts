@@ -53,6 +53,7 @@ export function startDynamicConfig(bootstrap: Bootstrap, proxy: RunningProxy): D
     targets: workers?.forward(targets) ?? targets,
     settle: (done) => whenSettled(proxy, done),
     verify: (kind, names) => (kind === 'listener' ? proxy.listeners.bindIssues(names) : []),
+    listenersInUse: () => proxy.listeners.all().map(({ compiled }) => compiled.config),
     reservedNames: {
       cluster: namesOf(bootstrap.staticResources?.clusters),
       listener: namesOf(bootstrap.staticResources?.listeners),

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { google } from '@weft/api/xds/types';
 import { packAny } from '@weft/lib/protobuf/codec';
-import { api, makeBed, open, RecordingTarget, web } from './testing/ads-bed.ts';
+import { api, type Bed, begin, makeBed, open, RecordingTarget, web } from './testing/ads-bed.ts';
+import type { FakeStream } from './testing/fake-ads-server.ts';
 
 test('takes what is good of a response, refuses the rest and names every problem of it', async () => {
   const bed = await makeBed();
@@ -176,6 +177,63 @@ test('forgets a refusal once a whole response is accepted', async () => {
   );
 });
 
+test('incremental: forgets a refusal once the resource is taken away', async () => {
+  const bed = await makeBed({ variant: 'DELTA_GRPC' });
+  const stream = await open(bed);
+  stream.respondDelta('cluster', [['bad', '1', { name: 'bad', healthChecks: [{}] }]]);
+  assert.notEqual((await stream.next()).errorDetail, undefined);
+  stream.respondDelta('cluster', [], ['bad']);
+  assert.equal((await stream.next()).errorDetail, undefined);
+  assert.deepEqual(bed.client.resources('cluster'), []);
+});
+
+test('finds no fault with a resource that nobody asked for', async () => {
+  const bed = await makeBed();
+  const stream = await open(bed);
+  bed.client.setNames('endpoint', ['web']);
+  await stream.next();
+  const other = { clusterName: 'other', namedEndpoints: { a: {} } };
+  stream.respond('endpoint', '1', [{ clusterName: 'web' }, other, other]);
+  assert.deepEqual((await stream.next()).errorDetail, undefined);
+  assert.deepEqual(
+    bed.client.resources('endpoint').map(({ name, clientStatus }) => `${name} ${clientStatus}`),
+    ['web ACKED'],
+  );
+});
+
+test('tells resources apart whatever their names hold', async () => {
+  const bed = await makeBed();
+  const stream = await open(bed);
+  const odd = 'web"]\nerror WEFT0001 cluster["x';
+  bed.clusters.refuse = (name) => name === odd;
+  stream.respond('cluster', '1', [web, { name: odd }]);
+  const { errorDetail } = await stream.next();
+  assert.equal(errorDetail?.message?.split('\n').length, 1);
+  assert.deepEqual(
+    bed.client.resources('cluster').map(({ clientStatus }) => clientStatus),
+    ['ACKED', 'NACKED'],
+  );
+  assert.deepEqual(bed.log, ['cluster +[web] -[] @1']);
+});
+
+test('keeps a refusal that a later response says nothing about', async () => {
+  const bed = await makeBed();
+  const stream = await open(bed);
+  bed.client.setNames('endpoint', ['web', 'api']);
+  await stream.next();
+  bed.endpoints.refuse = (name) => name === 'web';
+  stream.respond('endpoint', '1', [{ clusterName: 'web' }, { clusterName: 'api' }]);
+  await stream.next();
+  stream.respond('endpoint', '2', [{ clusterName: 'api' }]);
+  await stream.next();
+  const statuses = () => bed.client.resources('endpoint').map(({ name, clientStatus }) => `${name} ${clientStatus}`);
+  assert.deepEqual(statuses(), ['api ACKED', 'web NACKED']);
+  bed.endpoints.refuse = () => false;
+  stream.respond('endpoint', '3', [{ clusterName: 'web' }]);
+  await stream.next();
+  assert.deepEqual(statuses(), ['api ACKED', 'web ACKED']);
+});
+
 test('incremental: refuses a response that sends and removes one name; of two responses the later one counts', async () => {
   const bed = await makeBed({ variant: 'DELTA_GRPC' });
   const stream = await open(bed);
@@ -224,4 +282,35 @@ test('incremental: a cluster that an update takes away beside a refused one goes
   stream.respondDelta('cluster', [['web', '2', web]]);
   assert.equal((await stream.next()).errorDetail, undefined);
   assert.deepEqual([...bed.clusters.held.keys()], ['web']);
+});
+
+async function reopen(bed: Bed): Promise<FakeStream> {
+  bed.server.vanish();
+  await bed.until(() => !bed.client.state().isConnected);
+  bed.clock.advance(300);
+  return begin(await bed.server.accept());
+}
+
+test('incremental: a cluster that was to go, and is there again when the stream is, stays', async () => {
+  const bed = await makeBed({ variant: 'DELTA_GRPC' });
+  const first = await open(bed);
+  first.respondDelta('cluster', [['web', '1', web]]);
+  await first.next();
+  first.respondDelta('cluster', [['bad', '1', { name: 'bad', healthChecks: [{}] }]], ['web']);
+  await first.next();
+  const second = await reopen(bed);
+  second.respondDelta('cluster', [['api', '1', api]]);
+  assert.equal((await second.next()).errorDetail, undefined);
+  assert.deepEqual([...bed.clusters.held.keys()], ['web', 'api']);
+});
+
+test('incremental: a refusal that a new stream does not bring again is forgotten', async () => {
+  const bed = await makeBed({ variant: 'DELTA_GRPC' });
+  const first = await open(bed);
+  first.respondDelta('cluster', [['bad', '1', { name: 'bad', healthChecks: [{}] }]]);
+  await first.next();
+  const second = await reopen(bed);
+  second.respondDelta('cluster', []);
+  await second.next();
+  assert.deepEqual(bed.client.resources('cluster'), []);
 });

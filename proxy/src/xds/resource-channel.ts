@@ -47,7 +47,7 @@ export class ResourceChannel {
   version = '';
   lastAcceptedWallMs = 0;
   lastRefusal: Refusal | null = null;
-  /** A response was accepted, or none came in time. */
+  /** A response came, whether or not anything of it could be taken, or none came in time. */
   isInitialized = false;
   /** Names of static resources. */
   reserved: ReadonlySet<string> = new Set();
@@ -60,6 +60,8 @@ export class ResourceChannel {
   private wantedNames: Set<string> = new Set();
   /** What goes with the next update that is good as a whole. */
   private heldBack: ReadonlySet<string> = new Set();
+  /** Nothing came on this stream yet. */
+  private isFresh = false;
   private readonly forgotten: Set<string> = new Set();
   private readonly waiting: Map<string, Timer> = new Map();
 
@@ -72,6 +74,10 @@ export class ResourceChannel {
 
   get wanted(): ReadonlySet<string> {
     return this.wantedNames;
+  }
+
+  isWanted(name: string): boolean {
+    return this.spec.isWildcard || this.wantedNames.has(name);
   }
 
   /** Names asked for that have not come yet. */
@@ -90,6 +96,12 @@ export class ResourceChannel {
   /** What was wanted up to now has been said. */
   noteAsked(): void {
     this.forgotten.clear();
+  }
+
+  /** A new stream: the server starts from what is in force here, so it says again what is refused or is to go. */
+  beginStream(): void {
+    this.heldBack = new Set();
+    this.isFresh = true;
   }
 
   /** A wildcard kind waits for its first response as a whole. */
@@ -152,7 +164,6 @@ export class ResourceChannel {
   check(update: ReceivedUpdate, leaving: readonly string[]): CheckedUpdate {
     this.scope?.counter('update_attempt').inc();
     const found = new ResponseCheck(this.spec, this, update);
-    this.dropUnwanted(found);
     const taken = this.takenAway(update, found);
     // What comes again does not leave.
     const gone = leaving.filter((name) => !found.seen.has(name));
@@ -198,20 +209,12 @@ export class ResourceChannel {
     return null;
   }
 
-  /** What nobody asked for, or asks for no longer, is neither an error nor kept. */
-  private dropUnwanted(found: ResponseCheck): void {
-    if (this.spec.isWildcard) return;
-    for (const name of [...found.received.keys()]) {
-      if (this.wantedNames.has(name)) continue;
-      found.received.delete(name);
-      found.messages.delete(name);
-    }
-  }
-
   private commit(update: ReceivedUpdate, found: ResponseCheck, prepared: PreparedUpdate | null): void {
     prepared?.commit();
     const wallMs = this.clock.wallMs();
-    if (update.isFull) this.refused.clear();
+    // A whole response of a kind that is asked for by name may hold a part of what was asked for.
+    if (this.isFresh || (update.isFull && this.spec.isWildcard)) this.refused.clear();
+    this.isFresh = false;
     for (const [name, received] of found.received) {
       const isChanged = found.messages.has(name);
       const before = this.accepted.get(name);
@@ -224,9 +227,11 @@ export class ResourceChannel {
       this.absent.delete(name);
       this.stopWaiting(name);
     }
-    for (const name of update.removed) this.noteAbsent(name);
+    for (const name of update.removed) {
+      this.refused.delete(name);
+      this.noteAbsent(name);
+    }
     this.onAccepted?.();
-    if (found.received.size > 0) this.initialize();
   }
 
   private noteWhole(version: string): void {
@@ -278,6 +283,7 @@ export class ResourceChannel {
   noteRefusal(update: ReceivedUpdate, issues: readonly Issue[], details: string): void {
     const wallMs = this.clock.wallMs();
     this.lastRefusal = { version: update.version, details, wallMs, resource: null };
+    this.initialize();
     for (const received of update.resources) {
       const name = nameHint(received);
       if (name === '') continue;

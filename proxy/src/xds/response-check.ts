@@ -14,6 +14,8 @@ export interface Known {
   readonly accepted: ReadonlyMap<string, { readonly resource: ReceivedResource['resource'] }>;
   /** Names of static resources. */
   readonly reserved: ReadonlySet<string>;
+  /** What nobody asks for, or asks for no longer, is neither an error nor taken. */
+  isWanted(name: string): boolean;
 }
 
 export class ResponseCheck {
@@ -72,7 +74,7 @@ export class ResponseCheck {
       this.refuseAt(received.name, index, 'WEFT0141', problem);
       return;
     }
-    if (this.noteName(name)) this.take(name, own, message);
+    if (this.known.isWanted(name) && this.noteName(name)) this.take(name, own, message);
   }
 
   private take(name: string, received: ReceivedResource, message: unknown): void {

@@ -11,14 +11,21 @@ const retentionMs = 600_000;
 /** Calls back with the names wanted and the initial fetch timeout of each, whenever they may have changed. */
 export class RouteInterest {
   private readonly clock: Clock;
+  /** Whether a listener still serves by that route: its successor may wait for something that does not come. */
+  private readonly isInUse: (name: string) => boolean;
   private readonly onChange: (names: ReadonlySet<string>, timeoutOf: (name: string) => number) => void;
   private fixed: ReadonlyMap<string, number> = new Map();
   private dynamic: ReadonlyMap<string, number> = new Map();
   private wanted: ReadonlySet<string> = new Set();
   private readonly retained: Map<string, Timer> = new Map();
 
-  constructor(clock: Clock, onChange: (names: ReadonlySet<string>, timeoutOf: (name: string) => number) => void) {
+  constructor(
+    clock: Clock,
+    isInUse: (name: string) => boolean,
+    onChange: (names: ReadonlySet<string>, timeoutOf: (name: string) => number) => void,
+  ) {
     this.clock = clock;
+    this.isInUse = isInUse;
     this.onChange = onChange;
   }
 
@@ -48,7 +55,8 @@ export class RouteInterest {
   private retain(name: string): void {
     const onDue = (): void => {
       this.retained.delete(name);
-      this.update(name);
+      if (this.isInUse(name)) this.retain(name);
+      else this.update(name);
     };
     this.retained.set(name, this.clock.start(retentionMs, onDue, undefined));
   }

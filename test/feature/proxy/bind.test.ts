@@ -3,14 +3,17 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
 import { createServer, type Server } from 'node:net';
+import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { fetchOnce, openClient } from '../../kit/client.ts';
+import { temporaryFolder } from '../../kit/folder.ts';
 import { freePorts } from '../../kit/ports.ts';
 import { until } from '../../kit/until.ts';
-import { answerTo, listenerMessage, push, startDynamic } from './dynamic.ts';
+import { answerTo, type Json, listenerMessage, push, pushDelta, startDynamic } from './dynamic.ts';
 import { httpManager, listener } from './fixture.ts';
-import { everyWorkerServes } from './workers/fixture.ts';
+import { everyWorkerServes, killWorker } from './workers/fixture.ts';
 
 interface Holder {
   readonly port: number;
@@ -31,8 +34,22 @@ async function holdPort(context: TestContext): Promise<Holder> {
 }
 
 function at(name: string, port: number, status = 204, host = '127.0.0.1'): object {
+  return on(name, { socket_address: { address: host, port_value: port } }, status);
+}
+
+function onPath(name: string, path: string, status: number): object {
+  return on(name, { pipe: { path } }, status);
+}
+
+async function statusOn(path: string): Promise<number | undefined> {
+  const sent = request({ socketPath: path, agent: false }).end();
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  response.resume();
+  return response.statusCode;
+}
+
+function on(name: string, address: Json, status: number): object {
   const answer = { match: { prefix: '/' }, direct_response: { status } };
-  const address = { socket_address: { address: host, port_value: port } };
   return listenerMessage({ ...listener(name, httpManager([answer])), address });
 }
 
@@ -126,6 +143,41 @@ for (const workers of process.platform === 'linux' ? [1, 2] : [1]) {
         proxy.running.listeners.all().map(({ compiled }) => compiled.name),
         ['new'],
       );
+    });
+
+    it('has the port that another one is about to leave', async (context) => {
+      const { proxy, stream } = await startDynamic(context, workers, 'DELTA_GRPC');
+      const [one = 0, two = 0] = await freePorts(2);
+      assert.equal(await pushDelta(stream, 'cluster', '1', {}), null);
+      assert.equal(await pushDelta(stream, 'listener', '1', { a: at('a', one, 201) }), null);
+      await everyWorkerServes(proxy);
+      const nonces = [
+        stream.respondDelta('listener', [['a', '2', at('a', two, 201)]]),
+        stream.respondDelta('listener', [['b', '2', at('b', one, 202)]]),
+        stream.respondDelta('listener', [['c', '2', at('c', two, 203)]]),
+      ];
+      const answers: (string | undefined)[] = [];
+      for (const nonce of nonces) answers.push((await answerTo(stream, nonce)).errorDetail?.message);
+      assert.deepEqual(answers.slice(0, 2), [undefined, undefined]);
+      assert.match(answers[2] ?? '', /WEFT0847 listener\["c"\].* is the address of the listener "a" too/);
+      assert.equal((await fetchOnce(context, two, '/')).status, 201);
+      assert.equal((await fetchOnce(context, one, '/')).status, 202);
+    });
+
+    it('has the Unix socket of another that goes by the same update', async (context) => {
+      const { proxy, stream } = await startDynamic(context, workers);
+      const path = join(temporaryFolder(context), 'main.sock');
+      assert.equal(await push(stream, 'cluster', '1', []), null);
+      for (let i = 0; i < 10; i++) {
+        assert.equal(await push(stream, 'listener', `${i}`, [onPath(`main-${i}`, path, 201 + i)]), null);
+        assert.equal(await statusOn(path), 201 + i);
+      }
+      if (workers === 1) return;
+      for (const worker of [0, 1]) {
+        await killWorker(proxy, worker);
+        await everyWorkerServes(proxy);
+      }
+      assert.equal(await statusOn(path), 210);
     });
 
     it('is done with when the next update leaves it out', async (context) => {

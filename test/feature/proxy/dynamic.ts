@@ -1,7 +1,7 @@
 // A proxy whose clusters and listeners come over ADS, from a server that a test leads.
 
 import type { TestContext } from 'node:test';
-import { systemClock } from '@weft/lib/clock';
+import { type Clock, systemClock } from '@weft/lib/clock';
 import { messageFromJson } from '@weft/lib/protobuf/codec';
 import { FakeAdsServer, type FakeStream, type SeenRequest } from '@weft/proxy/xds/testing/fake-ads-server';
 import { cluster, startTestProxy, type TestProxy } from './fixture.ts';
@@ -43,11 +43,12 @@ export async function startDynamic(
   context: TestContext,
   concurrency: number,
   api: AdsApi = 'GRPC',
+  clock: Clock = systemClock,
 ): Promise<DynamicProxy> {
   const server = await FakeAdsServer.start();
   context.after(() => server.close());
   const build = () => ({ listeners: [], ...adsBootstrap(server.port, api) });
-  const proxy = await startTestProxy(context, build, systemClock, concurrency);
+  const proxy = await startTestProxy(context, build, clock, concurrency);
   return { proxy, stream: await server.accept() };
 }
 

@@ -6,6 +6,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { proxyNodeFlags } from '@weft/proxy/node-flags';
 import { fetchOnce, openClient } from '../../kit/client.ts';
 import { temporaryFolder } from '../../kit/folder.ts';
 import { until } from '../../kit/until.ts';
@@ -63,6 +64,22 @@ describe('the proxy process', () => {
     await fetchOnce(context, port, '/after');
     await until('the second line is there', () => readFileSync(path, 'utf8') === '/after\n');
     assert.equal(readFileSync(`${path}.1`, 'utf8'), '/before\n');
+  });
+
+  it('lets no debugger in when SIGUSR1 comes before it listens for that', () => {
+    const early = 'data:text/javascript,process.kill(process.pid, "SIGUSR1")';
+    const args = [...proxyNodeFlags, '--import', early, entry, '--help'];
+    const { stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 20_000 });
+    assert.doesNotMatch(stderr, /Debugger listening/);
+    const launcher = readFileSync(new URL('../../../weft', import.meta.url), 'utf8');
+    for (const flag of proxyNodeFlags) assert.match(launcher, new RegExp(`proxy .*${flag} `));
+  });
+
+  it('goes on after SIGHUP, and says that it has no effect', async (context) => {
+    const proxy = await startProxyProcess(context, { listeners: [], clusters: [] });
+    proxy.child.kill('SIGHUP');
+    await until('it says so', () => proxy.log.some((line) => line.includes('SIGHUP has no effect')));
+    assert.equal(JSON.parse(await proxy.admin('/server_info')).state, 'LIVE');
   });
 
   it('writes its log as JSON lines', async (context) => {

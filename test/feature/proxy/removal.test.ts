@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { messageFromJson } from '@weft/lib/protobuf/codec';
 import { fetchOnce } from '../../kit/client.ts';
+import { LeapClock } from '../../kit/leap-clock.ts';
 import { startUpstream } from '../../kit/upstream.ts';
 import { type Json, listenerMessage, pushDelta, startDynamic } from './dynamic.ts';
 import { httpManager, listener, routeTo } from './fixture.ts';
@@ -54,3 +55,40 @@ for (const workers of process.platform === 'linux' ? [1, 2] : [1]) {
     });
   });
 }
+
+describe('the statistics of a listener', () => {
+  const own = (name: string, prefix: string, more: Json = {}) =>
+    listenerMessage({
+      ...listener(name, httpManager([], { manager: { stat_prefix: prefix } })),
+      stat_prefix: name,
+      ...more,
+    });
+
+  it('go when its connections must be over, unless another counts in them too', async (context) => {
+    const clock = new LeapClock();
+    const { proxy, stream } = await startDynamic(context, 1, 'DELTA_GRPC', clock);
+    const counted = async () => {
+      const { body } = await proxy.admin('GET', '/stats');
+      return [...new Set(body.match(/^(?:listener|http)\.(?:gone|own|both|main)(?=\.)/gm))].sort();
+    };
+    assert.equal(await pushDelta(stream, 'cluster', '1', {}), null);
+    const both = { gone: own('gone', 'both'), main: own('main', 'both') };
+    assert.equal(await pushDelta(stream, 'listener', '1', both), null);
+    assert.equal(await pushDelta(stream, 'listener', '2', { gone: own('gone', 'own') }), null);
+    assert.equal(await pushDelta(stream, 'listener', '3', {}, ['gone']), null);
+    const all = ['http.both', 'http.own', 'listener.gone', 'listener.main'];
+    assert.deepEqual(await counted(), all);
+    await clock.leap(602_000);
+    assert.deepEqual(await counted(), ['http.both', 'listener.main']);
+    assert.equal(await pushDelta(stream, 'listener', '4', { gone: own('gone', 'own') }), null);
+    assert.deepEqual(await counted(), all);
+  });
+
+  it('are not there when it was refused', async (context) => {
+    const { proxy, stream } = await startDynamic(context, 1, 'DELTA_GRPC');
+    assert.equal(await pushDelta(stream, 'cluster', '1', {}), null);
+    const faulty = own('faulty', 'faulty', { listener_filters: [{ name: 'no_such' }] });
+    assert.match((await pushDelta(stream, 'listener', '1', { faulty })) ?? '', /WEFT0395/);
+    assert.doesNotMatch((await proxy.admin('GET', '/stats')).body, /faulty/);
+  });
+});

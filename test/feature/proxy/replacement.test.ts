@@ -4,9 +4,11 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import type { Issue } from '@weft/lib/issue';
 import { messageFromJson } from '@weft/lib/protobuf/codec';
-import { openClient, type RawClient } from '../../kit/client.ts';
+import { fetchOnce, openClient, type RawClient } from '../../kit/client.ts';
+import { LeapClock } from '../../kit/leap-clock.ts';
 import { until } from '../../kit/until.ts';
 import { after, echo, startUpstream } from '../../kit/upstream.ts';
+import { listenerMessage, push, startDynamic } from './dynamic.ts';
 import { cluster, httpManager, listener, routeTo, startTestProxy, type TestProxy, tcpProxy } from './fixture.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -47,6 +49,14 @@ async function acceptSilent(context: TestContext): Promise<{ proxy: TestProxy; s
   const silent = await openClient(context, proxy.port());
   await until('it is accepted', () => proxy.stat('listener.127.0.0.1_0.downstream_cx_active') === 1);
   return { proxy, silent };
+}
+
+/** A connection manager whose routes come over ADS, and which waits for them without end. */
+function followRoutes(name: string): Json {
+  const source = { ads: {}, resource_api_version: 'V3', initial_fetch_timeout: '0s' };
+  const { typed_config: config, ...rest } = httpManager([]) as { typed_config: Json };
+  const { route_config: _routes, ...own } = config;
+  return { ...rest, typed_config: { ...own, rds: { route_config_name: name, config_source: source } } };
 }
 
 describe('a replaced listener', () => {
@@ -168,5 +178,23 @@ describe('a replaced listener', () => {
     const last = await client.fetch('GET', '/');
     assert.equal(last.status, 200);
     assert.equal(last.headers.connection, 'close');
+  });
+
+  it('goes on by its routes as long as the next version waits for others', async (context) => {
+    const clock = new LeapClock();
+    const { proxy, stream } = await startDynamic(context, 1, 'GRPC', clock);
+    assert.equal(await push(stream, 'cluster', '1', []), null);
+    assert.equal(await push(stream, 'listener', '1', [listenerMessage(listener('main', followRoutes('first')))]), null);
+    const answer = { match: { prefix: '/' }, directResponse: { status: 201 } };
+    const first = { name: 'first', virtualHosts: [{ name: 'all', domains: ['*'], routes: [answer] }] };
+    assert.equal(await push(stream, 'route', '1', [first]), null);
+    const port = proxy.port();
+    assert.equal((await fetchOnce(context, port, '/')).status, 201);
+    assert.equal(
+      await push(stream, 'listener', '2', [listenerMessage(listener('main', followRoutes('second')))]),
+      null,
+    );
+    await clock.leap(601_000);
+    assert.equal((await fetchOnce(context, port, '/')).status, 201);
   });
 });

@@ -2,7 +2,7 @@
 
 import type { envoy, google } from '@weft/api/xds/types';
 import { messageOf } from '@weft/lib/error';
-import type { MetricsRegistry } from '@weft/lib/metrics';
+import type { ScopeSource } from '@weft/lib/metrics';
 import { unpackAny } from '@weft/lib/protobuf/codec';
 import type { CompilePlace } from '../../network-filter/network-context.ts';
 import type { ProxyVersion } from '../../protocol/proxy-protocol/header.ts';
@@ -33,7 +33,7 @@ export interface TlvMetadata {
 /** Compiles it; null after reporting errors. */
 export function compileProxyProtocol(
   any: google.protobuf.Any,
-  metrics: MetricsRegistry,
+  metrics: ScopeSource,
   place: CompilePlace,
 ): HeaderReader | null {
   try {
@@ -44,7 +44,7 @@ export function compileProxyProtocol(
   }
 }
 
-function compile(config: Config, metrics: MetricsRegistry, place: CompilePlace): HeaderReader | null {
+function compile(config: Config, metrics: ScopeSource, place: CompilePlace): HeaderReader | null {
   const disallowed = (config.disallowedVersions ?? []).map((version): ProxyVersion => (version === 'V2' ? 2 : 1));
   const isOptional = config.allowRequestsWithoutProxyProtocol === true;
   if (!isOptional && disallowed.includes(1) && disallowed.includes(2)) {

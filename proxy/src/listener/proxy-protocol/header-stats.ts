@@ -1,6 +1,6 @@
 // What is counted of PROXY protocol headers, with Envoy's names.
 
-import type { Counter, MetricsRegistry, Scope } from '@weft/lib/metrics';
+import type { Counter, Scope, ScopeSource } from '@weft/lib/metrics';
 import type { ProxyVersion } from '../../protocol/proxy-protocol/header.ts';
 
 export interface VersionStats {
@@ -17,7 +17,7 @@ export class HeaderStats {
   private readonly v1: VersionStats;
   private readonly v2: VersionStats;
 
-  constructor(metrics: MetricsRegistry, statPrefix: string) {
+  constructor(metrics: ScopeSource, statPrefix: string) {
     const own = statPrefix === '' ? {} : { tag: 'envoy_proxy_protocol_prefix', value: statPrefix };
     const scope = metrics.scope({ prefix: 'proxy_proto', ...own });
     this.notFoundAllowed = scope.counter('not_found_allowed');

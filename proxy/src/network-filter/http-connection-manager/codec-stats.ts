@@ -1,6 +1,6 @@
 // What the codecs of all listeners count together, by Envoy's names: `http1.` and `http2.`.
 
-import type { Counter, MetricsRegistry, Scope } from '@weft/lib/metrics';
+import type { Counter, Scope, ScopeSource } from '@weft/lib/metrics';
 import { Http2Stats } from '../../upstream/http2-stats.ts';
 
 /** Requests whose header names hold an underscore, where that is not allowed. */
@@ -20,7 +20,7 @@ export interface CodecStats {
   readonly http2Underscores: UnderscoreStats;
 }
 
-export function codecStats(metrics: MetricsRegistry): CodecStats {
+export function codecStats(metrics: ScopeSource): CodecStats {
   const http2 = metrics.scope({ prefix: 'http2' });
   return {
     http2: new Http2Stats(http2),

@@ -3,7 +3,7 @@
 
 import type { google } from '@weft/api/xds/types';
 import type { Issue } from '@weft/lib/issue';
-import type { MetricsRegistry } from '@weft/lib/metrics';
+import type { ScopeSource } from '@weft/lib/metrics';
 import { unpackAny } from '@weft/lib/protobuf/codec';
 import { refuseFields, reportError, sinkAt } from '../../security/data-source.ts';
 import { compileRbac, RbacCounters, RbacEnforcer } from '../../security/rbac.ts';
@@ -13,7 +13,7 @@ type Any = google.protobuf.Any;
 
 /** What it needs of the chain's context. */
 interface Context extends RefusalReport {
-  readonly metrics: MetricsRegistry;
+  readonly metrics: ScopeSource;
 }
 
 /** Null after reporting errors. Throws `ProtobufError` for bytes that are no such message. */

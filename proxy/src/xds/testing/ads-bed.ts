@@ -7,7 +7,7 @@ import { PausedClock } from '@weft/lib/clock';
 import type { Issue } from '@weft/lib/issue';
 import { packAny } from '@weft/lib/protobuf/codec';
 import { AdsClient, type AdsClientOptions } from '../ads-client.ts';
-import type { PreparedUpdate, ResourceTarget } from '../target.ts';
+import { type PreparedUpdate, type ResourceKind, type ResourceTarget, resourcePath } from '../target.ts';
 import { FakeAdsServer, type FakeStream } from './fake-ads-server.ts';
 
 type Cluster = envoy.config.cluster.v3.Cluster;
@@ -15,13 +15,13 @@ type Cluster = envoy.config.cluster.v3.Cluster;
 /** Remembers what it was given, and refuses what the test says. */
 export class RecordingTarget implements ResourceTarget<unknown> {
   readonly log: string[];
-  readonly kind: string;
+  readonly kind: ResourceKind;
   readonly held: Map<string, unknown> = new Map();
   refuse: (name: string) => boolean = () => false;
   onCommit: (() => void) | null = null;
   leaving: readonly string[] = [];
 
-  constructor(kind: string, log: string[]) {
+  constructor(kind: ResourceKind, log: string[]) {
     this.kind = kind;
     this.log = log;
   }
@@ -38,7 +38,7 @@ export class RecordingTarget implements ResourceTarget<unknown> {
       .map((name) => ({
         code: 'WEFT9999',
         level: 'error',
-        path: `${this.kind}["${name}"].x`,
+        path: `${resourcePath(this.kind, name)}.x`,
         message: 'refused by the test',
       }));
     const commit = (): void => {

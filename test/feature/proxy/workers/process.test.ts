@@ -1,7 +1,7 @@
 // `weft proxy --concurrency 2` as a process: flags, ports that are taken, signals, lines.
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
@@ -10,7 +10,8 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { fetchOnce, openClient } from '../../../kit/client.ts';
 import { temporaryFolder } from '../../../kit/folder.ts';
-import { until } from '../../../kit/until.ts';
+import { freePorts } from '../../../kit/ports.ts';
+import { until, waitFor } from '../../../kit/until.ts';
 import { after, echo, startUpstream } from '../../../kit/upstream.ts';
 import { cluster, httpManager, listener, routeTo } from '../fixture.ts';
 import { startProxyProcess } from '../process.ts';
@@ -54,6 +55,19 @@ describe('a process with two workers', { skip }, () => {
       assert.equal(lines.length, 1, stderr);
       assert.match(lines[0] ?? '', /listener 'main' cannot listen on .*EADDRINUSE.*another program listens there/);
     }
+  });
+
+  it('ends when asked over its admin port before the workers are there', async (context) => {
+    const [port = 0] = await freePorts(1);
+    const path = join(temporaryFolder(context), 'bootstrap.json');
+    const address = { socket_address: { address: '127.0.0.1', port_value: port } };
+    writeFileSync(path, JSON.stringify({ admin: { address } }));
+    const child = spawn(process.execPath, [entry, '-c', path, ...twoWorkers], { stdio: 'ignore' });
+    context.after(() => child.kill('SIGKILL'));
+    const ended = waitFor(child, 'exit', 20_000);
+    const ask = () => fetch(`http://127.0.0.1:${port}/quitquitquit`, { method: 'POST' });
+    await until('the admin server answers', async () => (await ask().catch(() => null))?.ok === true, 20_000);
+    assert.deepEqual(await ended, [0, null]);
   });
 
   it('lets requests in flight finish after SIGTERM, in every worker', async (context) => {
