@@ -77,6 +77,7 @@ export class HandshakeServer {
       rejectUnauthorized: strict,
       handshakeTimeout: handshakeTimeoutMs,
     });
+    if (material.trust !== null) allowPartialChains(this.server);
     this.listen();
   }
 
@@ -178,6 +179,16 @@ export class HandshakeServer {
   }
 }
 
+interface PartialChains {
+  readonly context?: { setAllowPartialTrustChain?: () => void };
+}
+
+/** Node's `tls.Server` drops the option, which its contexts take; where it cannot be set, only a self-signed root ends a chain. */
+function allowPartialChains(server: Server): void {
+  const shared: PartialChains | undefined = Reflect.get(server, '_sharedCreds');
+  shared?.context?.setAllowPartialTrustChain?.();
+}
+
 /**
  * Ends a connection whose handshake is over with the alert that says so (close_notify), so that the client does not take it for cut
  * off. The alerts that tell a reason are OpenSSL's own to send, during the handshake. What the client sends is dropped.
@@ -253,6 +264,8 @@ export function contextOptions(
       nodeCrypto().constants.SSL_OP_NO_RENEGOTIATION | (noTickets ? nodeCrypto().constants.SSL_OP_NO_TICKET : 0),
   };
   if (trust === null) return options;
+  // As Envoy: whatever certificate is trusted ends a chain, be it a root, an intermediate or the peer's own.
+  options.allowPartialTrustChain = true;
   // An empty list keeps the system's roots out where the configuration names none.
   if (!trust.useSystemRoots || trust.rootsPem !== null) options.ca = trust.rootsPem ?? [];
   if (trust.crlPem !== null) options.crl = trust.crlPem;
