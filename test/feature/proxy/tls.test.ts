@@ -143,6 +143,45 @@ describe('one port for several server names', () => {
     }
   });
 
+  const denying = (name: string): Json => ({
+    name: 'rbac',
+    typed_config: {
+      '@type': 'type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC',
+      stat_prefix: 'rbac',
+      rules: {
+        action: 'DENY',
+        policies: { p: { permissions: [{ requested_server_name: { exact: name } }], principals: [{ any: true }] } },
+      },
+    },
+  });
+  const answering = { match: { prefix: '/' }, direct_response: { status: 200 } };
+
+  for (const [how, match] of [
+    ['looked at beforehand', { transport_protocol: 'tls' }],
+    ['known from the handshake alone', {}],
+  ] as const) {
+    it(`takes a server name that is ${how} in small letters, so that capitals evade no policy`, async (context) => {
+      const certificate = pair(issue('*.a.test'));
+      const proxy = await startTestProxy(context, (logPath) => {
+        const web = httpManager([answering], { logPath, logFormat: '%REQUESTED_SERVER_NAME%' });
+        const chain = { filters: [denying('admin.a.test'), web], ...ended({ tls_certificates: [certificate] }) };
+        return {
+          listeners: [{ ...listener('main'), filter_chains: [{ filter_chain_match: match, ...chain }] }],
+          clusters: [],
+        };
+      });
+      assert.match(await askOver(await dial(context, proxy.port(), { servername: 'WEB.a.test' })), /^HTTP\/1\.1 200/);
+      for (const servername of ['admin.a.test', 'ADMIN.a.test', 'admin.A.TEST']) {
+        const socket = connectTls({ host: '127.0.0.1', port: proxy.port(), ca: root.pem, servername });
+        context.after(() => socket.destroy());
+        socket.on('error', () => {}).resume();
+        await until(`${servername} is refused`, () => socket.destroyed);
+      }
+      await until('it is logged', async () => (await proxy.accessLog()).length === 1);
+      assert.deepEqual(await proxy.accessLog(), ['web.a.test']);
+    });
+  }
+
   it('speaks HTTP/2 or HTTP/1.1 as the client can', async (context) => {
     const upstream = await startUpstream(context);
     const proxy = await startTestProxy(context, () => ({
