@@ -118,6 +118,7 @@ export class HandshakeServer {
     const { stats, secrets } = this.environment;
     socket.allowHalfOpen = true;
     stats.handshake.inc();
+    forbidRenegotiation(socket, stats);
     if (socket.isSessionReused()) stats.sessionReused.inc();
     const reason = this.judge(socket);
     if (reason === null) {
@@ -248,6 +249,24 @@ function certificateOptions(group: CertificateGroup): SecureContextOptions {
     key: group.map(({ keyPem, passphrase }) =>
       passphrase === undefined ? { pem: keyPem } : { pem: keyPem, passphrase },
     ),
+  };
+}
+
+interface RenegotiableHandle {
+  onhandshakestart?: () => void;
+}
+
+/**
+ * Ends a connection whose peer begins another handshake, as Envoy. OpenSSL alone answers each attempt with a warning, and of a peer that
+ * does not read, these pile up in memory without end.
+ */
+export function forbidRenegotiation(socket: TLSSocket, stats: TlsStats): void {
+  const handle: RenegotiableHandle | null | undefined = Reflect.get(socket, '_handle');
+  if (!handle || socket.getProtocol() === 'TLSv1.3') return;
+  handle.onhandshakestart = () => {
+    if (socket.destroyed) return;
+    stats.connectionError.inc();
+    socket.destroy(new Error('the peer began a renegotiation, which is not allowed'));
   };
 }
 
