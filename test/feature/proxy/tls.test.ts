@@ -277,6 +277,29 @@ describe('TLS towards endpoints', () => {
     assert.equal(proxy.stat('cluster.a.upstream_rq_pending_active'), 0);
   });
 
+  for (const [what, more, status] of [
+    ['takes a certificate for the address', { ipAddresses: ['127.0.0.1'] }, 200],
+    ['refuses a certificate for another one', { ipAddresses: ['127.0.0.2'] }, 503],
+    ['refuses a certificate for a name', {}, 503],
+  ] as const) {
+    it(`${what} where auto_san_validation stands over an endpoint without a name`, async (context) => {
+      const shown = issue('in.test', more);
+      const server = createHttpsServer({ key: shown.keyPem, cert: shown.pem }, (_request, response) => response.end());
+      const port = await startTcpServer(context, (socket) => server.emit('connection', socket));
+      const options = {
+        '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+        explicit_http_config: { http_protocol_options: {} },
+        upstream_http_protocol_options: { auto_sni: true, auto_san_validation: true },
+      };
+      const { proxy } = await ask(context, port, {
+        type: 'STRICT_DNS',
+        typed_extension_protocol_options: { 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': options },
+        ...originated({ sni: '' }),
+      });
+      assert.equal(proxy.stat(`cluster.a.upstream_rq_${status}`), 1);
+    });
+  }
+
   it('resumes sessions', async (context) => {
     const server = createHttpsServer({ key, cert }, (_request, response) =>
       response.setHeader('connection', 'close').end('x'),
