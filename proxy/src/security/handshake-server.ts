@@ -9,10 +9,16 @@ import { messageOf } from '@weft/lib/error';
 import { nodeCrypto, nodeTls } from '@weft/lib/lazy-node';
 import { peerCertificate, rememberPeer, type VerifiedPeer } from './peer.ts';
 import { judgePeer, readPeerCertificate } from './peer-verdict.ts';
-import type { TrustMaterial } from './secret.ts';
+import type { CertificateMaterial, TrustMaterial } from './secret.ts';
 import type { SecretSet } from './secret-set.ts';
 import { sessionContext, ticketKeys } from './session-tickets.ts';
-import { type CertificateGroup, compileSniChoice, pickCertificates, type SniChoice } from './sni-choice.ts';
+import {
+  type CertificateGroup,
+  compileSniChoice,
+  pickByAlgorithm,
+  pickCertificates,
+  type SniChoice,
+} from './sni-choice.ts';
 import { hasRoots, type TlsMaterial, type TlsSettings, wantsVerification } from './tls-settings.ts';
 import type { TlsStats } from './tls-stats.ts';
 
@@ -233,14 +239,24 @@ export function chainErrorOf(socket: TLSSocket): string {
   return messageOf(socket.authorizationError) || 'unknown reason';
 }
 
+// Of the context that a callback gives, Node takes a single certificate: which of a group it is must be decided here.
 function makeSniCallback(choice: SniChoice, shared: SecureContextOptions): NonNullable<TlsOptions['SNICallback']> {
-  const contexts: Map<CertificateGroup, SecureContext> = new Map();
-  for (const group of [...choice.exact.values(), ...choice.wildcard.values()]) {
-    if (!contexts.has(group))
-      contexts.set(group, nodeTls().createSecureContext({ ...shared, ...certificateOptions(group) }));
+  const contexts: Map<CertificateMaterial, SecureContext> = new Map();
+  for (const certificate of [...choice.exact.values(), ...choice.wildcard.values()].flat()) {
+    if (contexts.has(certificate)) continue;
+    contexts.set(certificate, nodeTls().createSecureContext({ ...shared, ...certificateOptions([certificate]) }));
   }
-  // Undefined leaves the server's own context, which is that of the fallback.
-  return (serverName, callback) => callback(null, contexts.get(pickCertificates(choice, serverName)));
+  return function (this: unknown, serverName, callback) {
+    const group = pickCertificates(choice, serverName);
+    const certificate = group === choice.fallback ? undefined : pickByAlgorithm(group, algorithmsOf(this));
+    // Undefined leaves the server's own context, which is that of the fallback.
+    callback(null, certificate === undefined ? undefined : contexts.get(certificate));
+  };
+}
+
+/** How the client can check signatures: Node calls back on the socket, without saying so in its documentation. */
+function algorithmsOf(client: unknown): readonly string[] {
+  return client instanceof nodeTls().TLSSocket ? client.getSharedSigalgs() : [];
 }
 
 function certificateOptions(group: CertificateGroup): SecureContextOptions {
