@@ -2,6 +2,7 @@
 
 import { createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
 import { ipBytes } from '../ip-address.ts';
+import { parseCertificate } from './certificate.ts';
 import { formatPrivateKeyPem } from './csr.ts';
 import { DER } from './der-reader.ts';
 import {
@@ -76,6 +77,24 @@ export function makeSampleCertificate(options: SampleOptions = {}): SampleCertif
   );
   const der = derSequence(body, algorithm, derBitString(sign('sha256', body, signer)));
   return { der, pem: formatPem('CERTIFICATE', der), key, keyPem: formatPrivateKeyPem(key), subject };
+}
+
+/** A list by which an issuer takes back certificates of its own, in PEM. */
+export function makeSampleRevocationList(issuer: SampleCertificate, revoked: readonly SampleCertificate[]): string {
+  const algorithm = derSequence(derObjectId(oid.ecdsaSha256));
+  const sinceMs = Date.UTC(2020, 0, 1);
+  const entries = revoked.map(({ der }) => {
+    const serial = Buffer.from(parseCertificate(der).serial, 'hex');
+    return derSequence(derElement(DER.INTEGER, serial), encodeTime(sinceMs));
+  });
+  const body = derSequence(
+    algorithm,
+    issuer.subject,
+    encodeTime(sinceMs),
+    encodeTime(Date.UTC(2120, 0, 1)),
+    ...(entries.length === 0 ? [] : [derSequence(...entries)]),
+  );
+  return formatPem('X509 CRL', derSequence(body, algorithm, derBitString(sign('sha256', body, issuer.key))));
 }
 
 /** A self-signed root. */

@@ -184,11 +184,13 @@ export class Cluster {
   private tlsNamesFor(spec: EndpointSpec): UpstreamNames {
     const { isAutoSni, isAutoSanValidated } = this.config.protocol;
     const offer = this.protocol === 'auto' ? { alpnProtocols: negotiableProtocols } : noNames;
-    if (spec.hostname === '' || !(isAutoSni || isAutoSanValidated)) return offer;
+    if (!(isAutoSni || isAutoSanValidated)) return offer;
+    const { hostname, address } = spec;
     return {
       ...offer,
-      ...(isAutoSni ? { serverName: spec.hostname } : {}),
-      ...(isAutoSanValidated ? { expectedHost: spec.hostname } : {}),
+      ...(isAutoSni && hostname !== '' ? { serverName: hostname } : {}),
+      // Of an endpoint without a name the certificate must have the address.
+      ...(isAutoSanValidated ? { expectedHost: hostname || address } : {}),
     };
   }
 

@@ -64,7 +64,7 @@ export interface ConnectionInfo {
   originalDestination: string | null;
   /** Envoy's word: `raw_buffer` or `tls`. */
   transportProtocol: 'raw_buffer' | 'tls';
-  /** SNI, empty when none. */
+  /** SNI in small letters, as Envoy: policies compare it letter by letter. Empty when none. */
   serverName: string;
   /** Negotiated ALPN protocol, empty when none. */
   alpn: string;

@@ -125,7 +125,7 @@ export class SocketInfo extends KnownConnection implements ConnectionInfo {
     this.transportProtocol = 'tls';
     this.peer = peer;
     this.ownUriSans = ownUriSans;
-    if (typeof socket.servername === 'string') this.serverName = socket.servername;
+    if (typeof socket.servername === 'string') this.serverName = socket.servername.toLowerCase();
     if (typeof socket.alpnProtocol === 'string') this.alpn = socket.alpnProtocol;
     this.tlsVersion = socket.getProtocol() ?? '';
     this.tlsCipher = socket.getCipher()?.name ?? '';

@@ -306,6 +306,32 @@ test('chooses the certificate by server name: exact, wildcard, else the first', 
   }
 });
 
+test('shows each client a certificate that it can check where others are for other names', async () => {
+  const names = ['a.example', 'b.example'];
+  const tlsCertificates = names.flatMap((name) =>
+    (['ec', 'rsa'] as const).map((keyType) =>
+      inlineCertificate(
+        makeSampleCertificate({ commonName: `${name} ${keyType}`, dnsNames: [name], keyType, issuer: root }),
+      ),
+    ),
+  );
+  const { port } = await serve(compile({ commonTlsContext: { tlsCertificates } }));
+  for (const servername of names) {
+    for (const [sigalgs, expected] of [
+      ['ecdsa_secp256r1_sha256', 'ec'],
+      ['rsa_pss_rsae_sha256', 'rsa'],
+      ['rsa_pss_rsae_sha256:ecdsa_secp256r1_sha256', 'ec'],
+    ] as const) {
+      for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+        const trusting = { rejectUnauthorized: false, maxVersion };
+        const socket = dial(port, { ...trusting, servername, sigalgs });
+        await once(socket, 'secureConnect');
+        assert.equal(socket.getPeerCertificate().subject.CN, `${servername} ${expected}`);
+      }
+    }
+  }
+});
+
 test('holds one certificate of each key type for the same name', async () => {
   const dnsNames = ['both.example'];
   const rsa = makeSampleCertificate({ commonName: 'rsa', dnsNames, keyType: 'rsa', issuer: root });

@@ -9,10 +9,16 @@ import { messageOf } from '@weft/lib/error';
 import { nodeCrypto, nodeTls } from '@weft/lib/lazy-node';
 import { peerCertificate, rememberPeer, type VerifiedPeer } from './peer.ts';
 import { judgePeer, readPeerCertificate } from './peer-verdict.ts';
-import type { TrustMaterial } from './secret.ts';
+import type { CertificateMaterial, TrustMaterial } from './secret.ts';
 import type { SecretSet } from './secret-set.ts';
 import { sessionContext, ticketKeys } from './session-tickets.ts';
-import { type CertificateGroup, compileSniChoice, pickCertificates, type SniChoice } from './sni-choice.ts';
+import {
+  type CertificateGroup,
+  compileSniChoice,
+  pickByAlgorithm,
+  pickCertificates,
+  type SniChoice,
+} from './sni-choice.ts';
 import { hasRoots, type TlsMaterial, type TlsSettings, wantsVerification } from './tls-settings.ts';
 import type { TlsStats } from './tls-stats.ts';
 
@@ -77,6 +83,7 @@ export class HandshakeServer {
       rejectUnauthorized: strict,
       handshakeTimeout: handshakeTimeoutMs,
     });
+    if (material.trust !== null) allowPartialChains(this.server);
     this.listen();
   }
 
@@ -117,6 +124,7 @@ export class HandshakeServer {
     const { stats, secrets } = this.environment;
     socket.allowHalfOpen = true;
     stats.handshake.inc();
+    forbidRenegotiation(socket, stats);
     if (socket.isSessionReused()) stats.sessionReused.inc();
     const reason = this.judge(socket);
     if (reason === null) {
@@ -178,6 +186,16 @@ export class HandshakeServer {
   }
 }
 
+interface PartialChains {
+  readonly context?: { setAllowPartialTrustChain?: () => void };
+}
+
+/** Node's `tls.Server` drops the option, which its contexts take; where it cannot be set, only a self-signed root ends a chain. */
+function allowPartialChains(server: Server): void {
+  const shared: PartialChains | undefined = Reflect.get(server, '_sharedCreds');
+  shared?.context?.setAllowPartialTrustChain?.();
+}
+
 /**
  * Ends a connection whose handshake is over with the alert that says so (close_notify), so that the client does not take it for cut
  * off. The alerts that tell a reason are OpenSSL's own to send, during the handshake. What the client sends is dropped.
@@ -221,14 +239,24 @@ export function chainErrorOf(socket: TLSSocket): string {
   return messageOf(socket.authorizationError) || 'unknown reason';
 }
 
+// Of the context that a callback gives, Node takes a single certificate: which of a group it is must be decided here.
 function makeSniCallback(choice: SniChoice, shared: SecureContextOptions): NonNullable<TlsOptions['SNICallback']> {
-  const contexts: Map<CertificateGroup, SecureContext> = new Map();
-  for (const group of [...choice.exact.values(), ...choice.wildcard.values()]) {
-    if (!contexts.has(group))
-      contexts.set(group, nodeTls().createSecureContext({ ...shared, ...certificateOptions(group) }));
+  const contexts: Map<CertificateMaterial, SecureContext> = new Map();
+  for (const certificate of [...choice.exact.values(), ...choice.wildcard.values()].flat()) {
+    if (contexts.has(certificate)) continue;
+    contexts.set(certificate, nodeTls().createSecureContext({ ...shared, ...certificateOptions([certificate]) }));
   }
-  // Undefined leaves the server's own context, which is that of the fallback.
-  return (serverName, callback) => callback(null, contexts.get(pickCertificates(choice, serverName)));
+  return function (this: unknown, serverName, callback) {
+    const group = pickCertificates(choice, serverName);
+    const certificate = group === choice.fallback ? undefined : pickByAlgorithm(group, algorithmsOf(this));
+    // Undefined leaves the server's own context, which is that of the fallback.
+    callback(null, certificate === undefined ? undefined : contexts.get(certificate));
+  };
+}
+
+/** How the client can check signatures: Node calls back on the socket, without saying so in its documentation. */
+function algorithmsOf(client: unknown): readonly string[] {
+  return client instanceof nodeTls().TLSSocket ? client.getSharedSigalgs() : [];
 }
 
 function certificateOptions(group: CertificateGroup): SecureContextOptions {
@@ -237,6 +265,24 @@ function certificateOptions(group: CertificateGroup): SecureContextOptions {
     key: group.map(({ keyPem, passphrase }) =>
       passphrase === undefined ? { pem: keyPem } : { pem: keyPem, passphrase },
     ),
+  };
+}
+
+interface RenegotiableHandle {
+  onhandshakestart?: () => void;
+}
+
+/**
+ * Ends a connection whose peer begins another handshake, as Envoy. OpenSSL alone answers each attempt with a warning, and of a peer that
+ * does not read, these pile up in memory without end.
+ */
+export function forbidRenegotiation(socket: TLSSocket, stats: TlsStats): void {
+  const handle: RenegotiableHandle | null | undefined = Reflect.get(socket, '_handle');
+  if (!handle || socket.getProtocol() === 'TLSv1.3') return;
+  handle.onhandshakestart = () => {
+    if (socket.destroyed) return;
+    stats.connectionError.inc();
+    socket.destroy(new Error('the peer began a renegotiation, which is not allowed'));
   };
 }
 
@@ -253,6 +299,8 @@ export function contextOptions(
       nodeCrypto().constants.SSL_OP_NO_RENEGOTIATION | (noTickets ? nodeCrypto().constants.SSL_OP_NO_TICKET : 0),
   };
   if (trust === null) return options;
+  // As Envoy: whatever certificate is trusted ends a chain, be it a root, an intermediate or the peer's own.
+  options.allowPartialTrustChain = true;
   // An empty list keeps the system's roots out where the configuration names none.
   if (!trust.useSystemRoots || trust.rootsPem !== null) options.ca = trust.rootsPem ?? [];
   if (trust.crlPem !== null) options.crl = trust.crlPem;

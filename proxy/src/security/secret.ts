@@ -7,7 +7,7 @@ import { messageOf } from '@weft/lib/error';
 import { nodeCrypto, nodeTls } from '@weft/lib/lazy-node';
 import { type CertificateFacts, parseCertificate } from '@weft/lib/x509/certificate';
 import { describeKeyProblem } from '@weft/lib/x509/key-problem';
-import { parseCertificatePem } from '@weft/lib/x509/pem';
+import { formatPem, parseCertificatePem, parsePem } from '@weft/lib/x509/pem';
 import {
   filesOf,
   type IssueSink,
@@ -44,6 +44,7 @@ export interface TrustMaterial {
   readonly rootsPem: string | null;
   readonly roots: readonly CertificateFacts[];
   readonly useSystemRoots: boolean;
+  /** Lists of revoked certificates in PEM; null when there are none. */
   readonly crlPem: string | null;
   readonly sanMatchers: readonly SanMatcher[];
   readonly pins: Pins;
@@ -251,14 +252,28 @@ function parseKey(
   }
 }
 
-function readCrl(source: envoy.config.core.v3.DataSource, sink: IssueSink): string | null {
-  const crl = readDataSource(source, sink);
-  if (crl === null) return null;
+/** All lists, those of `crl` and those among the trusted certificates, as one text; null when there is none. */
+function readRevocation(message: ValidationContextMessage, rootsPem: string, sink: IssueSink): string | null {
+  const { crl, trustedCa } = message;
+  const own = crl === undefined ? null : readDataSource(crl, sinkAt(sink, 'crl'));
+  const lists: string[] = [];
+  if (own !== null && isRevocation(own, placeOf(crl), sinkAt(sink, 'crl'))) lists.push(own);
+  // As Envoy. Passed over, they would let in whom the file says to keep out.
+  const blocks = parsePem(rootsPem).filter((block) => block.label === crlLabel);
+  const among = blocks.map((block) => formatPem(crlLabel, block.der)).join('');
+  if (among !== '' && isRevocation(among, placeOf(trustedCa), sinkAt(sink, 'trusted_ca'))) lists.push(among);
+  return lists.length === 0 ? null : lists.join('\n');
+}
+
+const crlLabel = 'X509 CRL';
+
+function isRevocation(crl: string, place: string, sink: IssueSink): boolean {
   try {
     nodeTls().createSecureContext({ crl });
-    return crl;
+    return true;
   } catch {
-    return reportError(sink, 'WEFT0704', `the revocation list${placeOf(source)} cannot be read; give it in PEM`);
+    reportError(sink, 'WEFT0704', `the revocation list${place} cannot be read; give it in PEM`);
+    return false;
   }
 }
 
@@ -306,7 +321,7 @@ function compileTrust(message: ValidationContextMessage, clock: Clock, sink: Iss
     rootsPem,
     roots,
     useSystemRoots: message.systemRootCerts !== undefined,
-    crlPem: message.crl === undefined ? null : readCrl(message.crl, sinkAt(sink, 'crl')),
+    crlPem: readRevocation(message, roots.length === 0 ? '' : (rootsPem ?? ''), sink),
     sanMatchers,
     pins: compilePins(message, sink),
     acceptUntrusted: message.trustChainVerification === 'ACCEPT_UNTRUSTED',

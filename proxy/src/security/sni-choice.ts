@@ -2,7 +2,7 @@
 
 import type { CertificateMaterial } from './secret.ts';
 
-/** Certificates that one TLS context holds: at most one of each key type, OpenSSL picking what the client can check. */
+/** Certificates for one name: at most one of each key type, so that every client finds one that it can check. */
 export type CertificateGroup = readonly CertificateMaterial[];
 
 /** Groups by lower-case name; wildcards by the part after `*`. */
@@ -34,6 +34,26 @@ export function pickCertificates(choice: SniChoice, serverName: string): Certifi
   if (exact !== undefined) return exact;
   const dot = name.indexOf('.');
   return (dot > 0 ? choice.wildcard.get(name.slice(dot)) : undefined) ?? choice.fallback;
+}
+
+/** Key types, the cheapest for the server first, and how the algorithms by which they sign begin in OpenSSL's words. */
+const signatures: readonly (readonly [keyType: string, algorithm: string])[] = [
+  ['ec', 'ECDSA'],
+  ['ed25519', 'Ed25519'],
+  ['ed448', 'Ed448'],
+  ['rsa', 'RSA'],
+];
+
+/** The certificate of a group for a client that can check those algorithms; the first one where none is known to do. */
+export function pickByAlgorithm(
+  group: CertificateGroup,
+  algorithms: readonly string[],
+): CertificateMaterial | undefined {
+  for (const [keyType, algorithm] of signatures) {
+    const found = group.find((certificate) => certificate.keyType === keyType);
+    if (found !== undefined && algorithms.some((one) => one.startsWith(algorithm))) return found;
+  }
+  return group[0];
 }
 
 /** DNS names, or without any the subject's common name. */

@@ -9,7 +9,7 @@ import { nodeTls } from '@weft/lib/lazy-node';
 import type { Scope } from '@weft/lib/metrics';
 import type { CertificateFacts } from '@weft/lib/x509/certificate';
 import { type IssueSink, refuseFields, reportError, sinkAt } from './data-source.ts';
-import { chainErrorOf, contextOptions } from './handshake-server.ts';
+import { chainErrorOf, contextOptions, forbidRenegotiation } from './handshake-server.ts';
 import { peerCertificate, rememberPeer } from './peer.ts';
 import { judgePeer, readPeerCertificate } from './peer-verdict.ts';
 import type { TrustMaterial } from './secret.ts';
@@ -197,6 +197,7 @@ export class UpstreamTls {
   private onSecure(socket: TLSSocket, attempt: Attempt): void {
     const { stats } = this;
     stats.handshake.inc();
+    forbidRenegotiation(socket, stats);
     if (socket.isSessionReused()) stats.sessionReused.inc();
     const { trust } = attempt.version;
     if (trust === null || !wantsVerification(trust) || trust.acceptUntrusted) return;

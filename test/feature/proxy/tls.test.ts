@@ -143,6 +143,45 @@ describe('one port for several server names', () => {
     }
   });
 
+  const denying = (name: string): Json => ({
+    name: 'rbac',
+    typed_config: {
+      '@type': 'type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC',
+      stat_prefix: 'rbac',
+      rules: {
+        action: 'DENY',
+        policies: { p: { permissions: [{ requested_server_name: { exact: name } }], principals: [{ any: true }] } },
+      },
+    },
+  });
+  const answering = { match: { prefix: '/' }, direct_response: { status: 200 } };
+
+  for (const [how, match] of [
+    ['looked at beforehand', { transport_protocol: 'tls' }],
+    ['known from the handshake alone', {}],
+  ] as const) {
+    it(`takes a server name that is ${how} in small letters, so that capitals evade no policy`, async (context) => {
+      const certificate = pair(issue('*.a.test'));
+      const proxy = await startTestProxy(context, (logPath) => {
+        const web = httpManager([answering], { logPath, logFormat: '%REQUESTED_SERVER_NAME%' });
+        const chain = { filters: [denying('admin.a.test'), web], ...ended({ tls_certificates: [certificate] }) };
+        return {
+          listeners: [{ ...listener('main'), filter_chains: [{ filter_chain_match: match, ...chain }] }],
+          clusters: [],
+        };
+      });
+      assert.match(await askOver(await dial(context, proxy.port(), { servername: 'WEB.a.test' })), /^HTTP\/1\.1 200/);
+      for (const servername of ['admin.a.test', 'ADMIN.a.test', 'admin.A.TEST']) {
+        const socket = connectTls({ host: '127.0.0.1', port: proxy.port(), ca: root.pem, servername });
+        context.after(() => socket.destroy());
+        socket.on('error', () => {}).resume();
+        await until(`${servername} is refused`, () => socket.destroyed);
+      }
+      await until('it is logged', async () => (await proxy.accessLog()).length === 1);
+      assert.deepEqual(await proxy.accessLog(), ['web.a.test']);
+    });
+  }
+
   it('speaks HTTP/2 or HTTP/1.1 as the client can', async (context) => {
     const upstream = await startUpstream(context);
     const proxy = await startTestProxy(context, () => ({
@@ -237,6 +276,29 @@ describe('TLS towards endpoints', () => {
     assert.equal(proxy.stat('cluster.a.upstream_cx_active'), 0);
     assert.equal(proxy.stat('cluster.a.upstream_rq_pending_active'), 0);
   });
+
+  for (const [what, more, status] of [
+    ['takes a certificate for the address', { ipAddresses: ['127.0.0.1'] }, 200],
+    ['refuses a certificate for another one', { ipAddresses: ['127.0.0.2'] }, 503],
+    ['refuses a certificate for a name', {}, 503],
+  ] as const) {
+    it(`${what} where auto_san_validation stands over an endpoint without a name`, async (context) => {
+      const shown = issue('in.test', more);
+      const server = createHttpsServer({ key: shown.keyPem, cert: shown.pem }, (_request, response) => response.end());
+      const port = await startTcpServer(context, (socket) => server.emit('connection', socket));
+      const options = {
+        '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+        explicit_http_config: { http_protocol_options: {} },
+        upstream_http_protocol_options: { auto_sni: true, auto_san_validation: true },
+      };
+      const { proxy } = await ask(context, port, {
+        type: 'STRICT_DNS',
+        typed_extension_protocol_options: { 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': options },
+        ...originated({ sni: '' }),
+      });
+      assert.equal(proxy.stat(`cluster.a.upstream_rq_${status}`), 1);
+    });
+  }
 
   it('resumes sessions', async (context) => {
     const server = createHttpsServer({ key, cert }, (_request, response) =>

@@ -8,6 +8,7 @@ import type { Connection } from '../../io/connection.ts';
 const idleMs = 1000;
 /** How long it may take what is left, and send (an HTTP/2 client that reads opens windows). */
 const wholeMs = 60_000;
+/** So much of what still comes is read. A longer upload waits in the kernel while the client takes its answer, as with Envoy. */
 const bytesMax = 1024 * 1024;
 
 export class Linger {
@@ -32,7 +33,7 @@ export class Linger {
   onBytes(length: number): void {
     this.byteMs = this.clock.now();
     this.bytes += length;
-    if (this.bytes > bytesMax) this.connection.destroy();
+    if (this.bytes > bytesMax) this.connection.pause();
   }
 
   onDue(): void {

@@ -186,16 +186,16 @@ function warnWithoutRequest(place: RulePlace, field: string): void {
   reportWarning(sinkAt(place.sink, field), 'WEFT0732', problem);
 }
 
-/** The URI names where there are any, else the DNS names, else the subject. Without a name: any verified certificate. */
+/**
+ * As Envoy does it, if not as its documentation says it: any URI name, any DNS name or the subject. With the first kind alone, whoever
+ * has a URI besides the name that a rule denies would pass. Without a name: any verified certificate.
+ */
 function compileAuthenticated(config: envoy.config.rbac.v3.Principal.Authenticated, place: RulePlace): Rule | null {
   if (config.principalName === undefined) return (connection) => connection.peer !== null;
   const matches = compileStringMatcher(config.principalName, sinkAt(place.sink, 'principal_name'));
   if (matches === null) return null;
-  return ({ peer }) => {
-    if (peer === null) return false;
-    if (peer.uriSans.length > 0) return peer.uriSans.some(matches);
-    return peer.dnsSans.length > 0 ? peer.dnsSans.some(matches) : matches(peer.subject);
-  };
+  return ({ peer }) =>
+    peer !== null && (peer.uriSans.some(matches) || peer.dnsSans.some(matches) || matches(peer.subject));
 }
 
 function compileDirectAddress(range: CidrRange, place: RulePlace): Rule | null {
