@@ -34,4 +34,28 @@ describe('rules of capture beside others', { skip: whyNot ?? false }, () => {
       assert.deepEqual([rules(), routes()], [[theirs], ['blackhole 192.0.2.9']], args.join(' '));
     }
   });
+
+  test('a printed script replaces the rules as the command does', {
+    skip: whyNoRules('iptables') ?? false,
+  }, async (context) => {
+    const namespace = await NetworkNamespace.make(context);
+    const rules = (): string =>
+      [['iptables-save'], ['nft', 'list', 'table', 'inet', 'weft_capture'], ['ip', 'rule']]
+        .map((command) => namespace.run(...command))
+        .join('')
+        .split('\n')
+        .filter((line) => /weft|redirect|tproxy|lookup/i.test(line))
+        .join('\n');
+    capture(namespace, 'install', '--ipv4-only');
+    const alone = rules();
+    capture(namespace, 'install', '--ipv4-only', '--backend', 'iptables', '--mode', 'tproxy');
+    const script = capture(namespace, 'print', '--ipv4-only');
+    assert.equal(script, capture(namespace, 'install', '--dry-run', '--ipv4-only'));
+    const run = (text: string) => spawnSync('sh', { input: text, encoding: 'utf8' });
+    const { status, stderr } = run(script);
+    assert.equal(status, 0, stderr);
+    assert.equal(rules(), alone);
+    assert.equal(run(script).status, 0, 'where there is nothing to remove');
+    assert.notEqual(run(script.replace('redirect to', 'redirect for')).status, 0, 'where nft refuses');
+  });
 });
