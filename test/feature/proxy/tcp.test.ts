@@ -302,6 +302,21 @@ describe('a TCP connection', () => {
     assert.match((await proxy.accessLog())[0] ?? '', expected);
   });
 
+  it('to an internal listener fails, and says what such a listener takes', async (context) => {
+    const address = { envoy_internal_address: { server_listener_name: 'inside' } };
+    const endpoints = [{ lb_endpoints: [{ endpoint: { address } }] }];
+    const proxy = await start(context, [], {
+      cluster: { load_assignment: { cluster_name: 'a', endpoints } },
+      log: '%RESPONSE_FLAGS% %CONNECTION_TERMINATION_DETAILS%',
+    });
+    const client = await openClient(context, proxy.port());
+    await client.closed();
+    await until('it is over', () => proxy.stat('tcp.test.downstream_cx_active') === 0);
+    assert.deepEqual(await proxy.accessLog(), [
+      'UF the internal listener inside takes CONNECT requests of an HTTP route only',
+    ]);
+  });
+
   it('that the endpoint resets is reset towards the client, and says so', async (context) => {
     const port = await startTcpServer(context, (socket) => {
       socket.once('data', () => socket.resetAndDestroy());
