@@ -80,8 +80,8 @@ test('removes what any backend and any mode may have left', () => {
     'nft delete table inet weft_capture',
     'iptables -w 10 -t nat -X WEFT_OUTPUT',
     'ip6tables -w 10 -t mangle -X WEFT_DIVERT',
-    'ip -4 rule del pref 1337',
-    'ip -6 route flush table 1337',
+    'ip -4 rule del pref 1337 fwmark 1337 lookup 1337',
+    'ip -6 route flush table 1337 type local',
     'ip -6 addr del ::6/128 dev lo',
   ]) {
     assert.ok(told.includes(expected), expected);

@@ -6,7 +6,7 @@ import { nftInstall, nftRemove } from './nft.ts';
 import { needsRouting, routingInstall, routingLeftovers, routingRemove } from './routing.ts';
 import { type CaptureRules, type Version, versionsOf } from './rules.ts';
 import type { Condition, Step } from './step.ts';
-import type { CaptureSystem } from './system.ts';
+import { type CaptureSystem, hasIpv6 } from './system.ts';
 
 /** The programs that make packet rules; `iptables` stands for `ip6tables` too. */
 export type Backend = 'nft' | 'iptables';
@@ -77,11 +77,21 @@ export function checkRights(system: CaptureSystem): void {
     );
   }
   // Whatever is asked of a namespace that is not there would look as if nothing was installed in it.
+  checkNamespace(system, '');
+}
+
+/** Whether IPv6 is captured where no option says so: if the namespace has an address of it. Refuses where that cannot be seen. */
+export function ipv6Wanted(system: CaptureSystem): boolean {
+  if (system.isLinux) checkNamespace(system, ', or say --ipv4-only or --ipv6');
+  return hasIpv6(system);
+}
+
+function checkNamespace(system: CaptureSystem, alternative: string): void {
   const { status, err } = system.run('true', []);
   if (status === 0) return;
   throw new WeftError(
     'WEFT0859',
-    `the network namespace cannot be entered: ${oneLine(err)}; name one that is there (ip netns list, or /proc/PID/ns/net) and run as root, with nsenter installed`,
+    `the network namespace cannot be entered: ${oneLine(err)}; name one that is there (ip netns list, or /proc/PID/ns/net) and run as root, with nsenter installed${alternative}`,
   );
 }
 

@@ -47,9 +47,16 @@ function removeAddress(): Step {
   };
 }
 
+/** The whole rule: another one may have the same preference, and is not ours. */
+const rule: readonly string[] = [
+  ...['pref', String(tproxyPreference)],
+  ...['fwmark', String(tproxyMark)],
+  ...['lookup', String(tproxyTable)],
+];
+const table: readonly string[] = ['table', String(tproxyTable)];
+
 function addRoute(version: Version): Step[] {
   const family = `-${version}`;
-  const rule = ['pref', String(tproxyPreference), 'fwmark', String(tproxyMark), 'lookup', String(tproxyTable)];
   return [
     {
       program: 'ip',
@@ -58,32 +65,28 @@ function addRoute(version: Version): Step[] {
     },
     {
       program: 'ip',
-      args: [family, 'route', 'replace', 'local', everything[version], 'dev', 'lo', 'table', String(tproxyTable)],
+      args: [family, 'route', 'replace', 'local', everything[version], 'dev', 'lo', ...table],
     },
   ];
 }
 
 function removeRoute(version: Version): Step[] {
   const family = `-${version}`;
-  const table = ['table', String(tproxyTable)];
+  const routes = [...table, 'type', 'local'];
   return [
     {
       program: 'ip',
-      args: [family, 'rule', 'del', 'pref', String(tproxyPreference)],
+      args: [family, 'rule', 'del', ...rule],
       condition: { runsIf: true, ...shownRule(version) },
     },
     {
       program: 'ip',
-      args: [family, 'route', 'flush', ...table],
-      condition: { runsIf: true, program: 'ip', args: [family, 'route', 'show', ...table], bySaying: true },
+      args: [family, 'route', 'flush', ...routes],
+      condition: { runsIf: true, program: 'ip', args: [family, 'route', 'show', ...routes], bySaying: true },
     },
   ];
 }
 
 function shownRule(version: Version): { program: string; args: readonly string[]; bySaying: true } {
-  return {
-    program: 'ip',
-    args: [`-${version}`, 'rule', 'show', 'pref', String(tproxyPreference)],
-    bySaying: true,
-  };
+  return { program: 'ip', args: [`-${version}`, 'rule', 'show', ...rule], bySaying: true };
 }

@@ -15,7 +15,12 @@ export interface Condition {
   readonly bySaying?: boolean;
 }
 
-/** Text for a shell; `enter` is put before each call, to make it in another namespace. */
+/** The steps as a script for a shell; as when they are run here, the first that fails is the last. */
+export function shellScript(steps: readonly Step[], enter: readonly string[] = []): string {
+  return ['set -e', ...steps.map((step) => shellText(step, enter))].join('\n');
+}
+
+/** Text for a shell, which is a success too where the condition is not met; `enter` is put before each call, to make it in another namespace. */
 export function shellText(step: Step, enter: readonly string[] = []): string {
   const { condition, input } = step;
   const call = words([...enter, step.program, ...step.args]);
@@ -23,7 +28,7 @@ export function shellText(step: Step, enter: readonly string[] = []): string {
   if (condition === undefined) return body;
   const asked = words([...enter, condition.program, ...condition.args]);
   const test = condition.bySaying === true ? `${asked} 2>/dev/null | grep -q .` : `${asked} >/dev/null 2>&1`;
-  return `${test} ${condition.runsIf ? '&&' : '||'} ${body}`;
+  return `${condition.runsIf ? '! ' : ''}${test} || ${body}`;
 }
 
 function words(list: readonly string[]): string {

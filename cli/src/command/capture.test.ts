@@ -11,7 +11,7 @@ describe('weft capture', { skip }, () => {
   it('prints a shell script and changes nothing', async () => {
     const { status, out } = await print('--proxy-gid', '7', '--exclude-cidr', '10.0.0.1,10.1.0.0/16');
     assert.equal(status, 0);
-    assert.match(out, /^nft -f - <<'RULES'\n/);
+    assert.match(out, /^set -e\nnft -f - <<'RULES'\n/);
     assert.match(out, /meta skgid 7 return/);
     assert.match(out, /ip daddr 10\.0\.0\.1\/32 return\n +ip daddr 10\.1\.0\.0\/16 return/);
     assert.match(out, /tcp dport 22 return/);
@@ -25,10 +25,18 @@ describe('weft capture', { skip }, () => {
     assert.doesNotMatch(dry.out, /redirect to :15006/);
   });
 
+  it('asks for the choice that it cannot make: whether a namespace that it cannot enter has IPv6', async () => {
+    for (const action of [['print'], ['install', '--dry-run']]) {
+      const { status, err } = await runIn('/', ['capture', ...action, '--backend', 'nft', '--netns', 'not-there']);
+      assert.equal(status, 1);
+      assert.match(err, /WEFT0859: the network namespace cannot be entered: .*, or say --ipv4-only or --ipv6$/m);
+    }
+  });
+
   it('puts every call into the namespace', async () => {
     const { out } = await print('--netns', 'shop');
     for (const line of out.split('\n').filter((text) => /^(?:nft|ip) /.test(text))) assert.fail(line);
-    assert.match(out, /^nsenter --net=\/run\/netns\/shop -- nft -f -/);
+    assert.match(out, /^set -e\nnsenter --net=\/run\/netns\/shop -- nft -f -/);
   });
 });
 

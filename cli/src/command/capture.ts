@@ -94,18 +94,19 @@ function numberOf(min: number, max: number, problem: string): (text: string) => 
 async function capture(invocation: Invocation, action: CaptureAction, options: Options): Promise<void> {
   const { enterNamespace, ThisMachine } = await import('../capture/system.ts');
   const { checkRights, runSteps } = await import('../capture/plan.ts');
-  const { shellText } = await import('../capture/step.ts');
+  const { shellScript, shellText } = await import('../capture/step.ts');
   const enter = enterNamespace(options.netns);
   const system = new ThisMachine(invocation.outside.env, enter);
   const show = (step: Step): void => invocation.print(shellText(step, enter));
   const isDry = action === 'print' || options.dryRun === true;
   if (!isDry) checkRights(system);
   const { make, clean } = await planOf(system, action, options);
+  const steps = [...make, ...clean];
   if (isDry) {
-    make.forEach(show);
+    invocation.print(shellScript(steps, enter));
     return;
   }
-  runSteps(system, [...make, ...clean], ({ condition: _, ...step }) => show(step));
+  runSteps(system, steps, ({ condition: _, ...step }) => show(step));
   invocation.note(action === 'install' ? 'Capture is installed.' : 'Nothing is captured any more.');
 }
 
@@ -118,7 +119,7 @@ async function planOf(system: CaptureSystem, action: CaptureAction, options: Opt
 
 async function rulesOf(system: CaptureSystem, options: Options): Promise<CaptureRules> {
   const { parseCidrs, parsePorts } = await import('../capture/rules.ts');
-  const { hasIpv6 } = await import('../capture/system.ts');
+  const { ipv6Wanted } = await import('../capture/plan.ts');
   const { outboundPort, inboundPort, includeCidr, includeInboundPorts } = options;
   if (outboundPort === inboundPort) throw usageError('--outbound-port and --inbound-port must differ.');
   const included = includeInboundPorts === 'none' ? '' : includeInboundPorts;
@@ -135,6 +136,6 @@ async function rulesOf(system: CaptureSystem, options: Options): Promise<Capture
     includeInboundPorts: included === '*' ? null : parsePorts(included, '--include-inbound-ports'),
     excludeInboundPorts: parsePorts(options.excludeInboundPorts, '--exclude-inbound-ports'),
     mode: options.mode,
-    isIpv6: options.ipv4Only === true ? false : options.ipv6 === true || hasIpv6(system),
+    isIpv6: options.ipv4Only === true ? false : options.ipv6 === true || ipv6Wanted(system),
   };
 }

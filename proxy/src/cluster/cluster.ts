@@ -28,8 +28,9 @@ export interface PickContext {
   readonly hash: number | null;
   /** `ip:port` or `name:port`, for ORIGINAL_DST. */
   readonly originalDestination: string | null;
-  /** For the destination header of ORIGINAL_DST. */
+  /** For the destination header of ORIGINAL_DST, as is the request's authority. */
   readonly headers: Headers | null;
+  readonly authority?: string;
   /** Hosts to avoid if others can be found, or null. */
   readonly attempted: readonly Host[] | null;
   /** The exchange's own draw, in [0, 1); balancers that must not repeat it draw their own. */
@@ -128,7 +129,7 @@ export class Cluster {
 
   /** The host for one attempt, or null when there is none to send to. */
   pick(context: PickContext): Host | null {
-    if (this.originalDst !== null) return this.originalDst.pick(context.originalDestination, context.headers);
+    if (this.originalDst !== null) return this.originalDst.pick(context);
     if (this.dropChance > 0 && this.random() < this.dropChance) {
       this.scope.counter('upstream_rq_drop_overload').inc();
       return null;

@@ -44,8 +44,25 @@ test('follows the header only where that is enabled, and only to addresses', () 
   assert.equal(pick(cluster, '127.0.0.1:80')?.key, '127.0.0.1:80');
   assert.equal(pick(cluster, '127.0.0.1:80', 'evil.test:90'), null);
   assert.equal(pick(cluster, '127.0.0.1:80', 'nonsense'), null);
-  assert.equal(byHeader.stat('pass', 'original_dst_host_invalid'), 1);
+  assert.equal(byHeader.stat('pass', 'original_dst_host_invalid'), 2);
 });
+
+for (const name of [':authority', 'host', 'Host']) {
+  test(`follows the authority of a request where the header is ${name}`, () => {
+    const clusters = setUp({ original_dst_lb_config: { use_http_header: true, http_header_name: name } });
+    const cluster = clusters.get('pass');
+    const to = (authority?: string) =>
+      cluster.pick({
+        ...anyRequest,
+        originalDestination: '127.0.0.1:80',
+        ...(authority === undefined ? {} : { authority }),
+      });
+    assert.equal(to('127.0.0.2:90')?.key, '127.0.0.2:90');
+    assert.equal(to('api.test:90'), null);
+    assert.equal(to()?.key, '127.0.0.1:80', 'a TCP connection has none');
+    assert.equal(clusters.stat('pass', 'original_dst_host_invalid'), 1);
+  });
+}
 
 test('takes names from the header where the control plane says so, with port 80 unless they say another', () => {
   const cluster = setUp({

@@ -2,8 +2,7 @@
 
 import { isIP } from 'node:net';
 import type { Clock, Timer } from '@weft/lib/clock';
-import type { Headers } from '@weft/lib/header';
-import type { Cluster } from './cluster.ts';
+import type { Cluster, PickContext } from './cluster.ts';
 import type { OriginalDstConfig } from './cluster-config.ts';
 import { type EndpointSpec, hostKey } from './endpoint-spec.ts';
 import type { Host } from './host.ts';
@@ -40,8 +39,8 @@ export class OriginalDstHosts {
   }
 
   /** The host for that destination, or null when it names none. */
-  pick(originalDestination: string | null, headers: Headers | null): Host | null {
-    const destination = this.destinationOf(originalDestination, headers);
+  pick(context: PickContext): Host | null {
+    const destination = this.destinationOf(context);
     if (destination === null) return null;
     const key = hostKey(destination.address, destination.port);
     const host = this.hosts.get(key) ?? this.makeHost(key, destination);
@@ -52,19 +51,27 @@ export class OriginalDstHosts {
     return host;
   }
 
-  private destinationOf(original: string | null, headers: Headers | null): Destination | null {
-    const { header, portOverride, takesNames } = this.config;
-    const override = header === null ? undefined : headers?.get(header);
-    const destination = parseDestination(
-      override === undefined ? original : takesNames ? withPort(override) : override,
-    );
-    if (destination === null) return null;
+  private destinationOf(context: PickContext): Destination | null {
+    const { takesNames, portOverride } = this.config;
+    const override = this.overrideOf(context);
+    const text = override === undefined ? context.originalDestination : takesNames ? withPort(override) : override;
+    const destination = parseDestination(text);
     // A header is the client's word; as in Envoy it names addresses only, unless the control plane sees to what it holds.
-    if (override !== undefined && !takesNames && isIP(destination.address) === 0) {
+    const isAllowed = destination !== null && (takesNames || isIP(destination.address) !== 0);
+    if (override !== undefined && !isAllowed) {
       this.cluster.stats.scope.counter('original_dst_host_invalid').inc();
       return null;
     }
-    return portOverride === 0 ? destination : { address: destination.address, port: portOverride };
+    if (destination === null || portOverride === 0) return destination;
+    return { address: destination.address, port: portOverride };
+  }
+
+  private overrideOf({ headers, authority }: PickContext): string | undefined {
+    const { header } = this.config;
+    if (header === null) return undefined;
+    // Is no field of its own here; under either name, as in Envoy.
+    if (header === ':authority' || header === 'host') return authority || undefined;
+    return headers?.get(header);
   }
 
   private makeHost(key: string, destination: Destination): Host {

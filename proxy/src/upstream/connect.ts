@@ -41,8 +41,15 @@ export class Connecting implements ConnectionOwner {
     this.header = header;
     this.alpnFallback = alpnFallback;
     this.timer = clock.start(host.cluster.connectTimeoutMs, onTimeout, this as Connecting);
-    if (host.tls === null) this.openTcp();
+    // It has no address; its name is none to ask the system for.
+    if (host.internalListener !== null) setImmediate(onInternal, this as Connecting);
+    else if (host.tls === null) this.openTcp();
     else this.openTls();
+  }
+
+  failInternal(): void {
+    const name = this.host.internalListener;
+    this.fail(fault.connect_failed, `the internal listener ${name} takes CONNECT requests of an HTTP route only`);
   }
 
   private openTcp(): void {
@@ -149,4 +156,8 @@ function target(host: Host): TcpTarget | { path: string } {
 
 function onTimeout(connecting: Connecting): void {
   connecting.fail(fault.connect_timeout, 'connect_timeout');
+}
+
+function onInternal(connecting: Connecting): void {
+  connecting.failInternal();
 }

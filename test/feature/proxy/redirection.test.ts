@@ -46,6 +46,32 @@ describe('a listener for redirected connections', { skip }, () => {
   });
 });
 
+describe('a cluster of original destinations', () => {
+  it('goes where the authority of a request says, as the route left it', async (context) => {
+    const upstream = await startUpstream(context);
+    const here = `127.0.0.1:${upstream.port}`;
+    const by = { original_dst_lb_config: { use_http_header: true, http_header_name: ':authority' } };
+    const proxy = await startTestProxy(context, () => ({
+      listeners: [
+        listener(
+          'main',
+          httpManager([
+            { match: { prefix: '/fixed' }, route: { cluster: 'any', host_rewrite_literal: here } },
+            routeTo('any'),
+          ]),
+        ),
+      ],
+      clusters: [{ name: 'any', ...passthrough, ...by }],
+    }));
+    const client = await openClient(context, proxy.port());
+    const status = async (path: string, host: string) => (await client.fetch('GET', path, { host })).status;
+    assert.equal(await status('/', here), 200);
+    assert.equal(await status('/fixed', 'api.test'), 200);
+    assert.equal(await status('/', 'api.test'), 503);
+    assert.equal(proxy.stat('cluster.any.original_dst_host_invalid'), 1);
+  });
+});
+
 describe('upstream_bind_config', { skip }, () => {
   const from = { upstream_bind_config: { source_address: { address: '127.0.0.6', port_value: 0 } } };
 

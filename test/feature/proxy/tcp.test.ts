@@ -126,6 +126,46 @@ describe('the end of one side leaves the other open', () => {
   }
 });
 
+const socketsOpen = 'listener.127.0.0.1_0.downstream_cx_active';
+const stepBytes = 32 * 1024;
+
+/** A proxy whose one client and endpoint have both ended, with bytes that the kernel has no room for while the client does not read. */
+async function leaveLastBytes(context: TestContext, clock: LeapClock, filter: Json): Promise<TestProxy> {
+  const servers: Socket[] = [];
+  const port = await startTcpServer(context, (socket) => servers.push(socket.resume()));
+  const proxy = await startTestProxy(
+    context,
+    () => ({ listeners: [listener('main', tcpProxy('a', filter))], clusters: [cluster('a', [port])] }),
+    clock,
+  );
+  const passed = (): number => proxy.stat('tcp.test.downstream_cx_tx_bytes_total');
+  const isHeldBack = (): boolean => proxy.stat('cluster.a.upstream_flow_control_paused_reading_total') > pauses;
+  let pauses = 0;
+  // How much the kernel takes is found by trying, up to where the proxy holds the endpoint back.
+  for (let steps = 10_000; ; ) {
+    pauses = proxy.stat('cluster.a.upstream_flow_control_paused_reading_total');
+    const client = (await openSide(context, 'plain', proxy.port())).pause();
+    await until('the endpoint is there', () => servers.length > 0);
+    const endpoint = servers.pop() ?? assert.fail();
+    let sent = 0;
+    for (; sent < steps && !isHeldBack(); sent++) {
+      const before = passed();
+      endpoint.write(Buffer.alloc(stepBytes));
+      await until('it has passed', () => passed() === before + stepBytes || isHeldBack());
+    }
+    client.end();
+    endpoint.end();
+    if (isHeldBack()) steps = sent - 1;
+    else {
+      await until('the endpoint is done with', () => proxy.stat('cluster.a.upstream_cx_active') === 0);
+      if (proxy.stat(socketsOpen) === 1) return proxy;
+      steps++;
+    }
+    client.destroy();
+    await until('all is over', () => proxy.stat(socketsOpen) === 0);
+  }
+}
+
 describe('a TCP connection', () => {
   const chat = (socket: Socket): void => {
     socket.on('data', (chunk: Buffer) => socket.write(chunk));
@@ -159,6 +199,22 @@ describe('a TCP connection', () => {
     assert.equal(proxy.stat('tcp.test.max_downstream_connection_duration'), 1);
     assert.deepEqual(await proxy.accessLog(), ['DT']);
   });
+
+  for (const [limit, more] of [
+    ['idle_timeout', { idle_timeout: '300s' }],
+    ['max_downstream_connection_duration', { idle_timeout: '0s', max_downstream_connection_duration: '300s' }],
+  ] as const) {
+    it(`whose client does not take the last bytes ends after ${limit}`, async (context) => {
+      const clock = new LeapClock();
+      const proxy = await leaveLastBytes(context, clock, more);
+      await clock.leap(200_000);
+      assert.equal(proxy.stat(socketsOpen), 1);
+      await clock.leap(100_000);
+      await until('the socket is closed', () => proxy.stat(socketsOpen) === 0);
+      assert.equal(proxy.stat(`tcp.test.${limit}`), 1);
+      assert.equal(proxy.stat('tcp.test.downstream_cx_active'), 0);
+    });
+  }
 
   it('is tried at the hosts of a new version of the cluster', async (context) => {
     const clock = new LeapClock();
@@ -244,6 +300,21 @@ describe('a TCP connection', () => {
       `^6 4 \\d+ ${ip}:${port} a - ${ip}:${own} ${ip}:${proxy.port()} ${ip}:\\d+ TcpConnectionEnd 0$`,
     );
     assert.match((await proxy.accessLog())[0] ?? '', expected);
+  });
+
+  it('to an internal listener fails, and says what such a listener takes', async (context) => {
+    const address = { envoy_internal_address: { server_listener_name: 'inside' } };
+    const endpoints = [{ lb_endpoints: [{ endpoint: { address } }] }];
+    const proxy = await start(context, [], {
+      cluster: { load_assignment: { cluster_name: 'a', endpoints } },
+      log: '%RESPONSE_FLAGS% %CONNECTION_TERMINATION_DETAILS%',
+    });
+    const client = await openClient(context, proxy.port());
+    await client.closed();
+    await until('it is over', () => proxy.stat('tcp.test.downstream_cx_active') === 0);
+    assert.deepEqual(await proxy.accessLog(), [
+      'UF the internal listener inside takes CONNECT requests of an HTTP route only',
+    ]);
   });
 
   it('that the endpoint resets is reset towards the client, and says so', async (context) => {

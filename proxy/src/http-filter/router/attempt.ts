@@ -81,6 +81,7 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
       hash: this.hash,
       originalDestination: exchange.connection.originalDestination,
       headers: exchange.requestHeaders,
+      authority: exchange.authority,
       attempted: this.retryPolicy?.avoidsPreviousHosts ? this.attempted : null,
       hostAttempts: this.retryPolicy?.hostSelectionAttempts ?? 1,
       random: exchange.attempts === 1 ? exchange.random : this.config.random(),

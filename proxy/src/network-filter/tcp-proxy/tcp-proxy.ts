@@ -325,11 +325,11 @@ class TcpSession implements ConnectionOwner, ConnectEvents, TunnelOwner, Placed 
   onFin(): void {
     this.isDownstreamEnded = true;
     this.upstream?.end();
-    if (this.isUpstreamEnded) this.end(null, '');
+    this.endIfComplete();
   }
 
   onClose(error: Error | null): void {
-    this.end(error === null ? null : fault.downstream_closed, error?.message ?? '');
+    if (!this.endIfComplete()) this.end(error === null ? null : fault.downstream_closed, error?.message ?? '');
   }
 
   onDrain(): void {
@@ -357,11 +357,12 @@ class TcpSession implements ConnectionOwner, ConnectEvents, TunnelOwner, Placed 
   onUpstreamFin(): void {
     this.isUpstreamEnded = true;
     this.downstream.end();
-    if (this.isDownstreamEnded) this.end(null, '');
+    this.endIfComplete();
   }
 
   onUpstreamClose(error: Error | null): void {
-    this.end(error === null ? null : fault.upstream_closed, error?.message ?? '');
+    this.releaseConnection();
+    if (!this.endIfComplete()) this.end(error === null ? null : fault.upstream_closed, error?.message ?? '');
   }
 
   onUpstreamDrain(): void {
@@ -384,6 +385,16 @@ class TcpSession implements ConnectionOwner, ConnectEvents, TunnelOwner, Placed 
   onMaxDuration(): void {
     this.proxy.stats.maxDuration.inc();
     this.end(fault.max_duration, 'max_downstream_connection_duration');
+  }
+
+  /**
+   * Whether both sides have said their last. The session is over once that is on its way too; until then its time limits hold, or a
+   * reader that has stopped would keep its socket for ever.
+   */
+  private endIfComplete(): boolean {
+    if (!this.isDownstreamEnded || !this.isUpstreamEnded) return false;
+    if (!hasLastBytes(this.downstream) && !hasLastBytes(this.connection)) this.end(null, '');
+    return true;
   }
 
   private releaseConnection(): void {
@@ -413,6 +424,12 @@ class TcpSession implements ConnectionOwner, ConnectEvents, TunnelOwner, Placed 
     proxy.options.accessLog?.log(view);
     proxy.onSessionOver(this);
   }
+}
+
+function hasLastBytes(connection: Connection | null): boolean {
+  if (connection === null || connection.isClosed) return false;
+  connection.flush();
+  return connection.hasUnsent;
 }
 
 function closeHalf(connection: Connection, reason: Fault | null): void {

@@ -19,6 +19,13 @@ test('a tunnel needs a destination, and a path only for POST', () => {
   ]);
 });
 
+test('a header that a tunnel may not have is refused by the name of its field', () => {
+  const headersToAdd = [{ header: { key: 'x', value: '1' } }, { header: { key: 'content-length', value: '3' } }];
+  assert.deepEqual(compile({ hostname: 'a:1', headersToAdd })[1], [
+    'WEFT0314 tcp.tunneling_config.headers_to_add[1].header.key',
+  ]);
+});
+
 test('a CONNECT names its destination, a POST its path as well', () => {
   const [connect] = compile({ hostname: '%DOWNSTREAM_REMOTE_PORT%.test:1' });
   const head = connect?.headFor(fakeView(), true);

@@ -2,7 +2,7 @@
 
 import type { envoy } from '@weft/api/xds/types';
 import { emptyHeaderBlock, Headers } from '@weft/lib/header';
-import { compileMutations, type HeaderMutations, orderLevels } from '../../route/action/header-mutation.ts';
+import { compileRequestAdditions, type HeaderMutations, orderLevels } from '../../route/action/header-mutation.ts';
 import { compileFormat, type Formatter } from '../../telemetry/format.ts';
 import type { LoggedView } from '../../telemetry/view.ts';
 import type { UpstreamHead } from '../../upstream/upstream-stream.ts';
@@ -63,8 +63,8 @@ export function compileTunneling(config: Config | undefined, place: CompilePlace
   if (hostname === '') report(issues, `${path}.hostname`, 'a tunnel leads somewhere; give host:port');
   if (postPath !== '' && !usePost) report(issues, `${path}.post_path`, 'only a POST has a path; set use_post as well');
   const authority = compileFormat(hostname, issues, `${path}.hostname`);
-  const added = { requestHeadersToAdd: config.headersToAdd };
-  const headers = orderLevels([compileMutations(added, { issues, path })], false, 'request');
+  const added = compileRequestAdditions(config.headersToAdd ?? [], { issues, path: `${path}.headers_to_add` });
+  const headers = orderLevels([added], false, 'request');
   return new Tunneling(JSON.stringify(config), authority, usePost ? postPath || '/' : null, headers);
 }
 

@@ -91,6 +91,11 @@ export function compileMutations(fields: MutationFields, sink: IssueSink): Mutat
   };
 }
 
+/** What is only added, and to requests; `sink` is the field's own. */
+export function compileRequestAdditions(options: readonly HeaderValueOption[], sink: IssueSink): MutationLevel {
+  return { request: compileAdditions(options, sink), response: [] };
+}
+
 function compileRemovals(names: readonly string[], sink: IssueSink): Step[] {
   return names.flatMap((given, i) => {
     const name = checkName(given, { issues: sink.issues, path: `${sink.path}[${i}]` });
