@@ -83,6 +83,7 @@ class Member {
   private readonly withdraw: () => void;
   private child: Child | null = null;
   private isProxyReady = false;
+  private hasServed = false;
   private isAppReady = false;
   private onProxyReady: (() => void) | null = null;
 
@@ -111,7 +112,7 @@ class Member {
       name: workload.name,
       namespace: workload.namespace,
       admin,
-      log: logPath(paths.logs, workload, true),
+      log: logPath(paths.joinedLogs, workload, true),
     });
   }
 
@@ -168,7 +169,7 @@ class Member {
     return exit === null ? 0 : this.exitCode(exit);
   }
 
-  /** Out of the mesh first, then the process, then its sidecar. */
+  /** Out of the mesh first, then the process, then its sidecar. A log that tells of trouble stays until the next `weft up`. */
   async leave(): Promise<void> {
     this.withdraw();
     const wasReady = this.isAppReady;
@@ -180,6 +181,7 @@ class Member {
     await this.child?.stop(graceMs);
     await this.sidecar.stop(graceMs);
     this.sidecar.removeFiles();
+    if (this.hasServed && this.sidecar.restarts === 0) this.sidecar.removeLog();
   }
 
   private async awaitSidecar(requested: Promise<void>): Promise<void> {
@@ -207,6 +209,7 @@ class Member {
 
   private onSidecar(ready: boolean): void {
     this.isProxyReady = ready;
+    this.hasServed ||= ready;
     if (ready) this.onProxyReady?.();
     this.settle();
   }
@@ -238,7 +241,7 @@ function proxySettings(options: JoinOptions, paths: StatePaths, client: MeshApiC
     controlPlane: readAddress(paths),
     proxyEntry: options.proxyEntry ?? entry('proxy'),
     workloadsFolder: paths.workloads,
-    logsFolder: paths.logs,
+    logsFolder: paths.joinedLogs,
   };
 }
 
