@@ -301,6 +301,7 @@ export class Mesh {
   }
 
   private onControlPlaneReady(): void {
+    for (const watch of this.watches) watch.retry();
     for (const replica of this.mustParts().processes.replicas) replica.refreshRegistration();
     this.refresh();
   }
