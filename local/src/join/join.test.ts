@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -83,4 +83,14 @@ test('leaves no log of its sidecar behind, unless the sidecar never came up', as
   process.emit('SIGINT');
   await joined;
   assert.equal(text(), 'why\n');
+});
+
+test('says which folder it cannot write to, as on a full disk', async (context) => {
+  const paths = await makeMesh(context);
+  rmSync(paths.joined, { recursive: true });
+  writeFileSync(paths.joined, 'no folder');
+  await assert.rejects(
+    runJoined({ ...options, command: ['true'], proxyEntry: fakeProxy }, paths, () => {}),
+    { code: 'WEFT0805', message: new RegExp(`the state folder ${paths.root} cannot be written`) },
+  );
 });

@@ -10,7 +10,7 @@ import { clientFor, type MeshApiClient } from '../mesh-api/client.ts';
 import { PortPicker } from '../port/free-port.ts';
 import { retryText } from '../process/backoff.ts';
 import { type Child, describeExit, type Exit, startUserChild } from '../process/child.ts';
-import type { StatePaths } from '../state/folder.ts';
+import { type StatePaths, stateFolderError } from '../state/folder.ts';
 import { isAlive } from '../state/process-identity.ts';
 import { type RunFile, readRunFile } from '../state/run-file.ts';
 import type { ControlPlaneAddress } from '../workload/bootstrap.ts';
@@ -51,7 +51,9 @@ export async function runJoined(
 ): Promise<number> {
   const mesh = readRunFile(paths);
   const client = clientFor(mesh.api, mesh.tokenFile);
-  const member = await Member.make(options, paths, client, note);
+  const member = await Member.make(options, paths, client, note).catch((error: unknown) => {
+    throw stateFolderError(paths, 'written', error);
+  });
   const end = endRequest(mesh, note);
   try {
     return await member.run(end.requested);
