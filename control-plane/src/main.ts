@@ -8,6 +8,7 @@ import { pino } from 'pino';
 import { readToken } from './api-token.ts';
 import { type ControlPlaneOptions, startControlPlane } from './control-plane.ts';
 import { exitStatusOf } from './exit-status.ts';
+import { logOutput } from './log-output.ts';
 import type { MeshSettings } from './model/settings.ts';
 
 const usage = `Usage: weft control-plane --state DIR --token-file FILE [options]
@@ -120,7 +121,7 @@ async function run(args: readonly string[]): Promise<void> {
   if (!logLevels.includes(level)) throw usageError(`--log-level ${level} is none of ${logLevels.join(', ')}`);
   const tokenFile = values['token-file'];
   if (tokenFile === undefined) throw usageError('--token-file is missing');
-  const log = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime });
+  const log = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, logOutput);
   const plane = await startControlPlane({ ...optionsOf(values, tokenFile), log });
   if (values.state !== undefined) plane.writeKubeconfig(join(values.state, 'kubeconfig'), tokenFile);
   const stop = (signal: string) => {

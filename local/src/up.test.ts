@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -33,4 +33,16 @@ test('told to stop while programs start, it stops and calls nothing late', async
   assert.equal(await runUp(options, { write }), 0);
   assert.ok(written.includes('stopping …\n'));
   assert.doesNotMatch(written.join(''), /not everything is ready/);
+});
+
+test('says by code why it cannot start, when all has stopped', async (context) => {
+  const folder = temporaryFolder(context);
+  const state = join(folder, 'state');
+  mkdirSync(state);
+  writeFileSync(join(state, 'token'), 'this-token-is-bad');
+  const controlPlaneEntry = testdata('fake-control-plane.mjs');
+  const options = { configFolder: folder, ingressPort: 0, apiPort: 0, env: { WEFT_HOME: state }, controlPlaneEntry };
+  const written: string[] = [];
+  await assert.rejects(runUp(options, { write: (text) => written.push(text) }), { code: 'WEFT0831' });
+  assert.equal(written.at(-1), 'istio-ingressgateway: stopping\n');
 });

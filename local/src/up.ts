@@ -1,5 +1,4 @@
 // `weft up DIR`: starts a mesh, shows it, and stops it on Ctrl-C, SIGTERM, or when the program that started it is gone.
-import { messageOf } from '@weft/lib/error';
 import { IssueWatch } from './mesh/issue-watch.ts';
 import { Mesh, type MeshOptions } from './mesh/mesh.ts';
 import { nextSteps } from './screen/next-steps.ts';
@@ -8,14 +7,13 @@ import { type Output, openScreen } from './screen/screen.ts';
 const readyTimeoutMs = 60_000;
 const parentPollMs = 1000;
 
-/** Runs a mesh until it is told to stop; resolves to the exit code. */
+/** Runs a mesh until it is told to stop; resolves to the exit code. What keeps it from starting is thrown when all has stopped. */
 export async function runUp(options: MeshOptions, output: Output): Promise<number> {
   const startedMs = performance.now();
   const screen = openScreen(output, process.env);
   const end = stopRequest();
   const mesh = await Mesh.open(options, { onRows: (rows) => screen.rows(rows), onNote: (text) => screen.note(text) });
   const issues = new IssueWatch(mesh.client, (text) => screen.note(text));
-  let code = 0;
   try {
     const up = bringUp({ mesh, issues, note: (text) => screen.note(text), isStopping: end.isRequested, startedMs });
     // Told to stop while it starts: what fails then does so because of the stop.
@@ -23,16 +21,13 @@ export async function runUp(options: MeshOptions, output: Output): Promise<numbe
     await Promise.race([up, end.requested]);
     await end.requested;
     screen.note('stopping …');
-  } catch (error) {
-    screen.note(messageOf(error));
-    code = 1;
   } finally {
     issues.stop();
     await mesh.stop();
     screen.close();
     end.dispose();
   }
-  return code;
+  return 0;
 }
 
 interface Arrival {

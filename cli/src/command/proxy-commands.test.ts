@@ -167,6 +167,26 @@ describe('weft status', () => {
     );
   });
 
+  it('shows the certificate that a proxy has by now, not the one that its stream was opened with', async (context) => {
+    const inHours = (hours: number): string => new Date(Date.now() + (hours + 0.5) * 3_600_000).toISOString();
+    const chain = [
+      { path: 'other', expiration_time: inHours(1) },
+      { path: 'default', expiration_time: inHours(20) },
+    ];
+    const admin = await makeAdmin(context, { '/certs': { certificates: [{ cert_chain: [] }, { cert_chain: chain }] } });
+    const bench = await Bench.make(context, [workload('web', admin)]);
+    const known = { ...proxy, certificateExpiresAt: inHours(-5) };
+    bench.api.replies.set('GET /weft/v1/proxies', () => ({ status: 200, body: { proxies: [known] } }));
+    assert.match((await bench.run('status')).out, /web +yes +7 +yes +in 20h\n$/);
+  });
+
+  it('does not say that a proxy wants the revision that it had when its connection ended', async (context) => {
+    const bench = await Bench.make(context, [workload('web', 'http://127.0.0.1:1')]);
+    const gone = { ...proxy, isConnected: false, isInSync: false };
+    bench.api.replies.set('GET /weft/v1/proxies', () => ({ status: 200, body: { proxies: [gone] } }));
+    assert.match((await bench.run('status')).out, /web +no +7 +no +-\n$/);
+  });
+
   it('has status 0 when all are in sync, and tells what a proxy refused', async (context) => {
     const bench = await Bench.make(context, [workload('web', 'http://127.0.0.1:1')]);
     const inAnHour = new Date(Date.now() + 3_600_000).toISOString();

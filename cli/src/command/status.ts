@@ -2,7 +2,9 @@
 import { join } from 'node:path';
 import { WeftError } from '@weft/lib/error';
 import { lastWords } from '@weft/local/process/last-words';
+import type { RunningWorkload } from '@weft/local/state/run-file';
 import { Command, Option } from 'commander';
+import { askAdminJson } from '../admin-client.ts';
 import { exitCode } from '../exit-code.ts';
 import type { Invocation } from '../invocation.ts';
 import { formatAge, toJson, toTable } from '../print/format.ts';
@@ -10,6 +12,15 @@ import type { CommandMaker } from '../program.ts';
 import { fetchProxies, type ProxyStatus } from '../resource/proxy-status.ts';
 
 const unreachableCode = 'WEFT0807';
+
+/** The name that a proxy's own certificate has on its admin pages. */
+const ownCertificate = 'default';
+
+interface CertificatesPage {
+  readonly certificates: readonly {
+    readonly cert_chain: readonly { readonly path?: string; readonly expiration_time?: string }[];
+  }[];
+}
 
 interface Row {
   readonly name: string;
@@ -48,18 +59,30 @@ Examples:
 async function collectRows(invocation: Invocation): Promise<Row[]> {
   const running = invocation.mesh.workloads.filter((workload) => workload.admin !== '');
   const proxies = await fetchProxies(invocation.api).catch((error: unknown) => throwWithReason(invocation, error));
-  const rows = running.map(({ name, namespace }) =>
-    rowOf(
-      name,
-      namespace,
-      proxies.find((proxy) => proxy.workload === name && proxy.namespace === namespace),
-    ),
+  const rows = await Promise.all(
+    running.map(async (workload) => {
+      const { name, namespace } = workload;
+      const known = proxies.find((proxy) => proxy.workload === name && proxy.namespace === namespace);
+      const row = rowOf(name, namespace, known);
+      return { ...row, certificateExpiresAt: (await ownExpiry(workload)) ?? row.certificateExpiresAt };
+    }),
   );
   const others = proxies.filter(
     (proxy) =>
       proxy.isConnected && !running.some((each) => each.name === proxy.workload && each.namespace === proxy.namespace),
   );
   return [...rows, ...others.map((proxy) => rowOf(proxy.workload, proxy.namespace, proxy))];
+}
+
+/** The control plane knows the certificate that a stream was opened with; the proxy has renewed it since. */
+async function ownExpiry(workload: RunningWorkload): Promise<string | null> {
+  try {
+    const { certificates } = (await askAdminJson(workload, '/certs')) as CertificatesPage;
+    const own = certificates.flatMap(({ cert_chain: chain }) => chain).find(({ path }) => path === ownCertificate);
+    return own?.expiration_time ?? null;
+  } catch {
+    return null;
+  }
 }
 
 /** Where the control plane is down, what it said last is more to the point than that it does not answer. */
@@ -89,12 +112,17 @@ function show(invocation: Invocation, rows: readonly Row[]): void {
     row.name,
     row.isConnected ? 'yes' : 'no',
     String(row.revision),
-    row.isInSync ? 'yes' : `no (wants ${row.wantedRevision})`,
+    syncText(row),
     expiry(row.certificateExpiresAt),
   ]);
   invocation.print(toTable(['NAMESPACE', 'PROXY', 'CONNECTED', 'REVISION', 'IN SYNC', 'CERTIFICATE ENDS'], cells));
   for (const row of rows)
     if (row.refusal !== null) invocation.note(`weft: ${row.name} refused an update: ${row.refusal}`);
+}
+
+function syncText({ isInSync, isConnected, wantedRevision }: Row): string {
+  if (isInSync) return 'yes';
+  return isConnected ? `no (wants ${wantedRevision})` : 'no';
 }
 
 function expiry(time: string | null): string {

@@ -13,10 +13,11 @@ export function snapshotOf(
   resources: readonly AnyResource[] | MeshModel,
   type: 'sidecar' | 'router' = 'sidecar',
   namespace = 'default',
+  local: Record<string, Record<string, number>> = { capture: { port: 15_100 } },
 ): ConfigSnapshot {
   const id = `${type}~127.0.0.1~a.${namespace}~${namespace}.svc.cluster.local`;
   const labels = type === 'router' ? { istio: 'ingressgateway' } : { app: 'a' };
-  const node = parseProxyNode({ id, metadata: { LABELS: labels, WEFT_LOCAL: { capture: { port: 15_100 } } } }, []);
+  const node = parseProxyNode({ id, metadata: { LABELS: labels, WEFT_LOCAL: local } }, []);
   assert.ok(node !== null);
   return translateConfig('services' in resources ? resources : meshOf(resources), node);
 }

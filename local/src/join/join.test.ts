@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -63,4 +63,34 @@ test('says how the Service that it made is removed, outside the namespace defaul
   const shop = { ...options, namespace: 'shop', command: ['true'], proxyEntry: fakeProxy };
   assert.equal(await runJoined(shop, paths, (text) => notes.push(text)), 0);
   assert.deepEqual(notes, ['weft: made service web with port 80; weft delete service web -n shop removes it']);
+});
+
+test('leaves no log of its sidecar behind, unless the sidecar never came up', async (context) => {
+  const paths = await makeMesh(context);
+  const logs = (): string[] => (existsSync(paths.logs) ? readdirSync(paths.logs, { recursive: true }) : []).map(String);
+  const isLog = (name: string): boolean => name.endsWith('.log');
+  assert.equal(await runJoined({ ...options, command: ['true'], proxyEntry: fakeProxy }, paths, () => {}), 0);
+  assert.deepEqual(logs().filter(isLog), []);
+  const proxyEntry = join(paths.root, 'never-ready.mjs');
+  writeFileSync(proxyEntry, 'console.log("why"); setInterval(() => {}, 1000);');
+  const joined = runJoined({ ...options, command: ['true'], proxyEntry }, paths, () => {});
+  const text = (): string =>
+    logs()
+      .filter(isLog)
+      .map((name) => readFileSync(join(paths.logs, name), 'utf8'))
+      .join();
+  await until('the sidecar says why', () => text() !== '');
+  process.emit('SIGINT');
+  await joined;
+  assert.equal(text(), 'why\n');
+});
+
+test('says which folder it cannot write to, as on a full disk', async (context) => {
+  const paths = await makeMesh(context);
+  rmSync(paths.joined, { recursive: true });
+  writeFileSync(paths.joined, 'no folder');
+  await assert.rejects(
+    runJoined({ ...options, command: ['true'], proxyEntry: fakeProxy }, paths, () => {}),
+    { code: 'WEFT0805', message: new RegExp(`the state folder ${paths.root} cannot be written`) },
+  );
 });

@@ -10,7 +10,7 @@ import { clientFor, type MeshApiClient } from '../mesh-api/client.ts';
 import { PortPicker } from '../port/free-port.ts';
 import { retryText } from '../process/backoff.ts';
 import { type Child, describeExit, type Exit, startUserChild } from '../process/child.ts';
-import type { StatePaths } from '../state/folder.ts';
+import { type StatePaths, stateFolderError } from '../state/folder.ts';
 import { isAlive } from '../state/process-identity.ts';
 import { type RunFile, readRunFile } from '../state/run-file.ts';
 import type { ControlPlaneAddress } from '../workload/bootstrap.ts';
@@ -51,7 +51,9 @@ export async function runJoined(
 ): Promise<number> {
   const mesh = readRunFile(paths);
   const client = clientFor(mesh.api, mesh.tokenFile);
-  const member = await Member.make(options, paths, client, note);
+  const member = await Member.make(options, paths, client, note).catch((error: unknown) => {
+    throw stateFolderError(paths, 'written', error);
+  });
   const end = endRequest(mesh, note);
   try {
     return await member.run(end.requested);
@@ -83,6 +85,7 @@ class Member {
   private readonly withdraw: () => void;
   private child: Child | null = null;
   private isProxyReady = false;
+  private hasServed = false;
   private isAppReady = false;
   private onProxyReady: (() => void) | null = null;
 
@@ -111,7 +114,7 @@ class Member {
       name: workload.name,
       namespace: workload.namespace,
       admin,
-      log: logPath(paths.logs, workload, true),
+      log: logPath(paths.joinedLogs, workload, true),
     });
   }
 
@@ -168,7 +171,7 @@ class Member {
     return exit === null ? 0 : this.exitCode(exit);
   }
 
-  /** Out of the mesh first, then the process, then its sidecar. */
+  /** Out of the mesh first, then the process, then its sidecar. A log that tells of trouble stays until the next `weft up`. */
   async leave(): Promise<void> {
     this.withdraw();
     const wasReady = this.isAppReady;
@@ -180,6 +183,7 @@ class Member {
     await this.child?.stop(graceMs);
     await this.sidecar.stop(graceMs);
     this.sidecar.removeFiles();
+    if (this.hasServed && this.sidecar.restarts === 0) this.sidecar.removeLog();
   }
 
   private async awaitSidecar(requested: Promise<void>): Promise<void> {
@@ -207,6 +211,7 @@ class Member {
 
   private onSidecar(ready: boolean): void {
     this.isProxyReady = ready;
+    this.hasServed ||= ready;
     if (ready) this.onProxyReady?.();
     this.settle();
   }
@@ -238,7 +243,7 @@ function proxySettings(options: JoinOptions, paths: StatePaths, client: MeshApiC
     controlPlane: readAddress(paths),
     proxyEntry: options.proxyEntry ?? entry('proxy'),
     workloadsFolder: paths.workloads,
-    logsFolder: paths.logs,
+    logsFolder: paths.joinedLogs,
   };
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { kindInfo } from '@weft/api/resource/kind';
+import { SlowBackoff } from '../process/slow-backoff.ts';
 import { ApiError, type ApiObject, MeshApiClient, pathOf } from './client.ts';
 import { FakeMeshApi } from './fake-mesh-api.ts';
 import { linesOf, type Objects, Watch } from './watch.ts';
@@ -82,6 +83,23 @@ describe('a watch', () => {
     await watching(api);
     api.endWatches({ kind: 'Status', code: 410, metadata: {} });
     api.put(service('missed'));
+    await told.until('default/missed');
+  });
+
+  it('need not wait out a long pause when the API is known to be back', async (context) => {
+    const { api, client } = await makeApi(context);
+    const told = new Told();
+    const backoff = new SlowBackoff();
+    const watch = new Watch(client, kind, told.onChange, backoff);
+    context.after(() => watch.stop());
+    await watch.start();
+    await watching(api);
+    api.replies.set('GET /api/v1/services', () => ({ status: 503, body: {} }));
+    api.endWatches();
+    await backoff.asked;
+    api.replies.delete('GET /api/v1/services');
+    api.put(service('missed'));
+    watch.retry();
     await told.until('default/missed');
   });
 

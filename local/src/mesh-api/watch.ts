@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { KindInfo } from '@weft/api/resource/kind';
 import { messageOf, WeftError } from '@weft/lib/error';
-import { Backoff } from '../process/backoff.ts';
+import { Backoff, Pause } from '../process/backoff.ts';
 import { type ApiObject, type MeshApiClient, pathOf } from './client.ts';
 
 /** The server sends bookmarks and ends a watch after its time; silence for longer than this is a dead connection. */
@@ -21,15 +21,21 @@ export class Watch {
   private readonly client: MeshApiClient;
   private readonly kind: KindInfo;
   private readonly onChange: (objects: Objects) => void;
-  private readonly backoff = new Backoff();
+  private readonly backoff: Backoff;
+  private readonly pause = new Pause();
   private readonly objects = new Map<string, ApiObject>();
   private stream: IncomingMessage | null = null;
-  private timer: NodeJS.Timeout | null = null;
   private stopped = false;
   /** Why the watch is broken at the moment, or null. */
   problem: string | null = null;
 
-  constructor(client: MeshApiClient, kind: KindInfo, onChange: (objects: Objects) => void) {
+  constructor(
+    client: MeshApiClient,
+    kind: KindInfo,
+    onChange: (objects: Objects) => void,
+    backoff: Backoff = new Backoff(),
+  ) {
+    this.backoff = backoff;
     this.client = client;
     this.kind = kind;
     this.onChange = onChange;
@@ -43,8 +49,14 @@ export class Watch {
 
   stop(): void {
     this.stopped = true;
-    if (this.timer !== null) clearTimeout(this.timer);
+    this.pause.end();
     this.stream?.destroy();
+  }
+
+  /** The mesh API is back: it need not wait to be asked again. */
+  retry(): void {
+    this.backoff.reset();
+    this.pause.end();
   }
 
   private async relist(): Promise<string> {
@@ -66,7 +78,7 @@ export class Watch {
         this.problem = messageOf(error);
         version = null;
       }
-      if (!this.stopped && version === null) await this.pause(this.backoff.next(performance.now() - startedMs));
+      if (!this.stopped && version === null) await this.pause.take(this.backoff.next(performance.now() - startedMs));
     }
   }
 
@@ -99,12 +111,6 @@ export class Watch {
       if (!this.stopped) this.onChange(this.objects);
     }
     return object.metadata.resourceVersion ?? null;
-  }
-
-  private pause(delayMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.timer = setTimeout(resolve, delayMs);
-    });
   }
 }
 

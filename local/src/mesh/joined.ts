@@ -5,9 +5,12 @@ import { join } from 'node:path';
 import { kindInfo } from '@weft/api/resource/kind';
 import { makeFolder } from '@weft/lib/disk/make-folder';
 import type { MeshApiClient } from '../mesh-api/client.ts';
+import { removeLog } from '../process/log-file.ts';
+import type { StatePaths } from '../state/folder.ts';
 import { writePrivate } from '../state/private-file.ts';
 import { startMark } from '../state/process-identity.ts';
 import type { RunningWorkload } from '../state/run-file.ts';
+import { workloadFolder } from '../workload/proxy-process.ts';
 
 const pollMs = 1000;
 
@@ -27,7 +30,7 @@ export function announceJoined(folder: string, workload: RunningWorkload): () =>
 
 /** Watches the folder; `onChange` gets the whole list whenever it differs. */
 export class JoinedWatch {
-  private readonly folder: string;
+  private readonly paths: Pick<StatePaths, 'joined' | 'workloads'>;
   private readonly client: MeshApiClient;
   private readonly onChange: (workloads: readonly RunningWorkload[]) => void;
   private readonly onLost: () => void;
@@ -37,12 +40,12 @@ export class JoinedWatch {
 
   /** `onLost` is told once when somebody removes the folder while the mesh runs. */
   constructor(
-    folder: string,
+    paths: Pick<StatePaths, 'joined' | 'workloads'>,
     client: MeshApiClient,
     onChange: (workloads: readonly RunningWorkload[]) => void,
     onLost: () => void = () => {},
   ) {
-    this.folder = folder;
+    this.paths = paths;
     this.client = client;
     this.onChange = onChange;
     this.onLost = onLost;
@@ -60,12 +63,13 @@ export class JoinedWatch {
   private check(): void {
     const alive: RunningWorkload[] = [];
     for (const file of this.files()) {
-      const content = readJoined(join(this.folder, file));
+      const path = join(this.paths.joined, file);
+      const content = readJoined(path);
       if (content === null) continue;
       if (startMark(content.pid) === content.started) {
         const { name, namespace, admin, log } = content;
         alive.push({ name, namespace, admin, log });
-      } else void this.cleanUp(join(this.folder, file), content);
+      } else void this.cleanUp(path, content);
     }
     const text = JSON.stringify(alive);
     if (text === this.last) return;
@@ -75,7 +79,7 @@ export class JoinedWatch {
 
   private files(): string[] {
     try {
-      const names = readdirSync(this.folder);
+      const names = readdirSync(this.paths.joined);
       this.isLost = false;
       return names.filter((name) => name.endsWith('.json'));
     } catch {
@@ -85,10 +89,12 @@ export class JoinedWatch {
     }
   }
 
-  /** Its `weft run` was killed: nobody else would take its endpoint out of the mesh. */
-  private async cleanUp(path: string, { name, namespace }: JoinedFile): Promise<void> {
+  /** Its `weft run` was killed: nobody else would take its endpoint out of the mesh, and its files off the disk. */
+  private async cleanUp(path: string, { name, namespace, log }: JoinedFile): Promise<void> {
     try {
       await this.client.delete(kindInfo('WorkloadEntry'), namespace, name);
+      rmSync(workloadFolder(this.paths.workloads, { name, namespace }), { recursive: true, force: true });
+      removeLog(log);
       rmSync(path, { force: true });
     } catch {
       // The control plane is away; the next round tries again.

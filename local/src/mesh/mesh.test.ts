@@ -135,11 +135,21 @@ describe('a local mesh', () => {
   it('cuts the log of a process that joined by weft run, as any other', async (context) => {
     const bench = makeBench(context, []);
     const mesh = await startMesh(context, bench);
-    const log = join(mesh.paths.logs, 'default.web-v1-7.proxy.log');
+    const log = join(mesh.paths.joinedLogs, 'default.web-v1-7.proxy.log');
+    mkdirSync(mesh.paths.joinedLogs);
     writeFileSync(log, Buffer.alloc(9 * 1024 * 1024));
     const withdraw = announceJoined(mesh.paths.joined, { name: 'web-v1-7', namespace: 'default', admin: '', log });
     context.after(withdraw);
     await until('the cut', () => statSync(log).size === 0);
+  });
+
+  it('removes the logs of processes that joined the mesh before it', async (context) => {
+    const bench = makeBench(context, []);
+    const logs = join(bench.state, 'logs', 'joined');
+    mkdirSync(logs, { recursive: true });
+    writeFileSync(join(logs, 'default.web-v1-7.proxy.log'), 'words');
+    await startMesh(context, bench);
+    assert.ok(!existsSync(logs));
   });
 
   it('heals after kill -9 of a program, of a sidecar and of the control plane, on the same ports', async (context) => {

@@ -97,6 +97,7 @@ export class Mesh {
     try {
       removeRunFile(paths.runFile);
       await endLeftPrograms(paths.workloads);
+      rmSync(paths.joinedLogs, { recursive: true, force: true });
       makeToken(paths.token, events.onNote);
       mesh.parts = await mesh.makeParts();
     } catch (error) {
@@ -233,10 +234,11 @@ export class Mesh {
       onMembers: () => this.refresh(),
     });
     const onJoined = (workloads: readonly RunningWorkload[]): void => {
+      for (const { log } of this.joined) this.logs.forget(log);
       this.joined = workloads;
       this.refresh();
     };
-    const joinedWatch = new JoinedWatch(paths.joined, client, onJoined, () => this.onStateLost());
+    const joinedWatch = new JoinedWatch(paths, client, onJoined, () => this.onStateLost());
     return { ingressPort, client, controlPlane, gateway, gatewayWorkload, gatewayPorts, processes, joinedWatch };
   }
 
@@ -299,6 +301,7 @@ export class Mesh {
   }
 
   private onControlPlaneReady(): void {
+    for (const watch of this.watches) watch.retry();
     for (const replica of this.mustParts().processes.replicas) replica.refreshRegistration();
     this.refresh();
   }

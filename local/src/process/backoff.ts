@@ -17,13 +17,37 @@ export class Backoff {
   /** The delay after a run that lasted `ranMs`; none after a stable one: what was killed is missed at once. */
   next(ranMs: number): number {
     if (ranMs >= stableMs) {
-      this.failures = 0;
+      this.reset();
       return 0;
     }
     const delay = Math.min(maxDelayMs, firstDelayMs * 2 ** this.failures);
     this.failures++;
     // Between half and the whole: many that fell together do not come back together.
     return Math.round(delay * (0.5 + this.random() / 2));
+  }
+
+  /** What failed before does not count any more. */
+  reset(): void {
+    this.failures = 0;
+  }
+}
+
+/** A pause that can be cut short. It keeps no process that was told to end. */
+export class Pause {
+  private wake: () => void = () => {};
+
+  take(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, delayMs).unref();
+      this.wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  end(): void {
+    this.wake();
   }
 }
 

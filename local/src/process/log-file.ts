@@ -14,6 +14,11 @@ export function openLog(path: string): number {
 
 export { closeSync as closeLog };
 
+/** With its older part. */
+export function removeLog(path: string): void {
+  for (const part of [path, `${path}.1`]) rmSync(part, { force: true });
+}
+
 /** Keeps a set of logs below a size: looked at every 2 s, and cut when it is over the limit, with as much of its end kept beside it. */
 export class LogKeeper {
   private readonly paths = new Set<string>();
@@ -27,6 +32,10 @@ export class LogKeeper {
   watch(path: string): void {
     this.paths.add(path);
     this.timer ??= setInterval(() => this.check(), checkEveryMs).unref();
+  }
+
+  forget(path: string): void {
+    this.paths.delete(path);
   }
 
   /** Cuts every log that is over the limit. A line written between copy and cut is lost, which is the price of no copying in between. */

@@ -16,6 +16,8 @@ export interface StatePaths {
   readonly workloads: string;
   readonly joined: string;
   readonly logs: string;
+  /** Logs of sidecars that `weft run` started. */
+  readonly joinedLogs: string;
 }
 
 /** The state folder to use, which need not exist yet. */
@@ -40,6 +42,7 @@ export function statePaths(root: string): StatePaths {
     workloads: join(root, 'workloads'),
     joined: join(root, 'joined'),
     logs: join(root, 'logs'),
+    joinedLogs: join(root, 'logs', 'joined'),
   };
 }
 

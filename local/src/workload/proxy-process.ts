@@ -10,6 +10,7 @@ import { proxyNodeFlags } from '@weft/proxy/node-flags';
 import type { MeshApiClient } from '../mesh-api/client.ts';
 import { type Child, startOwnChild } from '../process/child.ts';
 import { Keeper } from '../process/keeper.ts';
+import { removeLog } from '../process/log-file.ts';
 import { writePrivate } from '../state/private-file.ts';
 import { type ControlPlaneAddress, type ProxyPorts, proxyBootstrap } from './bootstrap.ts';
 import { JoinToken } from './join-token.ts';
@@ -48,7 +49,7 @@ export function ownEnvironment(inherited: NodeJS.ProcessEnv = process.env): Node
 }
 
 /** The folder of one workload's own files. */
-export function workloadFolder(folder: string, workload: Workload): string {
+export function workloadFolder(folder: string, workload: Pick<Workload, 'name' | 'namespace'>): string {
   return join(folder, `${workload.namespace}.${workload.name}`);
 }
 
@@ -119,6 +120,11 @@ export class ProxyProcess {
   /** For one that was stopped and never comes again: its certificate's key and its bootstrap need not stay. */
   removeFiles(): void {
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** For one whose name never comes again. */
+  removeLog(): void {
+    removeLog(this.log);
   }
 
   private get tokenFile(): string {

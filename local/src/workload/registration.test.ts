@@ -4,6 +4,8 @@ import { until } from '../../../test/kit/until.ts';
 import { MeshApiClient } from '../mesh-api/client.ts';
 import { FakeMeshApi } from '../mesh-api/fake-mesh-api.ts';
 import { PortPicker } from '../port/free-port.ts';
+import type { Backoff } from '../process/backoff.ts';
+import { SlowBackoff } from '../process/slow-backoff.ts';
 import { Registration } from './registration.ts';
 import { makeWorkload } from './workload.ts';
 
@@ -14,14 +16,16 @@ const definition = {
   spec: { command: ['a'], ports: [{ name: 'http', port: 80 }] },
 } as const;
 
-async function makeRegistration(context: TestContext) {
+async function makeRegistration(context: TestContext, backoff?: Backoff) {
   const api = new FakeMeshApi();
   const client = new MeshApiClient(await api.listen(), () => api.token);
   const told: string[] = [];
-  const registration = new Registration(client, await makeWorkload(definition as never, 0, new PortPicker()), {
+  const events = {
     onCarriedOut: () => told.push(`healthy: ${registration.isHealthy}`),
-    onRefused: (why) => told.push(why),
-  });
+    onRefused: (why: string) => told.push(why),
+  };
+  const workload = await makeWorkload(definition as never, 0, new PortPicker());
+  const registration: Registration = new Registration(client, workload, events, backoff);
   context.after(async () => {
     registration.close();
     client.close();
@@ -56,4 +60,17 @@ test('comes back when it is ready again although somebody deleted its entry', as
     told.filter((text) => !text.startsWith('healthy')),
     [],
   );
+});
+
+test('need not wait out a long pause when the control plane is back, and begins with short ones the next time', async (context) => {
+  const backoff = new SlowBackoff();
+  const { api, registration } = await makeRegistration(context, backoff);
+  const create = 'POST /apis/networking.istio.io/v1/namespaces/default/workloadentries';
+  api.replies.set(create, () => ({ status: 503, body: { message: 'not now' } }));
+  registration.setReady(true);
+  await backoff.asked;
+  api.replies.delete(create);
+  registration.refresh();
+  await until('it is in', () => registration.isHealthy);
+  assert.equal(backoff.resets, 1);
 });

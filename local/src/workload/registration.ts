@@ -1,10 +1,9 @@
 // Keeps the WorkloadEntry of one replica as it should be: made when the replica is first ready, marked unhealthy while it is not,
 // deleted when it is gone. The wish is kept while the mesh API is away and carried out when it is back.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { kindInfo } from '@weft/api/resource/kind';
 import { messageOf } from '@weft/lib/error';
 import { ApiError, type ApiObject, type MeshApiClient } from '../mesh-api/client.ts';
-import { Backoff } from '../process/backoff.ts';
+import { Backoff, Pause } from '../process/backoff.ts';
 import type { Workload } from './workload.ts';
 
 /** Marks the entries that a local mesh made, with the name of the process. */
@@ -26,7 +25,8 @@ export interface RegistrationEvents {
 export class Registration {
   private readonly client: MeshApiClient;
   private readonly workload: Workload;
-  private readonly backoff = new Backoff();
+  private readonly backoff: Backoff;
+  private readonly pause = new Pause();
   private wish: Wish = 'absent';
   private actual: Wish = 'absent';
   private work: Promise<void> | null = null;
@@ -35,7 +35,8 @@ export class Registration {
   /** Why the wish is not carried out at the moment, or null. */
   problem: string | null = null;
 
-  constructor(client: MeshApiClient, workload: Workload, events: RegistrationEvents) {
+  constructor(client: MeshApiClient, workload: Workload, events: RegistrationEvents, backoff: Backoff = new Backoff()) {
+    this.backoff = backoff;
     this.events = events;
     this.client = client;
     this.workload = workload;
@@ -58,6 +59,7 @@ export class Registration {
     if (this.wish === 'absent') return;
     this.actual = 'absent';
     this.settle();
+    this.pause.end();
   }
 
   /** Deletes the entry; waits for it a moment only, as the mesh may be on its way down. */
@@ -85,11 +87,11 @@ export class Registration {
         await this.make(wish);
         this.actual = wish;
         this.problem = null;
+        this.backoff.reset();
         this.events.onCarriedOut();
       } catch (error) {
         this.onProblem(error);
-        // A process that was told to end does not wait for it.
-        await sleep(this.backoff.next(0), undefined, { ref: false });
+        await this.pause.take(this.backoff.next(0));
       }
     }
   }

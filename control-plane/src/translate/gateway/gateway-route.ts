@@ -16,9 +16,13 @@ type VirtualHost = envoy.config.route.v3.VirtualHost;
 
 /** What is gathered for one host before it becomes a virtual host. */
 interface HostDraft {
-  readonly routes: Route[];
-  readonly servers: Set<OfferedServer>;
+  readonly offers: Offer[];
   readonly first: VirtualServiceItem | null;
+}
+
+interface Offer {
+  readonly server: OfferedServer;
+  readonly routes: readonly Route[];
 }
 
 export function gatewayRouteTable(name: string, servers: readonly OfferedServer[], reach: Reach): RouteConfiguration {
@@ -73,9 +77,8 @@ function addService(
     hasTls: server.server.tls !== undefined,
   });
   for (const host of hosts) {
-    const draft = drafts.get(host) ?? { routes: [], servers: new Set<OfferedServer>(), first: item };
-    append(draft.routes, routes);
-    draft.servers.add(server);
+    const draft = drafts.get(host) ?? { offers: [], first: item };
+    draft.offers.push({ server, routes });
     drafts.set(host, draft);
   }
 }
@@ -93,24 +96,34 @@ function append(routes: Route[], more: readonly Route[]): void {
 /** A server that redirects does so for all its hosts, with a VirtualService or without. */
 function addRedirects(drafts: Map<string, HostDraft>, server: OfferedServer): void {
   for (const { host } of server.hosts) {
-    const draft = drafts.get(host) ?? { routes: [], servers: new Set<OfferedServer>(), first: null };
-    draft.servers.add(server);
+    const draft = drafts.get(host) ?? { offers: [], first: null };
+    draft.offers.push({ server, routes: [] });
     drafts.set(host, draft);
   }
 }
 
-function virtualHost(host: string, { routes, servers, first }: HostDraft): VirtualHost {
-  const all = [...servers];
-  const [one] = all;
-  // Whoever asks for the redirect wants nothing of the host in the clear, whatever else is offered beside it.
-  const redirects = all.some(({ server }) => server.tls?.httpsRedirect === true);
+function virtualHost(host: string, { offers, first }: HostDraft): VirtualHost {
+  const open = openOffers(offers);
+  const routes: Route[] = [];
+  for (const offer of open.length > 0 ? open : offers) append(routes, offer.routes);
+  const one = offers[0]?.server;
   const port = one?.bindPort ?? 0;
   const origin = first?.origin ?? one?.origin;
   return {
     name: `${host}:${port}`,
     domains: [host],
     ...(routes.length > 0 ? { routes } : {}),
-    ...(redirects ? { requireTls: 'ALL' } : {}),
+    ...(open.length > 0 ? {} : { requireTls: 'ALL' }),
     ...(origin === undefined ? {} : { metadata: originMetadata(origin) }),
   };
+}
+
+/**
+ * What may be had in the clear. Whoever asks for the redirect wants nothing of the host in the clear, whatever else is offered
+ * beside it on that port; another port is another matter, also where one listener serves both, as in a local mesh.
+ */
+function openOffers(offers: readonly Offer[]): Offer[] {
+  const asking = offers.filter(({ server }) => server.server.tls?.httpsRedirect === true);
+  const redirecting = new Set(asking.map(({ server }) => server.server.port.number));
+  return offers.filter(({ server }) => !redirecting.has(server.server.port.number));
 }

@@ -31,6 +31,8 @@ const withoutSecret = (resources: readonly AnyResource[], namespace = 'istio-sys
   snapshotOf([webService, ...resources], 'router', namespace);
 const edge = (resources: readonly AnyResource[], namespace?: string) =>
   withoutSecret([secret, ...resources], namespace);
+const edgeOnOnePort = (resources: readonly AnyResource[]) =>
+  snapshotOf([webService, ...resources], 'router', 'istio-system', { gateway: { 80: 18_080, 8080: 18_080 } });
 const namesOf = (listener: Listener | undefined) =>
   listener?.filterChains?.map(({ filterChainMatch }) => filterChainMatch?.serverNames);
 const clusterOf = (filters: readonly NetworkFilter[] = []) => {
@@ -74,6 +76,37 @@ test('who is visible to the namespace of the gateway proxy is served, as Istio h
     return targetsOf(edge([gateway('edge', [plain(['*'])]), bound]), 'http.80')['a.example:80'] !== undefined;
   };
   assert.deepEqual([['istio-system'], ['default'], ['elsewhere'], ['.']].map(served), [true, true, false, false]);
+});
+
+describe('a redirect to https', () => {
+  const redirecting = (number: number): GatewayServer => ({
+    port: { number, name: 'http', protocol: 'HTTP' },
+    hosts: ['a.example'],
+    tls: { httpsRedirect: true },
+  });
+  const open = (number: number): GatewayServer => ({ ...redirecting(number), tls: undefined });
+  /** The one virtual host of a local mesh's gateway, which serves 80 and 8080 on one port. */
+  const hostOf = (servers: readonly GatewayServer[]) => {
+    const gateways = servers.map((server, at) => gateway(`edge${at}`, [server]));
+    const bound = (at: number, number: number) =>
+      service(['a.example'], { gateways: [`default/edge${at}`], http: [{ route: route(number) }] }, `web${at}`);
+    const snapshot = edgeOnOnePort([...gateways, bound(0, 80), bound(1, 8080)]);
+    const [host, ...others] = snapshot.routes.get('http.18080')?.virtualHosts ?? [];
+    assert.deepEqual(others, []);
+    return { requireTls: host?.requireTls, clusters: host?.routes?.map(({ route }) => route?.cluster) };
+  };
+  const [first, second] = [`outbound|80||${webHost}`, `outbound|8080||${webHost}`];
+
+  test('of one port leaves what another offers of the host in the clear, and only that', () => {
+    assert.deepEqual(hostOf([redirecting(80), open(8080)]), { requireTls: undefined, clusters: [second] });
+    assert.deepEqual(hostOf([open(80), redirecting(8080)]), { requireTls: undefined, clusters: [first] });
+  });
+
+  test('holds for all that is offered of the host on its port', () => {
+    assert.equal(hostOf([redirecting(80), open(80)]).requireTls, 'ALL');
+    assert.equal(hostOf([redirecting(80), redirecting(8080)]).requireTls, 'ALL');
+    assert.equal(hostOf([open(80), open(8080)]).requireTls, undefined);
+  });
 });
 
 describe('TLS', () => {
