@@ -4,7 +4,8 @@ import { kindSpecs } from '../xds/resource-kind.ts';
 import type { ResourceKind } from '../xds/target.ts';
 import type { Change } from './messages.ts';
 
-interface Entry {
+/** A resource, encoded. */
+export interface Entry {
   readonly bytes: Uint8Array;
   readonly version: string;
 }
@@ -37,14 +38,30 @@ export class ConfigJournal {
     return [...this.missing];
   }
 
-  /** The changes that lead here: what is pointed at before what points. */
-  changes(): Change[] {
-    return kindSpecs.flatMap(({ kind }) => {
-      const byVersion: Map<string, [string, Uint8Array][]> = new Map();
-      for (const [name, { bytes, version }] of this.kinds.get(kind) ?? []) {
-        byVersion.set(version, [...(byVersion.get(version) ?? []), [name, bytes]]);
-      }
-      return [...byVersion].map(([version, set]): Change => ({ kind, set, removed: [], version }));
+  /**
+   * The changes that lead here: what is pointed at before what points. `serving` are versions of listeners that serve while the newest
+   * one waits for something: they come first, and with their routes, or nothing would serve.
+   */
+  changes(serving: ReadonlyMap<string, Entry> = new Map()): Change[] {
+    const newest = this.kinds.get('listener') ?? new Map<string, Entry>();
+    const waiting = new Map([...newest].filter(([name]) => serving.has(name)));
+    const changes = kindSpecs.flatMap(({ kind }) => {
+      const entries = this.kinds.get(kind) ?? new Map<string, Entry>();
+      return changesTo(kind, kind === 'listener' ? new Map([...entries, ...serving]) : entries);
     });
+    return [...changes, ...changesTo('listener', waiting)];
   }
+
+  /** The version of a listener that was sent last; null when none was. */
+  listenerVersion(name: string): string | null {
+    return this.kinds.get('listener')?.get(name)?.version ?? null;
+  }
+}
+
+function changesTo(kind: ResourceKind, entries: ReadonlyMap<string, Entry>): Change[] {
+  const byVersion: Map<string, [string, Uint8Array][]> = new Map();
+  for (const [name, { bytes, version }] of entries) {
+    byVersion.set(version, [...(byVersion.get(version) ?? []), [name, bytes]]);
+  }
+  return [...byVersion].map(([version, set]): Change => ({ kind, set, removed: [], version }));
 }

@@ -13,7 +13,7 @@ import type { RunningProxy, ThreadParts } from '../proxy.ts';
 import { makeTicketSecret } from '../security/session-tickets.ts';
 import type { ResourceTargets } from '../xds/target.ts';
 import type { Handlers } from './channel.ts';
-import { ConfigJournal } from './config-journal.ts';
+import { ConfigJournal, type Entry } from './config-journal.ts';
 import { type ChangeFollower, forwardTargets } from './forward-targets.ts';
 import { identityPartsOf } from './identity-parts.ts';
 import { JoinedResolver } from './joined-resolver.ts';
@@ -262,9 +262,21 @@ export class Workers implements SlotOwner, ChangeFollower {
       cells: this.cells.all(),
       ticketSecret: this.ticketSecret,
       identity: identity.map((secret) => identityPartsOf(secret.name, secret)),
-      changes: this.journal.changes(),
+      changes: this.journal.changes(this.servingListeners()),
       missingRoutes: this.journal.missingRoutes,
     };
+  }
+
+  /** Listeners from the control plane that serve by an older version than the one that was sent last. */
+  private servingListeners(): Map<string, Entry> {
+    const serving = new Map<string, Entry>();
+    for (const { compiled, state } of this.proxy?.listeners.all() ?? []) {
+      const { name, config, version } = compiled;
+      const sent = this.journal.listenerVersion(name);
+      if (state !== 'active' || sent === null || sent === version) continue;
+      serving.set(name, { bytes: encodeMessage('envoy.config.listener.v3.Listener', config), version });
+    }
+    return serving;
   }
 
   private levels(): LogLevels {

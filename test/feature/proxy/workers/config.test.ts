@@ -13,11 +13,12 @@ import { everyWorkerServes, killWorker, openClients, stats } from './fixture.ts'
 
 const skip = process.platform === 'linux' ? false : 'workers share ports on Linux only';
 
-const rds = { rds: { route_config_name: 'r', config_source: { ads: {}, resource_api_version: 'V3' } } };
+const source = { ads: {}, resource_api_version: 'V3', initial_fetch_timeout: '0s' };
 
-function rdsListener(): object {
+function rdsListener(routes = 'r'): object {
   const { route_config: _inline, ...rest } = httpManager([]).typed_config as Json;
-  const manager = { name: 'envoy.filters.network.http_connection_manager', typed_config: { ...rest, ...rds } };
+  const config = { ...rest, rds: { route_config_name: routes, config_source: source } };
+  const manager = { name: 'envoy.filters.network.http_connection_manager', typed_config: config };
   return listenerMessage(listener('main', manager));
 }
 
@@ -124,6 +125,22 @@ describe('configuration of two workers', { skip }, () => {
     }
     for (const client of await openClients(context, port)) assert.equal((await client.fetch('GET', '/')).status, 200);
     assert.equal(proxy.port(), port);
+  });
+
+  it('that waits for routes leaves the listener as it was, also in a worker that came later', async (context) => {
+    const upstream = await startUpstream(context, [echo()]);
+    const { proxy, stream } = await startDynamic(context, 2);
+    await push(stream, 'cluster', '1', [clusterMessage('a', upstream.port)]);
+    await push(stream, 'listener', '1', [rdsListener()]);
+    await push(stream, 'route', '0', [routes(0)]);
+    await everyWorkerServes(proxy);
+    const port = proxy.port();
+    assert.equal(await push(stream, 'listener', '2', [rdsListener('not-here')]), null);
+    for (const worker of [0, 1]) {
+      await killWorker(proxy, worker);
+      await everyWorkerServes(proxy);
+    }
+    for (const client of await openClients(context, port)) assert.equal((await client.fetch('GET', '/')).status, 200);
   });
 
   it('takes listeners away and gives their port to others, without a lost connection', async (context) => {
