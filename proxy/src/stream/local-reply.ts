@@ -18,7 +18,7 @@ export function localReplyHead(exchange: Exchange, reason: Fault, body: string):
   if (route !== null) route.mutateLocalReply(headers, exchange);
   if (wantsGrpc(exchange, reason.status)) setGrpcHead(headers, reason.grpcStatus, body);
   else {
-    if (!headers.has('content-type')) headers.add('content-type', 'text/plain');
+    if (exchange.status !== 204 && !headers.has('content-type')) headers.add('content-type', 'text/plain');
     headers.add('content-length', String(Buffer.byteLength(body)));
   }
   if (route?.virtualHost.includesAttemptCountInResponse && exchange.attempts > 0) {

@@ -8,7 +8,12 @@ import type { Breakers } from '../../cluster/breaker/breakers.ts';
 import { type Fault, fault } from '../../fault/fault.ts';
 import { acceptsUpgrade } from '../../protocol/upgrade.ts';
 import { grpcTimeoutMs, grpcTimeoutText } from '../../route/action/grpc-timeout.ts';
-import { asksForItself, requestedRetryPolicy, requestedTimeoutMs } from '../../route/requested-retry.ts';
+import {
+  asksForItself,
+  requestedRetryPolicy,
+  requestedTimeoutMs,
+  wantsNoContentOnTimeout,
+} from '../../route/requested-retry.ts';
 import type { Route } from '../../route/route.ts';
 import type { Exchange } from '../../stream/exchange.ts';
 import { Attempt, BACKING_OFF, DONE, SENDING, WAITING } from './attempt.ts';
@@ -19,6 +24,8 @@ import { answerByRoute, handToListener, mayUpgrade } from './route-reply.ts';
 export class RouterRequest extends Attempt {
   private breakers: Breakers | null = null;
   private timeoutMs = 0;
+  /** In place of that of the fault; 0 leaves it. */
+  private timeoutStatus = 0;
   /** The route's limit for the stream by what the caller asked for, as `Route.durationMs`. */
   private routeDurationMs = -1;
   private retriesLeft = 0;
@@ -88,6 +95,7 @@ export class RouterRequest extends Attempt {
   private heedRequest(headers: Headers): void {
     this.retryPolicy = requestedRetryPolicy(this.retryPolicy, headers);
     this.timeoutMs = requestedTimeoutMs(this.timeoutMs, headers);
+    if (wantsNoContentOnTimeout(headers)) this.timeoutStatus = 204;
   }
 
   // The endpoint learns how long anyone waits for it, at each attempt for what is left.
@@ -271,7 +279,7 @@ export class RouterRequest extends Attempt {
     this.timeout = null;
     this.cluster?.stats.upstreamRqTimeout.inc();
     if (this.state === SENDING) this.host?.onRequestTimeout(this.responseStarted);
-    this.fail(fault.request_timeout, 'response_timeout');
+    this.fail(fault.request_timeout, 'response_timeout', this.timeoutStatus);
   }
 
   onTryTimeoutOver(): void {
@@ -293,7 +301,7 @@ export class RouterRequest extends Attempt {
     const policy = this.retryPolicy;
     const mayRepeat = policy !== null && !this.responseStarted;
     if (mayRepeat && isRetriableFault(policy, reason, this.exchange, wasSent) && this.mayRetryNow()) this.retry();
-    else this.fail(reason, details);
+    else this.fail(reason, details, this.timeoutStatus);
   }
 
   onMaxDurationOver(): void {
@@ -303,9 +311,9 @@ export class RouterRequest extends Attempt {
 
   // ---- endings
 
-  protected fail(reason: Fault, details: string): void {
+  protected fail(reason: Fault, details: string, status = 0): void {
     this.abandon();
-    this.exchange.fail(reason, details);
+    this.exchange.fail(reason, details, status);
   }
 
   /** Gives up whatever is under way; the exchange is answered by somebody else. */
