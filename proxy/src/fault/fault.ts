@@ -158,6 +158,8 @@ const rows = {
 
   // proxy: limits and state of our own
   no_healthy_host: ['proxy', 'never', 503, grpc.unavailable, 'UH', 'no healthy upstream'],
+  drop_overload: ['proxy', 'never', 503, grpc.unavailable, 'DO', 'drop overload'],
+  unconditional_drop_overload: ['proxy', 'never', 503, grpc.unavailable, 'UDO', 'unconditional drop overload'],
   breaker_open: [
     'proxy',
     'never',

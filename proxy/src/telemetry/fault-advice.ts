@@ -46,6 +46,10 @@ export const faultAdvice: Readonly<Partial<Record<FaultCode, string>>> = {
   per_try_timeout: 'Find out why the endpoint is slow, or raise per_try_timeout of the retry policy.',
   upgrade_failed: 'Check that the endpoint supports the upgrade that the client asked for.',
   no_healthy_host: 'Check that the service has running, ready endpoints (`weft proxy-config WORKLOAD endpoints`).',
+  drop_overload:
+    'Nothing: the control plane asks by `drop_overloads` of the endpoints that a share of the requests be dropped.',
+  unconditional_drop_overload:
+    'Nothing: the control plane asks by `drop_overloads` of the endpoints that all requests be dropped.',
   breaker_open: 'Lower the load, add endpoints, or raise the limits in the connection pool of the DestinationRule.',
   retries_exhausted: 'Look at the endpoints: every try failed; the access log of each shows why.',
   stream_idle: 'Find out which side stopped sending, or raise stream_idle_timeout.',

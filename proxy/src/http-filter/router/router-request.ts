@@ -60,6 +60,11 @@ export class RouterRequest extends Attempt {
       handToListener(cluster.internalListener, exchange, config);
       return;
     }
+    const drop = cluster.drawDrop();
+    if (drop !== null) {
+      exchange.fail(drop);
+      return;
+    }
     this.prepareRequest(route);
     exchange.downstream.wantBody();
     this.startTimers();
