@@ -89,6 +89,7 @@ export const metricHelp: Readonly<Record<string, string>> = {
   upstream_rq_timeout: 'Requests that ran into the timeout of their route.',
   upstream_rq_per_try_timeout: 'Attempts that ran into per_try_timeout.',
   upstream_rq_per_try_idle_timeout: 'Attempts that ran into per_try_idle_timeout.',
+  upstream_rq_max_duration_reached: 'Attempts ended after max_stream_duration of the cluster.',
   upstream_rq_rx_reset: 'Requests whose stream or connection the endpoint ended before its response was complete.',
   upstream_rq_tx_reset: 'Requests given up by this proxy before their response was complete.',
   upstream_rq_retry: 'Retries made.',

@@ -44,6 +44,8 @@ export const faultAdvice: Readonly<Partial<Record<FaultCode, string>>> = {
   response_headers_too_large: 'Make the endpoint send fewer or smaller headers, or raise max_response_headers_kb.',
   request_timeout: 'Find out why the endpoint is slow, or raise the timeout of the route.',
   per_try_timeout: 'Find out why the endpoint is slow, or raise per_try_timeout of the retry policy.',
+  max_upstream_duration:
+    'Find out why the endpoint is slow, or raise max_stream_duration of the cluster if an attempt may last this long.',
   upgrade_failed: 'Check that the endpoint supports the upgrade that the client asked for.',
   no_healthy_host: 'Check that the service has running, ready endpoints (`weft proxy-config WORKLOAD endpoints`).',
   drop_overload:

@@ -47,6 +47,7 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
   protected attempted: Host[] | null = null;
   protected tryTimeout: Timer | null = null;
   protected tryIdle: TryIdle | null = null;
+  protected attemptTimer: Timer | null = null;
   protected isResponsePaused = false;
   protected isResponseEnded = false;
 
@@ -66,6 +67,7 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
   protected abstract onRequestSent(): void;
   abstract onTryTimeoutOver(): void;
   abstract onTryIdle(): void;
+  abstract onAttemptTooLong(): void;
   abstract onResponseHead(status: number, headers: Headers, endStream: boolean): void;
   abstract onUpstreamFailed(reason: Fault, details: string): void;
 
@@ -136,6 +138,12 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
     if (idleMs > 0) this.tryIdle = new TryIdle(this, this.clock, idleMs);
   }
 
+  // Envoy: HttpProtocolOptions.max_stream_duration of the cluster, from the moment that there is a connection to the end of the stream.
+  private limitAttempt(): void {
+    const limitMs = this.cluster?.maxStreamDurationMs ?? 0;
+    if (limitMs > 0) this.attemptTimer = this.clock.start(limitMs, onAttemptOver, this as Attempt);
+  }
+
   private startStream(host: Host, route: Route): void {
     const { exchange } = this;
     this.pool = poolOf(
@@ -161,6 +169,7 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
     exchange.upstreamStartMs = this.clock.now() - exchange.startMs;
     exchange.upstreamLocalAddress = stream.localAddress;
     this.startTryIdle();
+    this.limitAttempt();
     if (this.awaitsAnswer) this.startTryTimeout();
     if (replay !== null && replay.length > 0) {
       stream.sendData(replay.buffer, 0, replay.length, this.isRequestEnded && this.requestTrailers === null);
@@ -267,8 +276,7 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
   }
 
   protected dropAttempt(): void {
-    this.stopTryTimeout();
-    this.stopTryIdle();
+    this.stopAttemptTimers();
     const { stream, pool } = this;
     this.stream = null;
     this.pool = null;
@@ -288,6 +296,13 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
     this.tryTimeout = null;
   }
 
+  protected stopAttemptTimers(): void {
+    this.stopTryTimeout();
+    this.stopTryIdle();
+    this.attemptTimer?.stop();
+    this.attemptTimer = null;
+  }
+
   protected stopTryIdle(): void {
     this.tryIdle?.stop();
     this.tryIdle = null;
@@ -296,4 +311,8 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
 
 function onTryTimeout(attempt: Attempt): void {
   attempt.onTryTimeoutOver();
+}
+
+function onAttemptOver(attempt: Attempt): void {
+  attempt.onAttemptTooLong();
 }

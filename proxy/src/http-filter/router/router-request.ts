@@ -167,8 +167,7 @@ export class RouterRequest extends Attempt {
     if (this.state !== SENDING && this.state !== WAITING) return;
     this.stream = null;
     this.pool = null;
-    this.stopTryTimeout();
-    this.stopTryIdle();
+    this.stopAttemptTimers();
     if (this.state === SENDING) {
       this.host?.onRequestFailed(reason);
       if (isEndedByPeer(reason)) this.cluster?.stats.upstreamRqRxReset.inc();
@@ -192,8 +191,13 @@ export class RouterRequest extends Attempt {
       this.attempt();
       return true;
     }
+    return this.retriesByPolicy(reason, wasSent);
+  }
+
+  private retriesByPolicy(reason: Fault, wasSent: boolean): boolean {
     const policy = this.retryPolicy;
-    if (policy === null || !isRetriableFault(policy, reason, exchange, wasSent) || !this.mayRetryNow()) return false;
+    if (policy === null || !isRetriableFault(policy, reason, this.exchange, wasSent) || !this.mayRetryNow())
+      return false;
     this.retry();
     return true;
   }
@@ -261,9 +265,7 @@ export class RouterRequest extends Attempt {
   // ---- time-outs
 
   private startTimers(): void {
-    const own = this.exchange.durationLeftMs(this.routeDurationMs);
-    const ofCluster = this.cluster?.maxStreamDurationMs ?? 0;
-    const durationMs = ofCluster > 0 && (own < 0 || ofCluster < own) ? ofCluster : own;
+    const durationMs = this.exchange.durationLeftMs(this.routeDurationMs);
     if (durationMs >= 0) this.durationTimer = this.clock.start(durationMs, onMaxDuration, this as RouterRequest);
     if (this.awaitsAnswer) this.onRequestSent();
   }
@@ -303,10 +305,17 @@ export class RouterRequest extends Attempt {
     const wasSent = this.state === SENDING;
     const reason = fault.per_try_timeout;
     this.host?.onRequestFailed(reason);
-    const policy = this.retryPolicy;
-    const mayRepeat = policy !== null && !this.responseStarted;
-    if (mayRepeat && isRetriableFault(policy, reason, this.exchange, wasSent) && this.mayRetryNow()) this.retry();
-    else this.fail(reason, details, this.timeoutStatus);
+    if (this.responseStarted || !this.retriesByPolicy(reason, wasSent)) this.fail(reason, details, this.timeoutStatus);
+  }
+
+  onAttemptTooLong(): void {
+    const { exchange } = this;
+    const reason = fault.max_upstream_duration;
+    this.attemptTimer = null;
+    this.cluster?.stats.upstreamRqMaxDurationReached.inc();
+    if (!this.responseStarted && this.retriesByPolicy(reason, true)) return;
+    // As Envoy: a client that still sends is told that it took too long.
+    this.fail(reason, 'upstream_max_stream_duration_reached', exchange.requestEnded ? 0 : 408);
   }
 
   onMaxDurationOver(): void {
