@@ -172,7 +172,7 @@ export const metricHelp: Readonly<Record<string, string>> = {
   rx_messaging_error: 'Messages that were malformed.',
   header_overflow: 'Heads with more fields or bytes than allowed, and floods of CONTINUATION.',
   stream_refused_errors: 'Streams refused past max_concurrent_streams.',
-  trailers: 'Messages that ended with trailers.',
+  trailers: 'Requests from clients that ended with trailers; 0 for endpoints.',
   goaway_sent: 'GOAWAY frames sent.',
   keepalive_timeout: 'Connections that did not answer PING in time.',
   tx_flush_timeout: 'Streams given up because the peer did not take the rest of the response.',

@@ -1,11 +1,22 @@
 // What the statistics of a cluster say about its connections and requests.
 
 import assert from 'node:assert/strict';
+import { connect as connectHttp2 } from 'node:http2';
 import { describe, it, type TestContext } from 'node:test';
 import { openClient } from '../../kit/client.ts';
-import { until } from '../../kit/until.ts';
+import { startHttp2Upstream } from '../../kit/http2-server.ts';
+import { until, waitFor } from '../../kit/until.ts';
 import { closedPort, echo, raw, reply, reset, type Step, stall, startUpstream } from '../../kit/upstream.ts';
-import { cluster, httpManager, listener, routeTo, startTestProxy, type TestProxy, tcpProxy } from './fixture.ts';
+import {
+  cluster,
+  http2Only,
+  httpManager,
+  listener,
+  routeTo,
+  startTestProxy,
+  type TestProxy,
+  tcpProxy,
+} from './fixture.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -179,4 +190,26 @@ describe('statistics of upstream requests', () => {
       stats(proxy, 'upstream_flow_control_paused_reading_total', 'upstream_flow_control_resumed_reading_total');
     assert.equal(resumed, paused);
   });
+});
+
+it('trailers are counted where a client sends them, and not those of responses', async (context) => {
+  const upstream = await startHttp2Upstream(context, (stream) => {
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'x-end': '1' }));
+    stream.respond({ ':status': 200 }, { waitForTrailers: true });
+    stream.resume().end('body');
+  });
+  const proxy = await startTestProxy(context, () => ({
+    listeners: [listener('main', httpManager([routeTo('a')]))],
+    clusters: [cluster('a', [upstream.port], http2Only)],
+  }));
+  const session = connectHttp2(`http://127.0.0.1:${proxy.port()}`);
+  context.after(() => session.destroy());
+  for (const hasTrailers of [false, true]) {
+    const stream = session.request({ ':method': 'POST', ':authority': 'a' }, { waitForTrailers: hasTrailers });
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'x-end': '1' }));
+    stream.resume().end('body');
+    await waitFor(stream, 'close');
+    assert.equal(proxy.stat('http2.trailers'), hasTrailers ? 1 : 0);
+    assert.equal(proxy.stat('cluster.a.http2.trailers'), 0);
+  }
 });
