@@ -1,7 +1,7 @@
 // What the statistics of a cluster say about its connections and requests.
 
 import assert from 'node:assert/strict';
-import { connect as connectHttp2 } from 'node:http2';
+import { connect as connectHttp2, constants } from 'node:http2';
 import { describe, it, type TestContext } from 'node:test';
 import { openClient } from '../../kit/client.ts';
 import { startHttp2Upstream } from '../../kit/http2-server.ts';
@@ -84,6 +84,7 @@ describe('statistics of upstream connections', () => {
       action: { timeout: '0.05s' },
     });
     const names = ['upstream_cx_destroy_local', 'upstream_cx_destroy_remote', 'upstream_cx_destroy_with_active_rq'];
+    // As Envoy: HTTP/1 has no streams to reset.
     const resets = ['upstream_rq_rx_reset', 'upstream_rq_tx_reset'];
     const client = await openClient(context, proxy.port());
     assert.equal((await client.fetch('GET', '/')).status, 200);
@@ -91,10 +92,10 @@ describe('statistics of upstream connections', () => {
     assert.deepEqual(Object.values(stats(proxy, ...names, ...resets)), [0, 1, 0, 0, 0]);
     assert.equal((await client.fetch('POST', '/', {}, 'x')).status, 503);
     await untilStat(proxy, 'upstream_cx_destroy', 2);
-    assert.deepEqual(Object.values(stats(proxy, ...names, ...resets)), [0, 2, 1, 1, 0]);
+    assert.deepEqual(Object.values(stats(proxy, ...names, ...resets)), [0, 2, 1, 0, 0]);
     assert.equal((await client.fetch('GET', '/')).status, 504);
     await untilStat(proxy, 'upstream_cx_destroy', 3);
-    assert.deepEqual(Object.values(stats(proxy, ...names, ...resets)), [1, 2, 2, 1, 1]);
+    assert.deepEqual(Object.values(stats(proxy, ...names, ...resets)), [1, 2, 2, 0, 0]);
   });
 
   it('tell which limit ended them', async (context) => {
@@ -211,5 +212,29 @@ it('trailers are counted where a client sends them, and not those of responses',
     await waitFor(stream, 'close');
     assert.equal(proxy.stat('http2.trailers'), hasTrailers ? 1 : 0);
     assert.equal(proxy.stat('cluster.a.http2.trailers'), 0);
+  }
+});
+
+it('resets of streams are counted, and not closed connections or refusals', async (context) => {
+  const upstream = await startHttp2Upstream(context, (stream, headers) => {
+    const path = headers[':path'];
+    if (path === '/reset') stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    else if (path === '/refuse') stream.close(constants.NGHTTP2_REFUSED_STREAM);
+    else if (path === '/close') stream.session?.destroy();
+  });
+  const proxy = await startTestProxy(context, () => ({
+    listeners: [listener('main', httpManager([routeTo('a', { timeout: '0.1s' })]))],
+    clusters: [cluster('a', [upstream.port], http2Only)],
+  }));
+  const client = await openClient(context, proxy.port());
+  const resets = ['upstream_rq_rx_reset', 'upstream_rq_tx_reset'];
+  for (const [path, status, rx, tx] of [
+    ['/refuse', 503, 0, 0],
+    ['/close', 503, 0, 0],
+    ['/reset', 503, 1, 0],
+    ['/silence', 504, 1, 1],
+  ] as const) {
+    assert.equal((await client.fetch('POST', path, {}, 'x')).status, status, path);
+    assert.deepEqual(Object.values(stats(proxy, ...resets)), [rx, tx], path);
   }
 });

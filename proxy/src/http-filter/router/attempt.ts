@@ -280,10 +280,8 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
     const { stream, pool } = this;
     this.stream = null;
     this.pool = null;
-    if (stream !== null) {
-      if (!this.isRequestEnded || !this.isResponseEnded) this.cluster?.stats.upstreamRqTxReset.inc();
-      stream.abandon();
-    } else if (this.state === WAITING) pool?.cancel(this);
+    if (stream !== null) stream.abandon();
+    else if (this.state === WAITING) pool?.cancel(this);
   }
 
   protected releaseHost(): void {

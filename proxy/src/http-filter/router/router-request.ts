@@ -168,10 +168,8 @@ export class RouterRequest extends Attempt {
     this.stream = null;
     this.pool = null;
     this.stopAttemptTimers();
-    if (this.state === SENDING) {
-      this.host?.onRequestFailed(reason);
-      if (isEndedByPeer(reason)) this.cluster?.stats.upstreamRqRxReset.inc();
-    } else this.host?.onRequestUnsent(reason);
+    if (this.state === SENDING) this.host?.onRequestFailed(reason);
+    else this.host?.onRequestUnsent(reason);
     if (!this.responseStarted && this.retriesFault(reason, this.state === SENDING)) return;
     this.fail(reason, details);
   }
@@ -393,16 +391,6 @@ function tellGrpcTimeout(headers: Headers, ms: number): void {
   const asked = headers.get('grpc-timeout');
   const askedMs = asked === undefined ? -1 : grpcTimeoutMs(asked);
   if (ms > 0 && (askedMs <= 0 || askedMs > ms)) headers.set('grpc-timeout', grpcTimeoutText(ms));
-}
-
-// Of failures after the head was handed over: those that are the endpoint's doing, not the codec's judgement.
-function isEndedByPeer(reason: Fault): boolean {
-  return (
-    reason === fault.upstream_reset ||
-    reason === fault.upstream_refused ||
-    reason === fault.upstream_closed ||
-    reason === fault.reused_connection_closed
-  );
 }
 
 function onTimeout(request: RouterRequest): void {
