@@ -112,7 +112,7 @@ export const metricHelp: Readonly<Record<string, string>> = {
   'grpc.method_limit_overflow': 'Calls of methods beyond the 500 per cluster that are told apart without being listed.',
 
   // hosts
-  membership_change: 'Changes of the hosts.',
+  membership_change: 'Times hosts came to or left a priority.',
   membership_total: 'Hosts there are.',
   membership_healthy: 'Hosts that may be picked.',
   lb_healthy_panic: 'Picks made among all hosts because too few are healthy.',

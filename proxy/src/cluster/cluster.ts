@@ -205,7 +205,7 @@ export class Cluster {
     this.showMembership();
   }
 
-  /** Shows how many hosts there are after so many changes. */
+  /** Shows how many hosts there are after so many priorities changed. */
   onMembership(total: number, changes: number): void {
     this.scope.gauge('membership_total').set(total);
     if (changes > 0) this.scope.counter('membership_change').add(changes);
