@@ -140,6 +140,7 @@ export class RouterRequest extends Attempt {
     }
     this.responseStarted = true;
     if (this.holdsRetry && !isUnwanted) this.cluster?.stats.upstreamRqRetrySuccess.inc();
+    this.releaseRetry();
     exchange.responseStartMs = this.clock.now() - exchange.startMs;
     exchange.details = 'via_upstream';
     this.stopTryTimeout();
@@ -343,9 +344,15 @@ export class RouterRequest extends Attempt {
     this.stopTimers();
     this.releaseHost();
     this.replay = null;
-    if (this.holdsRetry) this.breakers?.releaseRetry();
+    this.releaseRetry();
     if (this.holdsRequest) this.breakers?.releaseRequest();
-    this.holdsRetry = this.holdsRequest = false;
+    this.holdsRequest = false;
+  }
+
+  // As Envoy: what has brought a response is no retry any more, however long the response takes.
+  private releaseRetry(): void {
+    if (this.holdsRetry) this.breakers?.releaseRetry();
+    this.holdsRetry = false;
   }
 
   private stopTimers(): void {
