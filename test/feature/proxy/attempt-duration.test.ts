@@ -81,3 +81,20 @@ it('a response that has begun is cut', async (context) => {
   await clock.leap(1000);
   await client.closed();
 });
+
+for (const [asked, leapMs, status] of [
+  ['3000', 2000, 200],
+  ['0', 2000, 200],
+  ['300', 500, 504],
+  ['soon', 1500, 504],
+] as const) {
+  it(`a request that asks for ${asked} ms is answered ${status} after ${leapMs}`, async (context) => {
+    const { upstream, clock, client, proxy } = await start(context, [stall()]);
+    client.request('GET', '/', { 'x-envoy-upstream-stream-duration-ms': asked });
+    assert.equal((await upstream.request(1)).headers['x-envoy-upstream-stream-duration-ms'], undefined);
+    await clock.leap(leapMs);
+    for (const socket of upstream.openSockets) socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
+    assert.equal((await client.response()).status, status);
+    assert.equal(proxy.stat('cluster.a.upstream_rq_max_duration_reached'), status === 504 ? 1 : 0);
+  });
+}

@@ -47,6 +47,8 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
   protected attempted: Host[] | null = null;
   protected tryTimeout: Timer | null = null;
   protected tryIdle: TryIdle | null = null;
+  /** What the request says of that; -1 leaves it to the cluster. */
+  protected requestedAttemptMs = -1;
   protected attemptTimer: Timer | null = null;
   protected isResponsePaused = false;
   protected isResponseEnded = false;
@@ -140,7 +142,8 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
 
   // Envoy: HttpProtocolOptions.max_stream_duration of the cluster, from the moment that there is a connection to the end of the stream.
   private limitAttempt(): void {
-    const limitMs = this.cluster?.maxStreamDurationMs ?? 0;
+    const { requestedAttemptMs } = this;
+    const limitMs = requestedAttemptMs >= 0 ? requestedAttemptMs : (this.cluster?.maxStreamDurationMs ?? 0);
     if (limitMs > 0) this.attemptTimer = this.clock.start(limitMs, onAttemptOver, this as Attempt);
   }
 

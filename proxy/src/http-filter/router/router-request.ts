@@ -10,6 +10,7 @@ import { acceptsUpgrade } from '../../protocol/upgrade.ts';
 import { grpcTimeoutMs, grpcTimeoutText } from '../../route/action/grpc-timeout.ts';
 import {
   asksForItself,
+  requestedAttemptMs,
   requestedRetryPolicy,
   requestedTimeoutMs,
   wantsNoContentOnTimeout,
@@ -100,6 +101,7 @@ export class RouterRequest extends Attempt {
   private heedRequest(headers: Headers): void {
     this.retryPolicy = requestedRetryPolicy(this.retryPolicy, headers);
     this.timeoutMs = requestedTimeoutMs(this.timeoutMs, headers);
+    this.requestedAttemptMs = requestedAttemptMs(headers);
     if (wantsNoContentOnTimeout(headers)) this.timeoutStatus = 204;
   }
 
