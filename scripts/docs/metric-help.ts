@@ -188,6 +188,7 @@ export const metricHelp: Readonly<Record<string, string>> = {
   downstream_rq_time: 'Milliseconds from the first byte of a request to the last of its response.',
   'downstream_rq_*xx': 'Responses by class of status.',
   no_route: 'Requests that no route matches.',
+  no_cluster: 'Requests whose route names a cluster that there is not.',
   idle_timeout: 'Connections closed after idle_timeout.',
   max_downstream_connection_duration: 'Connections closed after max_downstream_connection_duration.',
 

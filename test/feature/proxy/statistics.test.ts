@@ -238,3 +238,19 @@ it('resets of streams are counted, and not closed connections or refusals', asyn
     assert.deepEqual(Object.values(stats(proxy, ...resets)), [rx, tx], path);
   }
 });
+
+it('requests to a cluster that there is not are counted', async (context) => {
+  const proxy = await startTestProxy(context, () => ({
+    listeners: [
+      listener('main', httpManager([{ match: { prefix: '/' }, route: { cluster_header: 'x-to' } }])),
+      listener('none', httpManager([], { manager: { stat_prefix: 'none' } })),
+    ],
+    clusters: [],
+  }));
+  const client = await openClient(context, proxy.port());
+  for (const headers of [{ 'x-to': 'nowhere' }, {}])
+    assert.equal((await client.fetch('GET', '/', headers)).status, 503);
+  assert.equal(proxy.stat('http.test.no_cluster'), 2);
+  assert.equal((await (await openClient(context, proxy.port('none'))).fetch('GET', '/')).status, 404);
+  assert.deepEqual([proxy.stat('http.none.no_cluster'), proxy.stat('http.none.no_route')], [0, 1]);
+});
