@@ -89,8 +89,9 @@ export const metricHelp: Readonly<Record<string, string>> = {
   upstream_rq_timeout: 'Requests that ran into the timeout of their route.',
   upstream_rq_per_try_timeout: 'Attempts that ran into per_try_timeout.',
   upstream_rq_per_try_idle_timeout: 'Attempts that ran into per_try_idle_timeout.',
-  upstream_rq_rx_reset: 'Requests whose stream or connection the endpoint ended before its response was complete.',
-  upstream_rq_tx_reset: 'Requests given up by this proxy before their response was complete.',
+  upstream_rq_max_duration_reached: 'Attempts ended after max_stream_duration of the cluster.',
+  upstream_rq_rx_reset: 'Requests whose HTTP/2 stream the endpoint reset, other than to refuse it.',
+  upstream_rq_tx_reset: 'Requests whose HTTP/2 stream this proxy reset because it gave them up.',
   upstream_rq_retry: 'Retries made.',
   upstream_rq_retry_success: 'Requests that a retry brought a response which the policy does not want repeated.',
   upstream_rq_retry_overflow: 'Retries refused by the circuit breaker or the retry budget.',
@@ -111,7 +112,7 @@ export const metricHelp: Readonly<Record<string, string>> = {
   'grpc.method_limit_overflow': 'Calls of methods beyond the 500 per cluster that are told apart without being listed.',
 
   // hosts
-  membership_change: 'Changes of the hosts.',
+  membership_change: 'Times hosts came to or left a priority.',
   membership_total: 'Hosts there are.',
   membership_healthy: 'Hosts that may be picked.',
   lb_healthy_panic: 'Picks made among all hosts because too few are healthy.',
@@ -171,7 +172,7 @@ export const metricHelp: Readonly<Record<string, string>> = {
   rx_messaging_error: 'Messages that were malformed.',
   header_overflow: 'Heads with more fields or bytes than allowed, and floods of CONTINUATION.',
   stream_refused_errors: 'Streams refused past max_concurrent_streams.',
-  trailers: 'Messages that ended with trailers.',
+  trailers: 'Requests from clients that ended with trailers; 0 for endpoints.',
   goaway_sent: 'GOAWAY frames sent.',
   keepalive_timeout: 'Connections that did not answer PING in time.',
   tx_flush_timeout: 'Streams given up because the peer did not take the rest of the response.',
@@ -187,6 +188,7 @@ export const metricHelp: Readonly<Record<string, string>> = {
   downstream_rq_time: 'Milliseconds from the first byte of a request to the last of its response.',
   'downstream_rq_*xx': 'Responses by class of status.',
   no_route: 'Requests that no route matches.',
+  no_cluster: 'Requests whose route names a cluster that there is not.',
   idle_timeout: 'Connections closed after idle_timeout.',
   max_downstream_connection_duration: 'Connections closed after max_downstream_connection_duration.',
 

@@ -293,4 +293,53 @@ describe('incremental', () => {
     assert.match(details, /^WEFT0605: more than 200000 resource names/);
     client.close();
   });
+
+  test('ends a stream that has a few names kept, each of them huge', async () => {
+    mesh.apply(service('reviews'));
+    const client = new DeltaClient(mesh.address, sidecarNode('a', capture));
+    for (let i = 0; i < 3; i++) {
+      const resourceNamesSubscribe = Array.from({ length: 6 }, (_, j) => `${i} ${j}`.padEnd(1024 * 1024, 'x'));
+      client.send({ typeUrl: typeUrl.rds, resourceNamesSubscribe });
+    }
+    assert.match((await client.over).details, /^WEFT0605: resource names of more than \d+ characters/);
+    client.close();
+  });
+
+  test('counts names that are asked for no longer no more', async () => {
+    mesh.apply(service('reviews'));
+    const client = new DeltaClient(mesh.address, sidecarNode('a', capture));
+    for (let i = 0; i < 3; i++) {
+      const names = Array.from({ length: 6 }, (_, j) => `${i} ${j}`.padEnd(1024 * 1024, 'x'));
+      client.send({ typeUrl: typeUrl.rds, resourceNamesSubscribe: names });
+      client.send({ typeUrl: typeUrl.rds, resourceNamesUnsubscribe: names });
+    }
+    client.send({ typeUrl: typeUrl.lds });
+    for (let type = ''; type !== typeUrl.lds; ) type = (await client.next()).typeUrl ?? '';
+    client.close();
+  });
+
+  test('ends a stream that asks for a type with a huge name, or is of a node with one', async () => {
+    mesh.apply(service('reviews'));
+    const client = new DeltaClient(mesh.address, sidecarNode('a', capture));
+    client.send({ typeUrl: 'x'.repeat(1000) });
+    assert.match((await client.over).details, /^WEFT0605: a type has a name of more than/);
+    client.close();
+    const other = new DeltaClient(mesh.address, sidecarNode('a'.repeat(2000), capture));
+    other.send({ typeUrl: typeUrl.cds });
+    assert.match((await other.over).details, /WEFT0601.* the node id has \d+ characters/);
+    other.close();
+  });
+
+  test('keeps of a refusal what somebody may read', async () => {
+    mesh.apply(service('reviews'));
+    const client = new DeltaClient(mesh.address, sidecarNode('talker', capture));
+    client.send({ typeUrl: typeUrl.cds });
+    client.nack(await client.next(), `because ${'x'.repeat(1024 * 1024)}`);
+    client.send({ typeUrl: typeUrl.lds });
+    await client.next();
+    const message = mesh.ads.statuses().find(({ workload }) => workload === 'talker')?.lastNack?.message ?? '';
+    assert.match(message, /^because x/);
+    assert.ok(message.length < 20_000, String(message.length));
+    client.close();
+  });
 });

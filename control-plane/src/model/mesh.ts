@@ -25,8 +25,8 @@ export interface MeshModel {
   readonly peerAuthentications: PeerAuthentications;
   readonly authorizations: Authorizations;
   readonly secrets: readonly StoredResource<'Secret'>[];
-  /** Whether routes or rules ask for labels of the caller; otherwise its namespace says all. */
-  readonly asksForCallerLabels: boolean;
+  /** The labels of callers that routes or rules ask for, sorted: with the namespace they say all there is to know of one. */
+  readonly callerLabels: readonly string[];
   /** What it was built from, to find out what a later world changes. */
   readonly world: World;
 }
@@ -73,18 +73,22 @@ function buildAll(world: World, settings: MeshSettings): MeshModel {
     peerAuthentications,
     authorizations: buildAuthorizations(world, settings),
     secrets: world.list('Secret'),
-    asksForCallerLabels: asksForCallerLabels(world),
+    callerLabels: callerLabels(world),
     world,
   };
 }
 
-function asksForCallerLabels(world: World): boolean {
-  const isAsked = (match: { readonly sourceLabels?: object | undefined }) => match.sourceLabels !== undefined;
-  const byRoute = world.list('VirtualService').some(({ object: { spec } }) => {
-    const { http = [], tls = [], tcp = [] } = spec;
-    return [...http, ...tls, ...tcp].some(({ match = [] }) => match.some(isAsked));
-  });
-  return byRoute || world.list('DestinationRule').some(({ object }) => object.spec.workloadSelector !== undefined);
+function callerLabels(world: World): string[] {
+  const asked = new Set<string>();
+  const ask = (labels: Readonly<Record<string, string>> = {}): void => {
+    for (const label of Object.keys(labels)) asked.add(label);
+  };
+  for (const { object } of world.list('VirtualService')) {
+    const { http = [], tls = [], tcp = [] } = object.spec;
+    for (const { match = [] } of [...http, ...tls, ...tcp]) for (const { sourceLabels } of match) ask(sourceLabels);
+  }
+  for (const { object } of world.list('DestinationRule')) ask(object.spec.workloadSelector?.matchLabels);
+  return [...asked].sort();
 }
 
 function hasConfigChanged(before: World, after: World): boolean {

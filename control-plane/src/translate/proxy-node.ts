@@ -16,6 +16,8 @@ const maxLabelKeyLength = 317;
 const maxLabelValueLength = 63;
 const maxAddresses = 16;
 const maxAddressLength = 45;
+/** Characters of a node id, which is remembered when the proxy has gone. */
+const maxIdLength = 1024;
 /** Problems that one refusal tells. */
 const maxProblems = 10;
 
@@ -116,6 +118,11 @@ export interface ProxyNode {
 /** Reads a node; null and at least one issue when it cannot be served. */
 export function parseProxyNode(node: envoy.config.core.v3.Node, issues: Issue[]): ProxyNode | null {
   const id = node.id ?? '';
+  if (id.length > maxIdLength) {
+    const message = `the node id has ${id.length} characters; give one of at most ${maxIdLength}`;
+    issues.push({ code: 'WEFT0601', level: 'error', path: 'node.id', message });
+    return null;
+  }
   const [type, address = '', workloadId = '', domain = ''] = id.split('~');
   if ((type !== 'sidecar' && type !== 'router') || workloadId === '') {
     issues.push({ code: 'WEFT0601', level: 'error', path: 'node.id', message: badIdMessage(id) });

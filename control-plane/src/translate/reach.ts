@@ -30,7 +30,9 @@ const reaches: WeakMap<MeshModel, Map<string, Reach>> = new WeakMap();
 
 /** Proxies of one key have the same reach. */
 export function reachKey(mesh: MeshModel, { namespace, labels }: WorkloadIdentityView): string {
-  return mesh.asksForCallerLabels ? `${namespace} ${JSON.stringify(Object.entries(labels).sort())}` : namespace;
+  // By the labels that somebody asks for: others, such as a pod's own name, would make every replica a kind of its own.
+  if (mesh.callerLabels.length === 0) return namespace;
+  return `${namespace} ${JSON.stringify(mesh.callerLabels.map((label) => (Object.hasOwn(labels, label) ? labels[label] : null)))}`;
 }
 
 /** The reach of a proxy, shared with all proxies for which it is the same. */

@@ -28,3 +28,27 @@ test('proxies of one reach are told one after the other, so that what is made fo
   await setImmediate();
   assert.deepEqual(told, ['a1', 'a2', 'b1', 'b2']);
 });
+
+test('the names that all streams of one identity ask for are bounded, and those of another are not counted with them', () => {
+  const identify = (call: object) => ({ spiffeId: String(Reflect.get(call, 'peer')), expiresAt: null });
+  const ads = new AdsServer({ clock: systemClock, log, identify, identityCharsMax: 1000 });
+  const open = (peer: string) => {
+    const call = Object.assign(new EventEmitter(), { peer, write: () => {}, refusal: '' });
+    Reflect.apply(ads.implementation.StreamAggregatedResources as (call: object) => void, null, [call]);
+    call.on('error', ({ details }) => {
+      call.refusal = details;
+    });
+    const node = { id: 'sidecar~127.0.0.1~a.default~default.svc.cluster.local' };
+    const resourceNames = ['x'.repeat(400)];
+    const request = { node, typeUrl: typeUrls.rds, resourceNames };
+    call.emit('data', encodeMessage('envoy.service.discovery.v3.DiscoveryRequest', request));
+    return call;
+  };
+  const calls = ['one', 'one', 'other', 'one'].map(open);
+  assert.deepEqual(
+    calls.map(({ refusal }) => refusal.slice(0, 8)),
+    ['', '', '', 'WEFT0605'],
+  );
+  calls[0]?.emit('close');
+  assert.equal(open('one').refusal, '');
+});

@@ -44,6 +44,8 @@ export interface AdsOptions {
   readonly log: AdsLog;
   /** Null where streams without a certificate are let in: for tests, and for meshes without mutual TLS. */
   readonly identify: ((call: AdsCall) => PeerIdentity | null) | null;
+  /** Characters of names and versions that are kept for all streams of one identity; 512 Mi unless said otherwise. */
+  readonly identityCharsMax?: number;
 }
 
 /** One stream, before and after its first request. */
@@ -53,7 +55,12 @@ interface Connection {
   readonly peer: PeerIdentity | null;
   readonly since: string;
   session: ProxySession | null;
+  /** What its session keeps, as it is counted for its identity. */
+  chars: number;
 }
+
+/** Characters that are kept for all streams of one identity, however many replicas share it. */
+const maxIdentityChars = 512 * 1024 * 1024;
 
 /** Proxies that went are remembered for this long, and no more than so many. */
 const goneForMs = 300_000;
@@ -66,6 +73,7 @@ export class AdsServer {
   private readonly encoder = new ResourceEncoder();
   private readonly queue: PushQueue<Connection>;
   private readonly waiters: RevisionWaiters;
+  private readonly charsBy: Map<string, number> = new Map();
   private mesh: MeshModel | null = null;
 
   constructor(options: AdsOptions) {
@@ -149,7 +157,7 @@ export class AdsServer {
       return;
     }
     const since = new Date(clock.wallMs()).toISOString();
-    const connection: Connection = { call, protocol, peer, since, session: null };
+    const connection: Connection = { call, protocol, peer, since, session: null, chars: 0 };
     this.connections.add(connection);
     call.on('data', (bytes: Uint8Array) => this.receive(connection, bytes));
     call.on('end', () => call.end());
@@ -170,13 +178,29 @@ export class AdsServer {
     const session = connection.session ?? this.begin(connection, message);
     if (session === null) return;
     const hadNack = this.nackOf(connection);
-    const problem = this.receiveMessage(session, message);
+    const problem = this.receiveMessage(session, message) ?? this.charsProblem(connection, session.chars);
     if (problem !== null) {
       this.refuse(connection, status.RESOURCE_EXHAUSTED, `WEFT0605: ${problem}`);
       return;
     }
     this.logNack(connection, hadNack);
     this.waiters.check();
+  }
+
+  private charsProblem(connection: Connection, chars: number): string | null {
+    const total = this.countChars(connection, chars);
+    const max = this.options.identityCharsMax ?? maxIdentityChars;
+    return total <= max ? null : `the streams of one identity ask for names of ${total} characters`;
+  }
+
+  /** Of all streams of that identity. */
+  private countChars(connection: Connection, chars: number): number {
+    const identity = connection.peer?.spiffeId ?? '';
+    const total = (this.charsBy.get(identity) ?? 0) + chars - connection.chars;
+    connection.chars = chars;
+    if (total === 0) this.charsBy.delete(identity);
+    else this.charsBy.set(identity, total);
+    return total;
   }
 
   /** A reason to end the stream, or null. A defect of ours ends the stream of one proxy, not the process. */
@@ -286,6 +310,7 @@ export class AdsServer {
   private drop(connection: Connection): void {
     if (!this.connections.delete(connection)) return;
     this.queue.remove(connection);
+    this.countChars(connection, 0);
     const last = this.statusOf(connection);
     if (last === null) return;
     const nowMs = this.options.clock.wallMs();

@@ -5,6 +5,9 @@ import { decodeMessage, encodeMessage } from '@weft/lib/protobuf/codec';
 import { type ResourceType, typeUrls } from './resource-type.ts';
 import type { Subscription, Update } from './subscription.ts';
 
+/** Of a client's reason, as much as is kept, also after it has gone. */
+const maxReasonLength = 16 * 1024;
+
 /** What a request of either protocol says. */
 export interface DiscoveryMessage {
   readonly typeUrl: string;
@@ -35,7 +38,7 @@ export const stateOfTheWorld: DiscoveryProtocol = {
       typeUrl: request.typeUrl ?? '',
       node: request.node ?? null,
       nonce: request.responseNonce ?? '',
-      error: request.errorDetail === undefined ? null : (request.errorDetail.message ?? 'no reason given'),
+      error: reasonOf(request.errorDetail),
       version: request.versionInfo ?? '',
       applyTo: (subscription) => subscription.setNames(request.resourceNames ?? []),
     };
@@ -59,7 +62,7 @@ export const incremental: DiscoveryProtocol = {
       typeUrl: request.typeUrl ?? '',
       node: request.node ?? null,
       nonce: request.responseNonce ?? '',
-      error: request.errorDetail === undefined ? null : (request.errorDetail.message ?? 'no reason given'),
+      error: reasonOf(request.errorDetail),
       version: null,
       applyTo: (subscription, isFirst) => {
         if (isFirst) subscription.setVersions(request.initialResourceVersions ?? {});
@@ -83,3 +86,10 @@ export const incremental: DiscoveryProtocol = {
       nonce,
     }),
 };
+
+function reasonOf(detail: { readonly message?: string | undefined } | undefined): string | null {
+  if (detail === undefined) return null;
+  const reason = detail.message ?? 'no reason given';
+  // Through bytes: a part of a string keeps the whole.
+  return reason.length <= maxReasonLength ? reason : `${Buffer.from(reason.slice(0, maxReasonLength)).toString()}…`;
+}

@@ -11,7 +11,10 @@ import { Subscription } from './subscription.ts';
 
 /** Names that one client may ask for over all types; more is an attack or a defect. */
 const maxNames = 200_000;
+/** Characters of those names, and of the versions that come with them. */
+const maxChars = 16 * 1024 * 1024;
 const maxOtherTypes = 32;
+const maxTypeLength = 512;
 
 /** What the mesh made for this proxy, with what it was made from. */
 export interface SessionSnapshot {
@@ -74,6 +77,7 @@ export class ProxySession {
     if (message.nonce !== '' && message.error === null) subscription.settleLate(message.nonce, message.version);
     message.applyTo(subscription, known === undefined);
     if (this.nameCount() > maxNames) return `more than ${maxNames} resource names are asked for`;
+    if (this.chars > maxChars) return `resource names of more than ${maxChars} characters are asked for`;
     this.push();
     return null;
   }
@@ -81,10 +85,18 @@ export class ProxySession {
   /** Types that are not served are answered once, with nothing, so that the client does not wait. */
   private receiveOther({ typeUrl, nonce }: DiscoveryMessage): string | null {
     if (nonce !== '' || this.otherTypes.has(typeUrl)) return null;
+    if (typeUrl.length > maxTypeLength) return `a type has a name of more than ${maxTypeLength} characters`;
     if (this.otherTypes.size >= maxOtherTypes) return `more than ${maxOtherTypes} unknown types are asked for`;
     this.otherTypes.add(typeUrl);
     this.write(this.protocol.encodeEmpty(typeUrl, this.snapshot?.revision ?? 0, this.nextNonce()));
     return null;
+  }
+
+  /** Characters of what the client said and that is kept for it. */
+  get chars(): number {
+    let chars = 0;
+    for (const subscription of this.subscriptions.values()) chars += subscription.chars;
+    return chars;
   }
 
   private nameCount(): number {

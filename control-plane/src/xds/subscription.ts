@@ -40,6 +40,8 @@ export class Subscription {
   private readonly saysAll: boolean;
   private isWildcard = false;
   private readonly names: Set<string> = new Set();
+  private nameChars = 0;
+  private versionChars = 0;
   /** Content versions that the client has accepted, by name. */
   private acked: Map<string, string> = new Map();
   private pending: Pending | null = null;
@@ -68,6 +70,11 @@ export class Subscription {
     return Math.max(this.names.size, this.acked.size);
   }
 
+  /** Characters of what the client said and that is kept for it. */
+  get chars(): number {
+    return this.nameChars + this.versionChars;
+  }
+
   /** State of the world: the client names all it wants; none at first means everything. */
   setNames(names: readonly string[]): void {
     if (names.includes('*') || (names.length === 0 && this.names.size === 0))
@@ -75,7 +82,8 @@ export class Subscription {
     const wanted = new Set(names);
     this.isWildcard &&= wanted.size === 0 || wanted.has('*');
     this.names.clear();
-    for (const name of wanted) if (name !== '*') this.names.add(name);
+    this.nameChars = 0;
+    for (const name of wanted) if (name !== '*') this.addName(name);
     if (this.isWildcard) return;
     for (const name of [...this.acked.keys()]) if (!this.names.has(name)) this.acked.delete(name);
   }
@@ -83,6 +91,14 @@ export class Subscription {
   /** Incremental: what a reconnecting client already has. */
   setVersions(versions: Readonly<Record<string, string>>): void {
     this.acked = new Map(Object.entries(versions));
+    this.versionChars = 0;
+    for (const [name, version] of this.acked) this.versionChars += name.length + version.length;
+  }
+
+  private addName(name: string): void {
+    if (this.names.has(name)) return;
+    this.names.add(name);
+    this.nameChars += name.length;
   }
 
   /** Incremental. The first request of a type without names means everything. Asking again for a name asks for its resource again. */
@@ -91,7 +107,7 @@ export class Subscription {
     for (const name of names) {
       if (name === '*') continue;
       if (!isFirst) this.acked.delete(name);
-      this.names.add(name);
+      this.addName(name);
       this.unanswered.add(name);
     }
   }
@@ -99,7 +115,7 @@ export class Subscription {
   unsubscribe(names: readonly string[]): void {
     for (const name of names) {
       if (name === '*') this.isWildcard = false;
-      this.names.delete(name);
+      if (this.names.delete(name)) this.nameChars -= name.length;
       this.unanswered.delete(name);
       if (!this.isWildcard) this.acked.delete(name);
     }

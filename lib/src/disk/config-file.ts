@@ -11,6 +11,10 @@ let kept: Map<string, Uint8Array> | null = null;
 let given: FileContents = new Map();
 let isStarting = false;
 
+/** Files that are remembered, the ones read last, and what they hold together: a control plane may name others for ever. */
+const keptCountMax = 1000;
+const keptBytesMax = 64 * 1024 * 1024;
+
 /** From now on this thread remembers what it reads; `keptFiles` hands it out. */
 export function keepFiles(): void {
   kept ??= new Map();
@@ -47,11 +51,24 @@ export function readConfigFile(path: string, maxBytes: number): Buffer {
     const { size } = statSync(path);
     if (size > maxBytes) throw new FileTooLargeError(size);
     const bytes = readFileSync(path);
-    kept?.set(path, bytes);
+    if (kept !== null) keep(kept, path, bytes);
     return bytes;
   } catch (error) {
     if (known === undefined) throw error;
     return Buffer.from(known);
+  }
+}
+
+// Inserted again: the order of a Map is the order of the last read.
+function keep(files: Map<string, Uint8Array>, path: string, bytes: Uint8Array): void {
+  files.delete(path);
+  files.set(path, bytes);
+  let total = 0;
+  for (const { length } of files.values()) total += length;
+  for (const [oldest, { length }] of files) {
+    if (files.size <= keptCountMax && total <= keptBytesMax) return;
+    files.delete(oldest);
+    total -= length;
   }
 }
 

@@ -1,14 +1,15 @@
 // The admin pages' view of a running proxy.
 
-import type { envoy } from '@weft/api/xds/types';
+import type { envoy, google } from '@weft/api/xds/types';
 import type { Clock } from '@weft/lib/clock';
 import type { LogControl } from '@weft/lib/log';
 import type { MetricsRegistry } from '@weft/lib/metrics';
-import { type MessageName, packAny } from '@weft/lib/protobuf/codec';
+import { type MessageName, packAny, unpackAny } from '@weft/lib/protobuf/codec';
 import type { DrainScope } from '../listener/listener-set.ts';
 import type { RunningProxy } from '../proxy.ts';
 import type { DecisionView } from '../telemetry/decisions.ts';
 import { countOpenBytes } from '../upstream/connection-record.ts';
+import { managersOf } from '../xds/route-names.ts';
 import { reportCertificates } from './certificate-report.ts';
 import { reportClusters } from './cluster-report.ts';
 import { dumpIdentity } from './identity-dump.ts';
@@ -28,9 +29,13 @@ import type {
 
 export const weftVersion = '0.1.0';
 
+type RouteConfiguration = envoy.config.route.v3.RouteConfiguration;
+
 const typeNames = {
   cluster: 'envoy.config.cluster.v3.Cluster',
+  endpoint: 'envoy.config.endpoint.v3.ClusterLoadAssignment',
   listener: 'envoy.config.listener.v3.Listener',
+  route: 'envoy.config.route.v3.RouteConfiguration',
   secret: 'envoy.extensions.transport_sockets.tls.v3.Secret',
 } as const satisfies Partial<Record<ResourceKind, MessageName>>;
 
@@ -93,22 +98,39 @@ export class RunningState implements AdminState {
     if (kind === 'cluster') return this.dumpStatic(typeNames.cluster, resources?.clusters ?? []);
     if (kind === 'listener') return this.dumpStatic(typeNames.listener, resources?.listeners ?? []);
     if (kind === 'secret') return this.dumpStatic(typeNames.secret, resources?.secrets ?? []);
-    return [];
+    if (kind === 'route') return this.dumpStatic(typeNames.route, this.inlineRoutes());
+    return (resources?.clusters ?? []).flatMap(({ name, loadAssignment }) =>
+      loadAssignment === undefined ? [] : [this.dumpOne(name, packAny(typeNames.endpoint, loadAssignment))],
+    );
+  }
+
+  // As Envoy: those that stand in listeners, whoever the listeners are from.
+  private inlineRoutes(): RouteConfiguration[] {
+    const dynamic = (this.proxy.dynamic?.resources('listener') ?? []).flatMap(({ stage, resource }) =>
+      resource === null || stage !== 'active' ? [] : [unpackAny(resource, typeNames.listener)],
+    );
+    return [...(this.bootstrap.staticResources?.listeners ?? []), ...dynamic]
+      .flatMap(managersOf)
+      .flatMap(({ routeConfig }) => routeConfig ?? []);
   }
 
   private dumpStatic(
     typeName: (typeof typeNames)[keyof typeof typeNames],
     list: readonly { readonly name?: string | undefined }[],
   ): ResourceDump[] {
-    return list.map((message) => ({
-      name: message.name ?? '',
+    return list.map((message) => this.dumpOne(message.name, packAny(typeName, message)));
+  }
+
+  private dumpOne(name: string | undefined, resource: google.protobuf.Any): ResourceDump {
+    return {
+      name: name ?? '',
       stage: 'static',
-      resource: packAny(typeName, message),
+      resource,
       version: '',
       updatedWallMs: this.startedWallMs,
       clientStatus: 'ACKED',
       refused: null,
-    }));
+    };
   }
 
   versionInfo(kind: ResourceKind): string {

@@ -361,6 +361,19 @@ describe('/config_dump', () => {
     assert.equal((await get('/config_dump?include_eds')).body.includes('EndpointsConfigDump'), true);
   });
 
+  it('has no entries, and no error, for a field of which there are none', async (context) => {
+    const { get, json } = await start(context);
+    for (const query of [
+      'resource=static_secrets',
+      'resource=static_clusters&name_regex=^zzz$',
+      'resource=static_endpoint_configs&include_eds',
+    ]) {
+      assert.deepEqual(await json(`/config_dump?${query}`), { configs: [] }, query);
+    }
+    assert.equal((await get('/config_dump?resource=static_endpoint_configs')).status, 404);
+    assert.equal((await get('/config_dump?resource=')).body, (await get('/config_dump')).body);
+  });
+
   it('filters by name and by field mask', async (context) => {
     const { json } = await start(context);
     const byName = (await json('/config_dump?resource=dynamic_active_clusters&name_regex=^b$&mask=cluster.name')) as {

@@ -104,6 +104,24 @@ test('an EDS cluster with a new name serves by its old endpoints until the new o
   assert.equal(clusters.set.isWarm('web'), true);
 });
 
+test('a change of the hosts counts once for each priority, however many hosts come or go', () => {
+  const clusters = new SampleClusters();
+  clusters.put(eds());
+  const put = (...priorities: (readonly string[])[]): number => {
+    const endpoints = priorities.map((hosts, priority) => ({
+      priority,
+      lb_endpoints: hosts.map((address) => endpoint(address)),
+    }));
+    clusters.putEndpoints('web', { cluster_name: 'web', endpoints });
+    return clusters.stat('web', 'membership_change');
+  };
+  assert.equal(put(['10.0.0.1:80', '10.0.0.2:80', '10.0.0.3:80']), 1);
+  assert.equal(put(['10.0.0.3:80', '10.0.0.2:80', '10.0.0.1:80']), 1);
+  assert.equal(put(['10.0.0.1:80'], ['10.1.0.1:80', '10.1.0.2:80']), 3);
+  assert.equal(put(['10.0.0.1:80', '10.1.0.1:80'], ['10.1.0.2:80']), 5);
+  assert.equal(put(['10.0.0.1:80'], ['10.1.0.2:80']), 6);
+});
+
 test('removed endpoints leave the hosts until the cluster goes', () => {
   const clusters = new SampleClusters();
   clusters.put(eds());

@@ -32,6 +32,7 @@ export class ClusterStats {
   readonly upstreamRqTimeout: Counter;
   readonly upstreamRqPerTryTimeout: Counter;
   readonly upstreamRqPerTryIdleTimeout: Counter;
+  readonly upstreamRqMaxDurationReached: Counter;
   readonly upstreamRqRxReset: Counter;
   readonly upstreamRqTxReset: Counter;
   readonly upstreamRqRetry: Counter;
@@ -80,6 +81,7 @@ export class ClusterStats {
     this.upstreamRqTimeout = scope.counter('upstream_rq_timeout');
     this.upstreamRqPerTryTimeout = scope.counter('upstream_rq_per_try_timeout');
     this.upstreamRqPerTryIdleTimeout = scope.counter('upstream_rq_per_try_idle_timeout');
+    this.upstreamRqMaxDurationReached = scope.counter('upstream_rq_max_duration_reached');
     this.upstreamRqRxReset = scope.counter('upstream_rq_rx_reset');
     this.upstreamRqTxReset = scope.counter('upstream_rq_tx_reset');
     this.upstreamRqRetry = scope.counter('upstream_rq_retry');

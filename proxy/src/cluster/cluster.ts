@@ -6,6 +6,7 @@ import type { Clock } from '@weft/lib/clock';
 import type { Headers } from '@weft/lib/header';
 import type { Origin } from '@weft/lib/issue';
 import type { Counter, Scope } from '@weft/lib/metrics';
+import { type Fault, fault } from '../fault/fault.ts';
 import type { DescriptorWatch } from '../io/descriptor-watch.ts';
 import type { UpstreamNames, UpstreamTls } from '../security/upstream-tls.ts';
 import { Balancer } from './balancer/balancer.ts';
@@ -127,13 +128,20 @@ export class Cluster {
     return this.sources === null ? null : sourceFor(this.sources, address);
   }
 
+  /**
+   * Why the control plane wants this request dropped (EDS: `drop_overloads`), or null. Drawn once per request: a retry is none of its
+   * own.
+   */
+  drawDrop(): Fault | null {
+    const { dropChance } = this;
+    if (dropChance <= 0 || this.random() >= dropChance) return null;
+    this.scope.counter('upstream_rq_drop_overload').inc();
+    return dropChance >= 1 ? fault.unconditional_drop_overload : fault.drop_overload;
+  }
+
   /** The host for one attempt, or null when there is none to send to. */
   pick(context: PickContext): Host | null {
     if (this.originalDst !== null) return this.originalDst.pick(context);
-    if (this.dropChance > 0 && this.random() < this.dropChance) {
-      this.scope.counter('upstream_rq_drop_overload').inc();
-      return null;
-    }
     const host = this.balancer.pick(context.hash);
     if (this.balancer.isPanicking) this.healthyPanic.value++;
     if (host === null) this.stats.upstreamCxNoneHealthy.value++;
@@ -200,7 +208,7 @@ export class Cluster {
     this.showMembership();
   }
 
-  /** Shows how many hosts there are after so many changes. */
+  /** Shows how many hosts there are after so many priorities changed. */
   onMembership(total: number, changes: number): void {
     this.scope.gauge('membership_total').set(total);
     if (changes > 0) this.scope.counter('membership_change').add(changes);

@@ -7,7 +7,7 @@ import type { Host } from './host.ts';
 
 export interface DirectoryUpdate {
   readonly hosts: readonly Host[];
-  /** Hosts added and removed. */
+  /** Priorities that hosts came to or left: as Envoy counts changes. */
   readonly changes: number;
 }
 
@@ -26,12 +26,14 @@ export class HostDirectory {
   /** An address that is listed twice counts once, where it is listed first. */
   update(assignment: AssignmentSpec): DirectoryUpdate {
     const next = new Map<string, Host>();
-    let changes = 0;
+    const changed = new Set<number>();
     for (const locality of assignment.localities) {
       for (const spec of locality.endpoints) {
         if (next.has(spec.key)) continue;
+        const priorityBefore = this.byKey.get(spec.key)?.priority;
         const known = this.keep(spec);
-        if (known === null) changes++;
+        if (known === null || priorityBefore !== spec.priority) changed.add(spec.priority);
+        if (priorityBefore !== undefined && priorityBefore !== spec.priority) changed.add(priorityBefore);
         next.set(spec.key, known ?? this.cluster.makeHost(spec));
       }
     }
@@ -39,10 +41,10 @@ export class HostDirectory {
     this.byKey = next;
     for (const [key, host] of before) {
       if (next.get(key) === host) continue;
-      changes++;
+      changed.add(host.priority);
       host.remove();
     }
-    return { hosts: [...next.values()], changes };
+    return { hosts: [...next.values()], changes: changed.size };
   }
 
   // Other encryption needs other connections, so that is another host.

@@ -154,10 +154,20 @@ const rows = {
   response_headers_too_large: ['upstream', 'never', 502, grpc.internal, 'UPE', 'the response headers exceed the limit'],
   request_timeout: ['upstream', 'never', 504, grpc.deadlineExceeded, 'UT', 'upstream request timeout'],
   per_try_timeout: ['upstream', 'reset', 504, grpc.deadlineExceeded, 'UT', 'upstream request timeout'],
+  max_upstream_duration: [
+    'upstream',
+    'reset',
+    504,
+    grpc.deadlineExceeded,
+    'UMSDR',
+    'upstream max stream duration reached',
+  ],
   upgrade_failed: ['upstream', 'never', 502, grpc.unavailable, 'UPE', 'the endpoint did not accept the upgrade'],
 
   // proxy: limits and state of our own
   no_healthy_host: ['proxy', 'never', 503, grpc.unavailable, 'UH', 'no healthy upstream'],
+  drop_overload: ['proxy', 'never', 503, grpc.unavailable, 'DO', 'drop overload'],
+  unconditional_drop_overload: ['proxy', 'never', 503, grpc.unavailable, 'UDO', 'unconditional drop overload'],
   breaker_open: [
     'proxy',
     'never',

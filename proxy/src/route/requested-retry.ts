@@ -11,10 +11,17 @@ const countHeader = 'x-envoy-max-retries';
 const statusesHeader = 'x-envoy-retriable-status-codes';
 const namesHeader = 'x-envoy-retriable-header-names';
 const timeoutHeader = 'x-envoy-upstream-rq-timeout-ms';
+const timeoutAnswerHeader = 'x-envoy-upstream-rq-timeout-alt-response';
+const attemptDurationHeader = 'x-envoy-upstream-stream-duration-ms';
 const tryTimeoutHeader = 'x-envoy-upstream-rq-per-try-timeout-ms';
 
 const policyHeaders = [onHeader, onGrpcHeader, countHeader, statusesHeader, namesHeader, tryTimeoutHeader];
-const allHeaders: ReadonlySet<string> = new Set([...policyHeaders, timeoutHeader]);
+const allHeaders: ReadonlySet<string> = new Set([
+  ...policyHeaders,
+  timeoutHeader,
+  timeoutAnswerHeader,
+  attemptDurationHeader,
+]);
 
 /** Most requests have none of these headers: one look at each name. */
 export function asksForItself(headers: Headers): boolean {
@@ -30,6 +37,20 @@ export function requestedTimeoutMs(ofRoute: number, headers: Headers): number {
   const asked = numberOf(headers.get(timeoutHeader));
   headers.remove(timeoutHeader);
   return asked < 0 ? ofRoute : asked;
+}
+
+/** Whether a time-out is to be answered with 204 in place of 504, by the mere presence of its header, which is taken away. */
+export function wantsNoContentOnTimeout(headers: Headers): boolean {
+  const isAsked = headers.has(timeoutAnswerHeader);
+  if (isAsked) headers.remove(timeoutAnswerHeader);
+  return isAsked;
+}
+
+/** Milliseconds for an attempt as a whole in place of the cluster's, 0 for ever, -1 without a word about it; the header is taken away. */
+export function requestedAttemptMs(headers: Headers): number {
+  const asked = numberOf(headers.get(attemptDurationHeader));
+  headers.remove(attemptDurationHeader);
+  return asked;
 }
 
 /** The route's own policy, or one made for this request; the headers are taken away. */

@@ -8,6 +8,13 @@ import type { Exchange } from './exchange.ts';
 /** The header with which a client can ask `weft explain` why. */
 export const decisionHeader = 'x-weft-decision';
 
+/** By the flag of the fault: what tells a caller that there is no more room for it. */
+const overloadHeaders: ReadonlyMap<string, string> = new Map([
+  ['UO', 'x-envoy-overloaded'],
+  ['DO', 'x-envoy-drop-overload'],
+  ['UDO', 'x-envoy-unconditional-drop-overload'],
+]);
+
 /**
  * Headers of the reply: gRPC callers get a trailers-only response (gRPC over HTTP/2, "Responses"), others plain text. What the route
  * adds comes first, so that it may say another type but not take away what frames or explains the reply.
@@ -18,7 +25,7 @@ export function localReplyHead(exchange: Exchange, reason: Fault, body: string):
   if (route !== null) route.mutateLocalReply(headers, exchange);
   if (wantsGrpc(exchange, reason.status)) setGrpcHead(headers, reason.grpcStatus, body);
   else {
-    if (!headers.has('content-type')) headers.add('content-type', 'text/plain');
+    if (exchange.status !== 204 && !headers.has('content-type')) headers.add('content-type', 'text/plain');
     headers.add('content-length', String(Buffer.byteLength(body)));
   }
   if (route?.virtualHost.includesAttemptCountInResponse && exchange.attempts > 0) {
@@ -31,7 +38,8 @@ export function localReplyHead(exchange: Exchange, reason: Fault, body: string):
     headers.set('upgrade', 'HTTP/1.1');
     headers.set('connection', 'upgrade');
   }
-  if (reason.flag === 'UO') headers.set('x-envoy-overloaded', 'true');
+  const overload = exchange.config.suppressEnvoyHeaders ? undefined : overloadHeaders.get(reason.flag);
+  if (overload !== undefined) headers.set(overload, 'true');
   return headers;
 }
 

@@ -44,8 +44,14 @@ export const faultAdvice: Readonly<Partial<Record<FaultCode, string>>> = {
   response_headers_too_large: 'Make the endpoint send fewer or smaller headers, or raise max_response_headers_kb.',
   request_timeout: 'Find out why the endpoint is slow, or raise the timeout of the route.',
   per_try_timeout: 'Find out why the endpoint is slow, or raise per_try_timeout of the retry policy.',
+  max_upstream_duration:
+    'Find out why the endpoint is slow, or raise max_stream_duration of the cluster if an attempt may last this long.',
   upgrade_failed: 'Check that the endpoint supports the upgrade that the client asked for.',
   no_healthy_host: 'Check that the service has running, ready endpoints (`weft proxy-config WORKLOAD endpoints`).',
+  drop_overload:
+    'Nothing: the control plane asks by `drop_overloads` of the endpoints that a share of the requests be dropped.',
+  unconditional_drop_overload:
+    'Nothing: the control plane asks by `drop_overloads` of the endpoints that all requests be dropped.',
   breaker_open: 'Lower the load, add endpoints, or raise the limits in the connection pool of the DestinationRule.',
   retries_exhausted: 'Look at the endpoints: every try failed; the access log of each shows why.',
   stream_idle: 'Find out which side stopped sending, or raise stream_idle_timeout.',

@@ -30,7 +30,8 @@ export function openConnection(
   if (!breakers.tryConnection()) {
     // As Envoy: that the limit was met counts, also where it gives way.
     cluster.stats.upstreamCxOverflow.inc();
-    if (!isFirst || !breakers.tryFirstConnection()) return null;
+    if (!isFirst) return null;
+    breakers.takeFirstConnection();
   }
   cluster.stats.upstreamCxTotal.inc();
   cluster.stats.upstreamCxActive.inc();

@@ -167,6 +167,10 @@ export class Http2Client implements ConnectionOwner, Http2Sink, KeepAliveOwner {
     this.retire();
   }
 
+  get stats(): ClusterStats {
+    return this.options.stats;
+  }
+
   // ---- events of the codec
 
   onInformational(stream: Http2Stream, status: number, block: HeaderBlock): void {

@@ -3,7 +3,7 @@
 import { BodyBuffer } from '@weft/lib/body-buffer';
 import type { Headers } from '@weft/lib/header';
 import type { Placed } from '@weft/lib/placed-set';
-import type { Fault } from '../fault/fault.ts';
+import { type Fault, fault } from '../fault/fault.ts';
 import type { Http2Stream } from '../protocol/http2/connection.ts';
 import { ErrorCode } from '../protocol/http2/error.ts';
 import type { Http2Client } from './http2-client.ts';
@@ -123,6 +123,7 @@ export class Http2UpstreamStream implements UpstreamStream, Placed {
 
   onFailed(reason: Fault, details: string): void {
     const { events, isResponseEnded } = this;
+    if (reason === fault.upstream_reset) this.client.stats.upstreamRqRxReset.value++;
     this.events = null;
     this.pending = null;
     this.client.forget(this);
@@ -131,6 +132,8 @@ export class Http2UpstreamStream implements UpstreamStream, Placed {
   }
 
   abandon(): void {
+    const isOver = this.isResponseEnded && this.isRequestEnded && this.pending === null;
+    if (!isOver) this.client.stats.upstreamRqTxReset.value++;
     this.events = null;
     this.pending = null;
     this.client.http2.resetStream(this.stream, ErrorCode.CANCEL);

@@ -5,6 +5,8 @@ import { durationMs } from '@weft/lib/protobuf/duration';
 
 type Listener = envoy.config.listener.v3.Listener;
 
+type Manager = envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager;
+
 const managerType = 'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager';
 
 /** Envoy's default of `initial_fetch_timeout`. */
@@ -13,18 +15,22 @@ export const defaultFetchTimeoutMs = 15_000;
 /** Route name -> initial fetch timeout in milliseconds, 0 for waiting for ever. The longest wins where listeners disagree. */
 export function routeNamesOf(listeners: Iterable<Listener>): Map<string, number> {
   const names = new Map<string, number>();
-  for (const listener of listeners) {
-    for (const chain of [...(listener.filterChains ?? []), listener.defaultFilterChain ?? {}]) {
-      for (const filter of chain.filters ?? []) addNames(filter.typedConfig, names);
-    }
-    addNames(listener.apiListener?.apiListener, names);
-  }
+  for (const listener of listeners) for (const { rds } of managersOf(listener)) addName(rds, names);
   return names;
 }
 
-function addNames(any: { typeUrl: string; value: Uint8Array } | undefined, names: Map<string, number>): void {
-  if (any === undefined || typeNameOf(any) !== managerType) return;
-  const rds = managerOf(any)?.rds;
+/** The connection managers of a listener. */
+export function managersOf(listener: Listener): Manager[] {
+  const chains = [...(listener.filterChains ?? []), listener.defaultFilterChain ?? {}];
+  const configs = chains.flatMap(({ filters = [] }) => filters.map(({ typedConfig }) => typedConfig));
+  return [...configs, listener.apiListener?.apiListener].flatMap((any) => {
+    if (any === undefined || typeNameOf(any) !== managerType) return [];
+    const manager = managerOf(any);
+    return manager === null ? [] : [manager];
+  });
+}
+
+function addName(rds: Manager['rds'], names: Map<string, number>): void {
   const name = rds?.routeConfigName;
   if (name === undefined || rds?.configSource === undefined) return;
   const timeout = rds.configSource.initialFetchTimeout;

@@ -1,11 +1,22 @@
 // What the statistics of a cluster say about its connections and requests.
 
 import assert from 'node:assert/strict';
+import { connect as connectHttp2, constants } from 'node:http2';
 import { describe, it, type TestContext } from 'node:test';
 import { openClient } from '../../kit/client.ts';
-import { until } from '../../kit/until.ts';
+import { startHttp2Upstream } from '../../kit/http2-server.ts';
+import { until, waitFor } from '../../kit/until.ts';
 import { closedPort, echo, raw, reply, reset, type Step, stall, startUpstream } from '../../kit/upstream.ts';
-import { cluster, httpManager, listener, routeTo, startTestProxy, type TestProxy, tcpProxy } from './fixture.ts';
+import {
+  cluster,
+  http2Only,
+  httpManager,
+  listener,
+  routeTo,
+  startTestProxy,
+  type TestProxy,
+  tcpProxy,
+} from './fixture.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -73,6 +84,7 @@ describe('statistics of upstream connections', () => {
       action: { timeout: '0.05s' },
     });
     const names = ['upstream_cx_destroy_local', 'upstream_cx_destroy_remote', 'upstream_cx_destroy_with_active_rq'];
+    // As Envoy: HTTP/1 has no streams to reset.
     const resets = ['upstream_rq_rx_reset', 'upstream_rq_tx_reset'];
     const client = await openClient(context, proxy.port());
     assert.equal((await client.fetch('GET', '/')).status, 200);
@@ -80,10 +92,10 @@ describe('statistics of upstream connections', () => {
     assert.deepEqual(Object.values(stats(proxy, ...names, ...resets)), [0, 1, 0, 0, 0]);
     assert.equal((await client.fetch('POST', '/', {}, 'x')).status, 503);
     await untilStat(proxy, 'upstream_cx_destroy', 2);
-    assert.deepEqual(Object.values(stats(proxy, ...names, ...resets)), [0, 2, 1, 1, 0]);
+    assert.deepEqual(Object.values(stats(proxy, ...names, ...resets)), [0, 2, 1, 0, 0]);
     assert.equal((await client.fetch('GET', '/')).status, 504);
     await untilStat(proxy, 'upstream_cx_destroy', 3);
-    assert.deepEqual(Object.values(stats(proxy, ...names, ...resets)), [1, 2, 2, 1, 1]);
+    assert.deepEqual(Object.values(stats(proxy, ...names, ...resets)), [1, 2, 2, 0, 0]);
   });
 
   it('tell which limit ended them', async (context) => {
@@ -179,4 +191,66 @@ describe('statistics of upstream requests', () => {
       stats(proxy, 'upstream_flow_control_paused_reading_total', 'upstream_flow_control_resumed_reading_total');
     assert.equal(resumed, paused);
   });
+});
+
+it('trailers are counted where a client sends them, and not those of responses', async (context) => {
+  const upstream = await startHttp2Upstream(context, (stream) => {
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'x-end': '1' }));
+    stream.respond({ ':status': 200 }, { waitForTrailers: true });
+    stream.resume().end('body');
+  });
+  const proxy = await startTestProxy(context, () => ({
+    listeners: [listener('main', httpManager([routeTo('a')]))],
+    clusters: [cluster('a', [upstream.port], http2Only)],
+  }));
+  const session = connectHttp2(`http://127.0.0.1:${proxy.port()}`);
+  context.after(() => session.destroy());
+  for (const hasTrailers of [false, true]) {
+    const stream = session.request({ ':method': 'POST', ':authority': 'a' }, { waitForTrailers: hasTrailers });
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'x-end': '1' }));
+    stream.resume().end('body');
+    await waitFor(stream, 'close');
+    assert.equal(proxy.stat('http2.trailers'), hasTrailers ? 1 : 0);
+    assert.equal(proxy.stat('cluster.a.http2.trailers'), 0);
+  }
+});
+
+it('resets of streams are counted, and not closed connections or refusals', async (context) => {
+  const upstream = await startHttp2Upstream(context, (stream, headers) => {
+    const path = headers[':path'];
+    if (path === '/reset') stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    else if (path === '/refuse') stream.close(constants.NGHTTP2_REFUSED_STREAM);
+    else if (path === '/close') stream.session?.destroy();
+  });
+  const proxy = await startTestProxy(context, () => ({
+    listeners: [listener('main', httpManager([routeTo('a', { timeout: '0.1s' })]))],
+    clusters: [cluster('a', [upstream.port], http2Only)],
+  }));
+  const client = await openClient(context, proxy.port());
+  const resets = ['upstream_rq_rx_reset', 'upstream_rq_tx_reset'];
+  for (const [path, status, rx, tx] of [
+    ['/refuse', 503, 0, 0],
+    ['/close', 503, 0, 0],
+    ['/reset', 503, 1, 0],
+    ['/silence', 504, 1, 1],
+  ] as const) {
+    assert.equal((await client.fetch('POST', path, {}, 'x')).status, status, path);
+    assert.deepEqual(Object.values(stats(proxy, ...resets)), [rx, tx], path);
+  }
+});
+
+it('requests to a cluster that there is not are counted', async (context) => {
+  const proxy = await startTestProxy(context, () => ({
+    listeners: [
+      listener('main', httpManager([{ match: { prefix: '/' }, route: { cluster_header: 'x-to' } }])),
+      listener('none', httpManager([], { manager: { stat_prefix: 'none' } })),
+    ],
+    clusters: [],
+  }));
+  const client = await openClient(context, proxy.port());
+  for (const headers of [{ 'x-to': 'nowhere' }, {}])
+    assert.equal((await client.fetch('GET', '/', headers)).status, 503);
+  assert.equal(proxy.stat('http.test.no_cluster'), 2);
+  assert.equal((await (await openClient(context, proxy.port('none'))).fetch('GET', '/')).status, 404);
+  assert.deepEqual([proxy.stat('http.none.no_cluster'), proxy.stat('http.none.no_route')], [0, 1]);
 });

@@ -10,6 +10,7 @@ import { type Clock, PausedClock, systemClock } from '@weft/lib/clock';
 import { formatIssue } from '@weft/lib/issue';
 import type { ParsedResource } from '../../resource/parse-resource.ts';
 import { type FileSnapshot, FileSource } from './file-source.ts';
+import { loadFile } from './load-file.ts';
 
 let root: string;
 let sources: FileSource[];
@@ -166,6 +167,27 @@ describe('FileSource: reading', () => {
     write('a.yaml', service('a', 81));
     const source = openSource(new PausedClock(), new Feed(), false, resources);
     assert.equal(names(await source.start()), 'a:80');
+  });
+
+  it('holds nobody up while it reads thousands of documents', async () => {
+    write('a.yaml', Array.from({ length: 3000 }, (_, i) => service(`web-${i}`, 80)).join('---\n'));
+    const startedMs = performance.now();
+    let lastMs = startedMs;
+    let longestMs = 0;
+    let isOver = false;
+    const look = (): void => {
+      const nowMs = performance.now();
+      longestMs = Math.max(longestMs, nowMs - lastMs);
+      lastMs = nowMs;
+      if (!isOver) setImmediate(look);
+    };
+    look();
+    const found = { relative: 'a.yaml', path: join(root, 'a.yaml'), stats: null, problem: null };
+    const loaded = await loadFile(found, { shown: 'a.yaml', defaultNamespace: 'default', isInUse: false });
+    isOver = true;
+    look();
+    assert.equal(loaded?.documents.length, 3000);
+    assert.ok(longestMs < (lastMs - startedMs) / 2, `${longestMs} of ${lastMs - startedMs} ms at a stretch`);
   });
 
   it('survives hostile files', async () => {

@@ -1,5 +1,6 @@
 // Reads one file of resources: text, documents, checked resources.
 
+import { setImmediate } from 'node:timers/promises';
 import { findKind, kinds } from '@weft/api/resource/kind';
 import { codeOf, messageOf } from '@weft/lib/error';
 import type { Issue } from '@weft/lib/issue';
@@ -9,7 +10,7 @@ import { type ParsedResource, parseResource } from '../../resource/parse-resourc
 import { PatternBudget } from '../../resource/regex.ts';
 import { decodeText, maxFileBytes, readContent } from './read-text.ts';
 import type { FoundFile } from './scan-directory.ts';
-import { readDocuments } from './yaml-document.ts';
+import { atOnce, documentSteps } from './yaml-document.ts';
 
 /** One document of a file, in the order of the file. */
 export interface LoadedDocument {
@@ -28,6 +29,9 @@ export interface LoadedFile {
   readonly isUnread?: boolean;
 }
 
+/** How long a file is read at a stretch. */
+const sliceMs = 20;
+
 /** How a file is read. */
 export interface LoadOptions {
   /** The name that issues give it. */
@@ -44,7 +48,7 @@ export async function loadFile(found: FoundFile, options: LoadOptions): Promise<
   try {
     const content = await readContent(found.path);
     if ('problem' in content) return unreadFile(shown, content.problem);
-    return parseBytes(content.bytes, shown, defaultNamespace, isInUse);
+    return await inSlices(parseBytes(content.bytes, shown, defaultNamespace, isInUse));
   } catch (thrown) {
     if (codeOf(thrown) === 'ENOENT') return null;
     return unreadFile(shown, messageOf(thrown));
@@ -55,7 +59,12 @@ function unreadFile(shown: string, problem: string): LoadedFile {
   return { ...brokenFile(shown, formCodes.unreadableFile, `The file cannot be read: ${problem}.`), isUnread: true };
 }
 
-function parseBytes(bytes: Buffer, shown: string, defaultNamespace: string, isInUse: boolean): LoadedFile {
+function* parseBytes(
+  bytes: Buffer,
+  shown: string,
+  defaultNamespace: string,
+  isInUse: boolean,
+): Generator<void, LoadedFile> {
   if (bytes.length > maxFileBytes) {
     const message = `The file has more than ${maxFileBytes} bytes, which is the most that is read. Split it.`;
     return brokenFile(shown, formCodes.fileTooLarge, message);
@@ -66,20 +75,38 @@ function parseBytes(bytes: Buffer, shown: string, defaultNamespace: string, isIn
     const message = 'The file is empty. What it said before stays in effect; remove the file to end that.';
     return brokenFile(shown, formCodes.emptyFile, message);
   }
-  return parseFile(text, shown, defaultNamespace);
+  return yield* parseSteps(text, shown, defaultNamespace);
 }
 
 /** Checks the text of a file; `shown` is the name that issues give it. */
 export function parseFile(text: string, shown: string, defaultNamespace: string): LoadedFile {
-  const content = readDocuments(text, shown);
+  return atOnce(parseSteps(text, shown, defaultNamespace));
+}
+
+/** The same, document by document. */
+function* parseSteps(text: string, shown: string, defaultNamespace: string): Generator<void, LoadedFile> {
+  const content = yield* documentSteps(text, shown);
   const issues: Issue[] = [...content.issues];
   const patterns = new PatternBudget();
-  const documents = content.documents.map((document): LoadedDocument => {
+  const documents: LoadedDocument[] = [];
+  for (const document of content.documents) {
     const result = parseResource(document.value, { positions: document.positions, defaultNamespace, patterns });
     for (const issue of result.issues) issues.push(issue);
-    return { key: keyOf(document.value, defaultNamespace), resource: result.resource };
-  });
+    documents.push({ key: keyOf(document.value, defaultNamespace), resource: result.resource });
+    yield;
+  }
   return { documents, issues, isWhole: content.issues.length === 0 };
+}
+
+/** Lets proxies and clients be served between documents: thousands of them take seconds. */
+async function inSlices<T>(steps: Generator<void, T>): Promise<T> {
+  for (let dueMs = performance.now() + sliceMs; ; ) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    if (performance.now() < dueMs) continue;
+    await setImmediate();
+    dueMs = performance.now() + sliceMs;
+  }
 }
 
 /** A file of which nothing can be used. */

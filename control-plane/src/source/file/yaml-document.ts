@@ -32,6 +32,19 @@ const parseOptions = { prettyErrors: false, uniqueKeys: false, logLevel: 'silent
 
 /** Parses YAML or JSON, many documents in a file; a `List` gives its items. */
 export function readDocuments(text: string, file: string): FileContent {
+  return atOnce(documentSteps(text, file));
+}
+
+/** What steps come to, all of them at once. */
+export function atOnce<T>(steps: Generator<void, T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** As `readDocuments`, with a step after each document, so that whoever must not be held up reads in slices. */
+export function* documentSteps(text: string, file: string): Generator<void, FileContent> {
   const lines = new LineCounter();
   const reader = new DocumentReader(file, lines);
   const tokens = boundedTokens(text, lines, reader);
@@ -44,6 +57,7 @@ export function readDocuments(text: string, file: string): FileContent {
         break;
       }
       if (!reader.read(document)) break;
+      yield;
     }
   } catch (thrown) {
     reader.problem(Math.max(1, lines.lineStarts.length), `The file cannot be parsed: ${messageOf(thrown)}.`);

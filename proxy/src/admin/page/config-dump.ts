@@ -23,9 +23,10 @@ export function configDumpPage(state: AdminState, request: AdminRequest): AdminR
   const names = readNameFilter(query.get('name_regex'));
   if (typeof names === 'string') return textReply(names, 400);
 
-  const dumps = buildDumps(state, names, hasFlag(query, 'include_eds'));
-  const resource = query.get('resource');
-  const configs = resource === null ? dumps : findResource(dumps, resource);
+  const includesEndpoints = hasFlag(query, 'include_eds');
+  const dumps = buildDumps(state, names, includesEndpoints);
+  const resource = query.get('resource') ?? '';
+  const configs = resource === '' ? dumps : (findResource(dumps, resource) ?? noneOf(resource, includesEndpoints));
   if (configs === null) return textReply(`${resource} not found in config dump\n`, 404);
   return jsonReply({ configs: mask === null ? configs : configs.map((config) => applyFieldMask(mask, config)) });
 }
@@ -212,6 +213,12 @@ function findResource(dumps: readonly Json[], field: string): Json[] | null {
       return [{ '@type': 'type.googleapis.com/envoy.config.bootstrap.v3.Bootstrap', ...entries }];
   }
   return null;
+}
+
+// A field that is there and empty is another answer than one that does not exist.
+function noneOf(field: string, includesEndpoints: boolean): Json[] | null {
+  const shape = shapes.find(({ fields }) => Object.values(fields).includes(field));
+  return shape === undefined || (shape.kind === 'endpoint' && !includesEndpoints) ? null : [];
 }
 
 const entryTypes: Readonly<Record<string, string>> = {

@@ -104,14 +104,11 @@ export class Breakers {
   }
 
   /**
-   * For a pool that has none, after `tryConnection` said no: as Envoy's it gets one beyond the limit. Idle connections to one host, or of
-   * one worker, must not starve another.
+   * For a pool that has none, after `tryConnection` said no: as Envoy's it gets one beyond the limit, also where that is 0. Idle
+   * connections to one host, or of one worker, must not starve another.
    */
-  tryFirstConnection(): boolean {
-    const { maxConnections } = this.limits;
-    if (maxConnections === 0) return false;
-    this.connections.takeBeyond(maxConnections);
-    return true;
+  takeFirstConnection(): void {
+    this.connections.takeBeyond(this.limits.maxConnections);
   }
 
   releaseConnection(): void {

@@ -76,6 +76,17 @@ describe('the CORS filter', () => {
     ]);
   });
 
+  it('lets a request without a method to ask for go on to the endpoint', () => {
+    const asked = ['access-control-request-method', ''];
+    const { status, response } = ask(policyConfig, 'OPTIONS', 'origin', 'https://a.example', ...asked);
+    assert.equal(status, CONTINUE);
+    assert.ok(
+      response.some(([name, value]) => name === 'access-control-allow-origin' && value === 'https://a.example'),
+    );
+    const strict = { ...policyConfig, forwardNotMatchingPreflights: false };
+    assert.equal(ask(strict, 'OPTIONS', 'origin', 'https://other.example', ...asked).status, CONTINUE);
+  });
+
   it('takes * for every origin', () => {
     const anyone = { ...policyConfig, allowOriginStringMatch: [{ exact: '*' }] };
     const { response } = ask(anyone, 'GET', 'origin', 'https://whoever.example');

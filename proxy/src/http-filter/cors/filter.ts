@@ -96,8 +96,9 @@ export class CorsFilter implements HttpFilter {
   }
 }
 
+// Fetch standard, "CORS-preflight request": it names a method. An empty one names none, and the endpoint answers.
 function isPreflight(stream: Stream): boolean {
-  return stream.method === 'OPTIONS' && stream.requestHeaders.has('access-control-request-method');
+  return stream.method === 'OPTIONS' && (stream.requestHeaders.get('access-control-request-method') ?? '') !== '';
 }
 
 function preflightHeaders(stream: Stream, origin: string, policy: CorsPolicy): Headers {

@@ -47,6 +47,9 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
   protected attempted: Host[] | null = null;
   protected tryTimeout: Timer | null = null;
   protected tryIdle: TryIdle | null = null;
+  /** What the request says of that; -1 leaves it to the cluster. */
+  protected requestedAttemptMs = -1;
+  protected attemptTimer: Timer | null = null;
   protected isResponsePaused = false;
   protected isResponseEnded = false;
 
@@ -66,6 +69,7 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
   protected abstract onRequestSent(): void;
   abstract onTryTimeoutOver(): void;
   abstract onTryIdle(): void;
+  abstract onAttemptTooLong(): void;
   abstract onResponseHead(status: number, headers: Headers, endStream: boolean): void;
   abstract onUpstreamFailed(reason: Fault, details: string): void;
 
@@ -137,6 +141,13 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
     if (idleMs > 0) this.tryIdle = new TryIdle(this, this.clock, idleMs);
   }
 
+  // Envoy: HttpProtocolOptions.max_stream_duration of the cluster, from the moment that there is a connection to the end of the stream.
+  private limitAttempt(): void {
+    const { requestedAttemptMs } = this;
+    const limitMs = requestedAttemptMs >= 0 ? requestedAttemptMs : (this.cluster?.maxStreamDurationMs ?? 0);
+    if (limitMs > 0) this.attemptTimer = this.clock.start(limitMs, onAttemptOver, this as Attempt);
+  }
+
   private startStream(host: Host, route: Route): void {
     const { exchange } = this;
     this.pool = poolOf(
@@ -162,6 +173,7 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
     exchange.upstreamStartMs = this.clock.now() - exchange.startMs;
     exchange.upstreamLocalAddress = stream.localAddress;
     this.startTryIdle();
+    this.limitAttempt();
     if (this.awaitsAnswer) this.startTryTimeout();
     if (replay !== null && replay.length > 0) {
       stream.sendData(replay.buffer, 0, replay.length, this.isRequestEnded && this.requestTrailers === null);
@@ -268,15 +280,12 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
   }
 
   protected dropAttempt(): void {
-    this.stopTryTimeout();
-    this.stopTryIdle();
+    this.stopAttemptTimers();
     const { stream, pool } = this;
     this.stream = null;
     this.pool = null;
-    if (stream !== null) {
-      if (!this.isRequestEnded || !this.isResponseEnded) this.cluster?.stats.upstreamRqTxReset.inc();
-      stream.abandon();
-    } else if (this.state === WAITING) pool?.cancel(this);
+    if (stream !== null) stream.abandon();
+    else if (this.state === WAITING) pool?.cancel(this);
   }
 
   protected releaseHost(): void {
@@ -289,6 +298,13 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
     this.tryTimeout = null;
   }
 
+  protected stopAttemptTimers(): void {
+    this.stopTryTimeout();
+    this.stopTryIdle();
+    this.attemptTimer?.stop();
+    this.attemptTimer = null;
+  }
+
   protected stopTryIdle(): void {
     this.tryIdle?.stop();
     this.tryIdle = null;
@@ -297,4 +313,8 @@ export abstract class Attempt implements UpstreamEvents, TryIdleOwner {
 
 function onTryTimeout(attempt: Attempt): void {
   attempt.onTryTimeoutOver();
+}
+
+function onAttemptOver(attempt: Attempt): void {
+  attempt.onAttemptTooLong();
 }

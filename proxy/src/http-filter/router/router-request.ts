@@ -8,7 +8,13 @@ import type { Breakers } from '../../cluster/breaker/breakers.ts';
 import { type Fault, fault } from '../../fault/fault.ts';
 import { acceptsUpgrade } from '../../protocol/upgrade.ts';
 import { grpcTimeoutMs, grpcTimeoutText } from '../../route/action/grpc-timeout.ts';
-import { asksForItself, requestedRetryPolicy, requestedTimeoutMs } from '../../route/requested-retry.ts';
+import {
+  asksForItself,
+  requestedAttemptMs,
+  requestedRetryPolicy,
+  requestedTimeoutMs,
+  wantsNoContentOnTimeout,
+} from '../../route/requested-retry.ts';
 import type { Route } from '../../route/route.ts';
 import type { Exchange } from '../../stream/exchange.ts';
 import { Attempt, BACKING_OFF, DONE, SENDING, WAITING } from './attempt.ts';
@@ -19,6 +25,8 @@ import { answerByRoute, handToListener, mayUpgrade } from './route-reply.ts';
 export class RouterRequest extends Attempt {
   private breakers: Breakers | null = null;
   private timeoutMs = 0;
+  /** In place of that of the fault; 0 leaves it. */
+  private timeoutStatus = 0;
   /** The route's limit for the stream by what the caller asked for, as `Route.durationMs`. */
   private routeDurationMs = -1;
   private retriesLeft = 0;
@@ -51,6 +59,11 @@ export class RouterRequest extends Attempt {
     if (exchange.upgrade !== null && !mayUpgrade(route, exchange, config)) return;
     if (exchange.upgrade === 'CONNECT' && cluster.internalListener !== null) {
       handToListener(cluster.internalListener, exchange, config);
+      return;
+    }
+    const drop = cluster.drawDrop();
+    if (drop !== null) {
+      exchange.fail(drop);
       return;
     }
     this.prepareRequest(route);
@@ -88,6 +101,8 @@ export class RouterRequest extends Attempt {
   private heedRequest(headers: Headers): void {
     this.retryPolicy = requestedRetryPolicy(this.retryPolicy, headers);
     this.timeoutMs = requestedTimeoutMs(this.timeoutMs, headers);
+    this.requestedAttemptMs = requestedAttemptMs(headers);
+    if (wantsNoContentOnTimeout(headers)) this.timeoutStatus = 204;
   }
 
   // The endpoint learns how long anyone waits for it, at each attempt for what is left.
@@ -127,6 +142,7 @@ export class RouterRequest extends Attempt {
     }
     this.responseStarted = true;
     if (this.holdsRetry && !isUnwanted) this.cluster?.stats.upstreamRqRetrySuccess.inc();
+    this.releaseRetry();
     exchange.responseStartMs = this.clock.now() - exchange.startMs;
     exchange.details = 'via_upstream';
     this.stopTryTimeout();
@@ -154,12 +170,9 @@ export class RouterRequest extends Attempt {
     if (this.state !== SENDING && this.state !== WAITING) return;
     this.stream = null;
     this.pool = null;
-    this.stopTryTimeout();
-    this.stopTryIdle();
-    if (this.state === SENDING) {
-      this.host?.onRequestFailed(reason);
-      if (isEndedByPeer(reason)) this.cluster?.stats.upstreamRqRxReset.inc();
-    } else this.host?.onRequestUnsent(reason);
+    this.stopAttemptTimers();
+    if (this.state === SENDING) this.host?.onRequestFailed(reason);
+    else this.host?.onRequestUnsent(reason);
     if (!this.responseStarted && this.retriesFault(reason, this.state === SENDING)) return;
     this.fail(reason, details);
   }
@@ -179,8 +192,13 @@ export class RouterRequest extends Attempt {
       this.attempt();
       return true;
     }
+    return this.retriesByPolicy(reason, wasSent);
+  }
+
+  private retriesByPolicy(reason: Fault, wasSent: boolean): boolean {
     const policy = this.retryPolicy;
-    if (policy === null || !isRetriableFault(policy, reason, exchange, wasSent) || !this.mayRetryNow()) return false;
+    if (policy === null || !isRetriableFault(policy, reason, this.exchange, wasSent) || !this.mayRetryNow())
+      return false;
     this.retry();
     return true;
   }
@@ -248,9 +266,7 @@ export class RouterRequest extends Attempt {
   // ---- time-outs
 
   private startTimers(): void {
-    const own = this.exchange.durationLeftMs(this.routeDurationMs);
-    const ofCluster = this.cluster?.maxStreamDurationMs ?? 0;
-    const durationMs = ofCluster > 0 && (own < 0 || ofCluster < own) ? ofCluster : own;
+    const durationMs = this.exchange.durationLeftMs(this.routeDurationMs);
     if (durationMs >= 0) this.durationTimer = this.clock.start(durationMs, onMaxDuration, this as RouterRequest);
     if (this.awaitsAnswer) this.onRequestSent();
   }
@@ -271,7 +287,7 @@ export class RouterRequest extends Attempt {
     this.timeout = null;
     this.cluster?.stats.upstreamRqTimeout.inc();
     if (this.state === SENDING) this.host?.onRequestTimeout(this.responseStarted);
-    this.fail(fault.request_timeout, 'response_timeout');
+    this.fail(fault.request_timeout, 'response_timeout', this.timeoutStatus);
   }
 
   onTryTimeoutOver(): void {
@@ -290,10 +306,17 @@ export class RouterRequest extends Attempt {
     const wasSent = this.state === SENDING;
     const reason = fault.per_try_timeout;
     this.host?.onRequestFailed(reason);
-    const policy = this.retryPolicy;
-    const mayRepeat = policy !== null && !this.responseStarted;
-    if (mayRepeat && isRetriableFault(policy, reason, this.exchange, wasSent) && this.mayRetryNow()) this.retry();
-    else this.fail(reason, details);
+    if (this.responseStarted || !this.retriesByPolicy(reason, wasSent)) this.fail(reason, details, this.timeoutStatus);
+  }
+
+  onAttemptTooLong(): void {
+    const { exchange } = this;
+    const reason = fault.max_upstream_duration;
+    this.attemptTimer = null;
+    this.cluster?.stats.upstreamRqMaxDurationReached.inc();
+    if (!this.responseStarted && this.retriesByPolicy(reason, true)) return;
+    // As Envoy: a client that still sends is told that it took too long.
+    this.fail(reason, 'upstream_max_stream_duration_reached', exchange.requestEnded ? 0 : 408);
   }
 
   onMaxDurationOver(): void {
@@ -303,9 +326,9 @@ export class RouterRequest extends Attempt {
 
   // ---- endings
 
-  protected fail(reason: Fault, details: string): void {
+  protected fail(reason: Fault, details: string, status = 0): void {
     this.abandon();
-    this.exchange.fail(reason, details);
+    this.exchange.fail(reason, details, status);
   }
 
   /** Gives up whatever is under way; the exchange is answered by somebody else. */
@@ -323,9 +346,15 @@ export class RouterRequest extends Attempt {
     this.stopTimers();
     this.releaseHost();
     this.replay = null;
-    if (this.holdsRetry) this.breakers?.releaseRetry();
+    this.releaseRetry();
     if (this.holdsRequest) this.breakers?.releaseRequest();
-    this.holdsRetry = this.holdsRequest = false;
+    this.holdsRequest = false;
+  }
+
+  // As Envoy: what has brought a response is no retry any more, however long the response takes.
+  private releaseRetry(): void {
+    if (this.holdsRetry) this.breakers?.releaseRetry();
+    this.holdsRetry = false;
   }
 
   private stopTimers(): void {
@@ -371,16 +400,6 @@ function tellGrpcTimeout(headers: Headers, ms: number): void {
   const asked = headers.get('grpc-timeout');
   const askedMs = asked === undefined ? -1 : grpcTimeoutMs(asked);
   if (ms > 0 && (askedMs <= 0 || askedMs > ms)) headers.set('grpc-timeout', grpcTimeoutText(ms));
-}
-
-// Of failures after the head was handed over: those that are the endpoint's doing, not the codec's judgement.
-function isEndedByPeer(reason: Fault): boolean {
-  return (
-    reason === fault.upstream_reset ||
-    reason === fault.upstream_refused ||
-    reason === fault.upstream_closed ||
-    reason === fault.reused_connection_closed
-  );
 }
 
 function onTimeout(request: RouterRequest): void {

@@ -23,6 +23,7 @@ export class ManagerCounters {
   readonly maxDurationReached: Counter;
   readonly maxRequestsReached: Counter;
   readonly noRoute: Counter;
+  readonly noCluster: Counter;
   readonly prematureResets: Counter;
   readonly rqTimeout: Counter;
   readonly headersTimeout: Counter;
@@ -55,6 +56,7 @@ export class ManagerCounters {
     this.maxDurationReached = scope.counter('downstream_cx_max_duration_reached');
     this.maxRequestsReached = scope.counter('downstream_cx_max_requests_reached');
     this.noRoute = scope.counter('no_route');
+    this.noCluster = scope.counter('no_cluster');
     this.prematureResets = scope.counter('downstream_rq_too_many_premature_resets');
     this.rqTimeout = scope.counter('downstream_rq_timeout');
     this.headersTimeout = scope.counter('downstream_rq_header_timeout');
@@ -84,6 +86,7 @@ export class ManagerCounters {
   private onFault(reason: Fault): void {
     if (reason.status === 0) this.rqReset.value++;
     else if (reason === fault.no_route) this.noRoute.value++;
+    else if (reason === fault.no_cluster) this.noCluster.value++;
     else if (reason === fault.request_headers_timeout) this.headersTimeout.value++;
     else if (reason === fault.request_body_timeout) this.rqTimeout.value++;
     else if (reason === fault.max_duration) this.rqMaxDuration.value++;

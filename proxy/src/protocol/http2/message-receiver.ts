@@ -284,7 +284,8 @@ export class MessageReceiver {
     if (typeof trailers === 'string') return this.breakMessage(stream, faultOf(trailers));
     if (!this.blocks.endsStream) return this.breakMessage(stream, http2Error.trailers_without_end);
     if (stream.expectedBytes > 0) return this.breakMessage(stream, http2Error.length_mismatch);
-    this.streams.tally.trailers.value++;
+    // As Envoy: those of responses are not counted.
+    if (this.streams.role === 'server') this.streams.tally.trailers.value++;
     stream.isRemoteEnded = true;
     this.streams.forgetIfOver(stream);
     this.sink.onTrailers(stream, trailers);

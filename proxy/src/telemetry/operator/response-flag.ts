@@ -25,6 +25,7 @@ export const flagNames: ReadonlyMap<string, string> = new Map([
   ['SI', 'StreamIdleTimeout'],
   ['UAEX', 'UnauthorizedExternalService'],
   ['UC', 'UpstreamConnectionTermination'],
+  ['UDO', 'UnconditionalDropOverload'],
   ['UF', 'UpstreamConnectionFailure'],
   ['UH', 'NoHealthyUpstream'],
   ['UMSDR', 'UpstreamMaxStreamDurationReached'],
