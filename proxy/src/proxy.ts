@@ -97,6 +97,7 @@ export class RunningProxy {
   /** Null where this thread carries the traffic itself. */
   workers: Workers | null = null;
   isDraining = false;
+  private wasReady = false;
   /** Failed: load balancers are to turn away, and clients with them, while requests still go on. */
   readonly health: HealthState = { isFailed: false };
   private onQuit: (() => void) | null = null;
@@ -183,9 +184,20 @@ export class RunningProxy {
       compileFilterOverride(config, { clock, random, scope, issues, path }, below);
   }
 
-  /** Everything that must be there before traffic is: clusters warm, listeners live, control plane heard. */
+  /** Everything that must be there before traffic has been there. As Envoy: no later change makes a proxy that serves unready. */
   get isReady(): boolean {
     if (this.isDraining) return false;
+    this.noteReadiness();
+    return this.wasReady && (this.workers === null || this.workers.isAlive);
+  }
+
+  /** To be called before each change that could have somebody wait. */
+  noteReadiness(): void {
+    this.wasReady ||= this.isComplete;
+  }
+
+  /** Clusters are warm, listeners live, the control plane was heard. */
+  private get isComplete(): boolean {
     if (this.dynamic !== null && !this.dynamic.isInitialized) return false;
     if (this.workers !== null && !this.workers.isReady) return false;
     return this.ownUnready().length === 0;
@@ -197,10 +209,10 @@ export class RunningProxy {
   }
 
   private ownUnready(): { name: string; targets: string[] }[] {
-    const clusters = this.clusters.all().filter((cluster) => !this.clusters.isWarm(cluster.name));
+    const clusters = this.clusters.all().filter((cluster) => !this.clusters.isServing(cluster.name));
     return [
       { name: 'clusters', targets: clusters.map((cluster) => cluster.name) },
-      { name: 'listeners', targets: [...this.listeners.warmingNames(), ...this.listeners.unboundNames()] },
+      { name: 'listeners', targets: [...this.listeners.missingNames(), ...this.listeners.unboundNames()] },
     ].filter((group) => group.targets.length > 0);
   }
 

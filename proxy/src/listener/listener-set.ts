@@ -350,6 +350,11 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
     return states;
   }
 
+  /** Names of the listeners that wait for something and have no older version that serves. */
+  missingNames(): string[] {
+    return this.warmingNames().filter((name) => !this.active.has(name));
+  }
+
   /** Names of the listeners that wait for something. */
   warmingNames(): string[] {
     return [...this.warming.keys()];

@@ -192,6 +192,11 @@ export class Workers implements SlotOwner, ChangeFollower {
     return live.length > 0 && live.every((slot) => slot.unready.length === 0);
   }
 
+  /** Somebody is there. */
+  get isAlive(): boolean {
+    return this.slots.some((slot) => slot.isLive);
+  }
+
   unready(): Unready {
     const missing = this.slots.filter((slot) => !slot.isLive).map((slot) => `worker_${slot.index}`);
     const own = missing.length === 0 ? [] : [{ name: 'workers', targets: missing }];

@@ -102,13 +102,21 @@ function targetsOf(proxy: RunningProxy, { wantsClusters, wantsListeners }: AdsSe
   };
 }
 
-function clusterTarget({ clusters }: RunningProxy): NonNullable<ResourceTargets['cluster']> {
-  return { prepare: (set, remove, version) => clusters.prepare(set, remove, version, placeOf('cluster')) };
+function clusterTarget(proxy: RunningProxy): NonNullable<ResourceTargets['cluster']> {
+  return {
+    prepare: (set, remove, version) => {
+      proxy.noteReadiness();
+      return proxy.clusters.prepare(set, remove, version, placeOf('cluster'));
+    },
+  };
 }
 
-function listenerTarget({ listeners }: RunningProxy): NonNullable<ResourceTargets['listener']> {
+function listenerTarget(proxy: RunningProxy): NonNullable<ResourceTargets['listener']> {
   return {
-    prepare: (set, remove, version, leaving) => listeners.prepare(set, remove, version, placeOf('listener'), leaving),
+    prepare: (set, remove, version, leaving) => {
+      proxy.noteReadiness();
+      return proxy.listeners.prepare(set, remove, version, placeOf('listener'), leaving);
+    },
   };
 }
 

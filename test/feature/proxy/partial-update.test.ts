@@ -35,6 +35,24 @@ for (const workers of process.platform === 'linux' ? [1, 2] : [1]) {
       assert.equal(proxy.stat('listener_manager.lds.update_rejected'), 1);
     });
 
+    it('and one that waits for what does not come, leave a proxy ready that was', async (context) => {
+      const { proxy, stream } = await startDynamic(context, workers);
+      const ready = async (): Promise<number> => (await proxy.admin('GET', '/ready')).status;
+      assert.equal(await ready(), 503);
+      assert.equal(await push(stream, 'cluster', '1', []), null);
+      assert.equal(await push(stream, 'listener', '1', [at('main', 0, 201)]), null);
+      await everyWorkerServes(proxy);
+      const source = { ads: {}, resource_api_version: 'V3', initial_fetch_timeout: '0s' };
+      const rds = { route_config: undefined, rds: { route_config_name: 'r', config_source: source } };
+      const waiting = ['main', 'other'].map((name) =>
+        listenerMessage(listener(name, httpManager([], { manager: rds }))),
+      );
+      assert.equal(await push(stream, 'listener', '2', waiting), null);
+      assert.equal(await ready(), 200);
+      assert.equal((await fetchOnce(context, proxy.port('main'), '/')).status, 201);
+      assert.deepEqual(proxy.running.listeners.missingNames(), ['other']);
+    });
+
     it('is sent again once it is mended', async (context) => {
       const { proxy, stream } = await startDynamic(context, workers, 'DELTA_GRPC');
       const [port = 0] = await freePorts(1);
