@@ -201,3 +201,22 @@ test('removals that may be told are told although the rest was refused before', 
   clusters.settle('3', 'no');
   assert.equal(clusters.plan(set({ a: '2' }), 2, true), null);
 });
+
+test('what a refused update changed is sent again until an update is accepted, whatever was refused in between', () => {
+  const clusters = new Subscription('cds');
+  clusters.subscribe([], true);
+  settle(clusters, set({ a: '1', b: '1', gone: '1' }), 1);
+  const updates: readonly Record<string, string>[] = [
+    { a: '2', b: '1', new: '1' },
+    { a: '1', b: '2', gone: '1' },
+  ];
+  for (const [at, all] of updates.entries()) {
+    const update = clusters.plan(set(all), at + 2, true);
+    assert.ok(update !== null);
+    clusters.sent(String(at), update, at + 2);
+    clusters.settle(String(at), 'no');
+  }
+  assert.ok(clusters.hasName('new'), 'the client may have it');
+  const back = clusters.plan(set({ a: '1', b: '1', gone: '1' }), 4, true);
+  assert.deepEqual([changedNames(back), back?.removed], [['a', 'b', 'gone'], ['new']]);
+});

@@ -7,6 +7,9 @@ import { isWildcardType, type ResourceType } from './resource-type.ts';
 /** The client's own: it makes these secrets itself, and silence is the right answer where we have nothing. */
 const localSecrets: ReadonlySet<string> = new Set(['default', 'ROOTCA']);
 
+/** The version of what the client has in one version or another, or not at all; no content has it. */
+const inDoubt = '';
+
 /** A refusal, with the client's words. */
 export interface Rejection {
   readonly revision: number;
@@ -42,7 +45,7 @@ export class Subscription {
   private readonly names: Set<string> = new Set();
   private nameChars = 0;
   private versionChars = 0;
-  /** Content versions that the client has accepted, by name. */
+  /** Content versions that the client has accepted, or `inDoubt`, by name. */
   private acked: Map<string, string> = new Map();
   private pending: Pending | null = null;
   /** The last update, if it was refused. */
@@ -143,7 +146,7 @@ export class Subscription {
       return null;
     }
     const target = this.targetOf(all);
-    const changed = [...target.values()].filter(({ name, version }) => this.isUnsure(name, version));
+    const changed = [...target.values()].filter(({ name, version }) => this.acked.get(name) !== version);
     const removed = mayRemove ? this.removedFrom(target) : [];
     if ((changed.length === 0 && removed.length === 0 && !this.mustAnswer) || this.isSilent(target)) {
       this.rejection = null;
@@ -162,13 +165,6 @@ export class Subscription {
     return removed.every((name) => refused.removed.includes(name));
   }
 
-  // A client that refuses an update has made the parts of it in which it found no fault, removals among them.
-  private isUnsure(name: string, version: string): boolean {
-    const refused = this.refused?.versions.get(name);
-    if (this.acked.get(name) !== version || this.refused?.removed.includes(name) === true) return true;
-    return refused !== undefined && refused !== version;
-  }
-
   private targetOf(all: EncodedSet): EncodedSet {
     if (this.isWildcard) return all;
     if (this.names.size === 0) return emptySet;
@@ -182,8 +178,6 @@ export class Subscription {
 
   private removedFrom(target: EncodedSet): string[] {
     const removed = [...this.acked.keys()].filter((name) => !target.has(name));
-    for (const name of this.refused?.versions.keys() ?? [])
-      if (!target.has(name) && !this.acked.has(name)) removed.push(name);
     for (const name of this.unanswered) if (!target.has(name) && !this.acked.has(name)) removed.push(name);
     return this.type === 'sds' ? removed.filter((name) => !localSecrets.has(name)) : removed;
   }
@@ -208,21 +202,20 @@ export class Subscription {
     const { pending } = this;
     if (pending === null || pending.nonce !== nonce) return false;
     this.pending = null;
-    this.noteUnsaid(pending);
     if (error !== null) {
       this.rejection = { revision: pending.revision, message: error };
       this.refused = pending;
+      this.doubt(pending);
       return true;
     }
     this.accept(pending);
     return true;
   }
 
-  /** What was refused before, and this one says nothing of, the client has in one version or another, or has no more. */
-  private noteUnsaid({ versions, removed }: Pending): void {
-    if (this.refused === null || (this.saysAll && this.isWildcard)) return;
-    for (const name of [...this.refused.versions.keys(), ...this.refused.removed])
-      if (!versions.has(name) && !removed.includes(name)) this.acked.set(name, '');
+  // A client that refuses an update has made the parts of it in which it found no fault, removals among them, or nothing of it.
+  private doubt({ versions, removed }: Pending): void {
+    for (const [name, version] of versions) if (this.acked.get(name) !== version) this.acked.set(name, inDoubt);
+    for (const name of removed) this.acked.set(name, inDoubt);
   }
 
   /** What the client refused, because a port was taken for one, it may have made later. */
