@@ -32,13 +32,13 @@ export class Backoff {
   }
 }
 
-/** A pause that can be cut short. It keeps no process that was told to end. */
+/** A pause that can be cut short. */
 export class Pause {
   private wake: () => void = () => {};
 
   take(delayMs: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, delayMs).unref();
+      const timer = setTimeout(resolve, delayMs);
       this.wake = () => {
         clearTimeout(timer);
         resolve();

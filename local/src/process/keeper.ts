@@ -1,6 +1,6 @@
 // Keeps one process running: starts it, starts it again with back-off when it ends, and stops it when told.
 import { messageOf } from '@weft/lib/error';
-import { Backoff } from './backoff.ts';
+import { Backoff, Pause } from './backoff.ts';
 import { type Child, describeExit, type Exit } from './child.ts';
 
 /** What the owner of a keeper is told. */
@@ -16,9 +16,9 @@ export class Keeper {
   private readonly startChild: () => Promise<Child>;
   private readonly events: KeeperEvents;
   private readonly backoff: Backoff;
+  private readonly pause = new Pause();
   private child: Child | null = null;
   private stopping = false;
-  private wake: (() => void) | null = null;
   private loop: Promise<void> | null = null;
   /** How often it was started again. */
   restarts = 0;
@@ -45,7 +45,7 @@ export class Keeper {
       const delayMs = this.backoff.next(performance.now() - startedMs);
       this.restarts++;
       this.events.onDown(reason, delayMs, code);
-      await this.pause(delayMs);
+      await this.pause.take(delayMs);
     }
   }
 
@@ -64,16 +64,6 @@ export class Keeper {
     }
   }
 
-  private pause(delayMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, delayMs);
-      this.wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-  }
-
   /** Ends the running process; the loop starts the next one. */
   async restart(graceMs: number): Promise<void> {
     await this.child?.stop(graceMs);
@@ -82,7 +72,7 @@ export class Keeper {
   /** Ends it for good. */
   async stop(graceMs: number): Promise<void> {
     this.stopping = true;
-    this.wake?.();
+    this.pause.end();
     await this.child?.stop(graceMs);
     await this.loop;
     // A start that was under way when we were told to stop has finished by now.

@@ -72,6 +72,7 @@ export class Registration {
   /** Gives up waiting for the mesh API. */
   close(): void {
     this.closed = true;
+    this.pause.end();
   }
 
   private settle(): void {
@@ -91,7 +92,7 @@ export class Registration {
         this.events.onCarriedOut();
       } catch (error) {
         this.onProblem(error);
-        await this.pause.take(this.backoff.next(0));
+        if (!this.closed) await this.pause.take(this.backoff.next(0));
       }
     }
   }
