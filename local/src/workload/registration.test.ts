@@ -74,3 +74,18 @@ test('need not wait out a long pause when the control plane is back, and begins 
   await until('it is in', () => registration.isHealthy);
   assert.equal(backoff.resets, 1);
 });
+
+test('need not wait out a long pause to leave either', async (context) => {
+  const backoff = new SlowBackoff();
+  const { api, registration } = await makeRegistration(context, backoff);
+  registration.setReady(true);
+  await until('it is in', () => registration.isHealthy);
+  const own = 'DELETE /apis/networking.istio.io/v1/namespaces/default/workloadentries/a';
+  api.replies.set(own, () => ({ status: 503, body: { message: 'not now' } }));
+  const left = registration.remove();
+  await backoff.asked;
+  api.replies.delete(own);
+  registration.refresh();
+  await left;
+  assert.equal(api.get('WorkloadEntry', 'default', 'a'), null);
+});

@@ -54,10 +54,9 @@ export class Registration {
     this.settle();
   }
 
-  /** The control plane came back: what it kept is looked at again. */
+  /** The control plane came back: what it kept is looked at again, and what it did not answer need not wait. */
   refresh(): void {
-    if (this.wish === 'absent') return;
-    this.actual = 'absent';
+    if (this.wish !== 'absent') this.actual = 'absent';
     this.settle();
     this.pause.end();
   }
