@@ -79,7 +79,9 @@ export class ProcessSet {
   /** No further changes; waits for those under way. */
   async close(): Promise<void> {
     this.stopping = true;
-    await Promise.all([...this.slots.values()].map((slot) => slot.work));
+    const busy = [...this.slots.values()].filter(({ work }) => work !== null);
+    for (const { running } of busy) running?.replica.closeRegistration();
+    await Promise.all(busy.map(({ work }) => work));
   }
 
   private noteOnce(text: string): void {

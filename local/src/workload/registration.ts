@@ -61,7 +61,7 @@ export class Registration {
     this.pause.end();
   }
 
-  /** Deletes the entry; waits for it a moment only, as the mesh may be on its way down. */
+  /** Resolves when the entry is deleted, or it was closed. */
   async remove(): Promise<void> {
     this.wish = 'absent';
     this.settle();

@@ -94,6 +94,11 @@ export class Replica {
     this.registration.refresh();
   }
 
+  /** The whole mesh ends: its removal from it is not waited for. */
+  closeRegistration(): void {
+    this.registration.close();
+  }
+
   /** Takes it out of the mesh, then ends program and sidecar. */
   async remove(): Promise<void> {
     this.setState('stopping');
@@ -107,7 +112,7 @@ export class Replica {
   /** Ends the program only: the first half of stopping a whole mesh. */
   async stopApp(): Promise<void> {
     this.setState('stopping');
-    this.registration.close();
+    this.closeRegistration();
     this.probe.stop();
     await this.app.stop(appGraceMs);
   }
