@@ -97,6 +97,8 @@ export class RunningProxy {
   /** Null where this thread carries the traffic itself. */
   workers: Workers | null = null;
   isDraining = false;
+  /** The control plane is asked, where there is one; the admin server answers before that. */
+  hasStarted = false;
   private wasReady = false;
   /** Failed: load balancers are to turn away, and clients with them, while requests still go on. */
   readonly health: HealthState = { isFailed: false };
@@ -198,6 +200,7 @@ export class RunningProxy {
 
   /** Clusters are warm, listeners live, the control plane was heard. */
   private get isComplete(): boolean {
+    if (!this.hasStarted) return false;
     if (this.dynamic !== null && !this.dynamic.isInitialized) return false;
     if (this.workers !== null && !this.workers.isReady) return false;
     return this.ownUnready().length === 0;
@@ -279,6 +282,7 @@ export async function startProxy(options: StartOptions): Promise<RunningProxy> {
   await startAdmin(proxy, bootstrap);
   if (workers !== null) await Promise.all([workers.start(), boundStaticListeners(proxy)]);
   await startDynamicParts(proxy, bootstrap);
+  proxy.hasStarted = true;
   await boundStaticListeners(proxy);
   log.info('started', {
     node: bootstrap.node?.id ?? '',

@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import type { envoy } from '@weft/api/xds/types';
 import { messageOf } from '@weft/lib/error';
 import type { Issue } from '@weft/lib/issue';
-import { type Scope, ScopeRecorder } from '@weft/lib/metrics';
+import { type Scope, ScopeRecorder, type ScopeSource } from '@weft/lib/metrics';
 import { encodeMessage, typeNameOf, unpackAny } from '@weft/lib/protobuf/codec';
 import type { ListenerOrigins } from '../io/connection-info.ts';
 import { isAbstract } from '../io/unix-path.ts';
@@ -55,6 +55,8 @@ export interface CompiledListener {
   /** Chains by who may connect to them and how (match and transport): what stays the same when only the filters change. */
   readonly chainsByEntrance: ReadonlyMap<string, FilterChain>;
   readonly scope: Scope;
+  /** What it and its inspectors count in; its chains have their own. */
+  readonly ownScopes: ReadonlySet<Scope>;
   readonly origins: ListenerOrigins;
 }
 
@@ -64,8 +66,8 @@ export function isListenerReady(listener: CompiledListener): boolean {
 }
 
 /** Everything that it counts in. */
-export function scopesOf({ scope, chainsByContent }: CompiledListener): Scope[] {
-  return [scope, ...[...chainsByContent.values()].flatMap((chain) => [...chain.scopes])];
+export function scopesOf({ ownScopes, chainsByContent }: CompiledListener): Scope[] {
+  return [...ownScopes, ...[...chainsByContent.values()].flatMap((chain) => [...chain.scopes])];
 }
 
 /** Compiles it; null after reporting errors. */
@@ -80,7 +82,8 @@ export function compileListener(
   const name = config.name ?? '';
   const before = errors(issues);
   const socket = readSocket(config, place);
-  const scope = context.metrics.scope({
+  const metrics = new ScopeRecorder(context.metrics);
+  const scope = metrics.scope({
     prefix: 'listener',
     tag: 'envoy_listener_address',
     value: scopeName(config, name),
@@ -103,7 +106,7 @@ export function compileListener(
       : compiler.compile(config.defaultFilterChain, { issues, path: `${place.path}.default_filter_chain` });
   if (fallback !== null) entrances.set(`default\0${entranceOf(config.defaultFilterChain ?? {})}`, fallback);
   checkChainMatches(config.filterChains ?? [], place);
-  const inspection = readInspection(config, context, place);
+  const inspection = readInspection(config, metrics, place);
   const redirection = compileRedirection(config, place);
   if (chains.length === 0 && fallback === null && errors(issues) === before) {
     report(
@@ -113,14 +116,7 @@ export function compileListener(
       `the listener '${name}' has no filter chain, so it could only refuse; add one`,
     );
   }
-  if (socket.isInternal && [...chains, fallback].some((chain) => chain?.tls != null)) {
-    report(
-      issues,
-      'WEFT0391',
-      place.path,
-      'TLS termination in an internal listener is not carried out; leave it to the listener outside',
-    );
-  }
+  if (socket.isInternal) checkInternal([...chains, fallback], place);
   if (errors(issues) > before) return null;
   return {
     name,
@@ -136,8 +132,15 @@ export function compileListener(
     chainsByContent: compiler.byContent,
     chainsByEntrance: entrances,
     scope,
+    ownScopes: metrics.used,
     origins: listenerOrigins(config.metadata),
   };
+}
+
+function checkInternal(chains: readonly (FilterChain | null)[], { issues, path }: CompilePlace): void {
+  if (chains.every((chain) => chain === null || chain.tls === null)) return;
+  const message = 'TLS termination in an internal listener is not carried out; leave it to the listener outside';
+  report(issues, 'WEFT0391', path, message);
 }
 
 type ListenSocket = Pick<CompiledListener, 'address' | 'unboundAddress' | 'isInternal' | 'isTransparent' | 'backlog'>;
@@ -205,7 +208,7 @@ function readAddress(config: Config, place: CompilePlace): ListenAddress {
 }
 
 // As Envoy, the inspectors that the chains' matches need are there even where the list forgets them.
-function readInspection(config: Config, { metrics }: NetworkContext, place: CompilePlace): InspectionPlan | null {
+function readInspection(config: Config, metrics: ScopeSource, place: CompilePlace): InspectionPlan | null {
   let proxyProtocol: HeaderReader | null = null;
   let tls = false;
   let http = false;

@@ -5,7 +5,12 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { bindError, type ListenRequest, type OpenSocket, ownSockets } from './listen-sockets.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 function requestOf(port: number): ListenRequest {
   return {
@@ -46,7 +51,22 @@ function open(context: TestContext, port: number): Opened {
 
 const probed = (port: number): Error | null => bindError({ host: '127.0.0.1', port, ipv6Only: false });
 
+/** Opens where another one listens. */
+function openInVain(port: number): WeakRef<object> {
+  const events = { onBound: () => assert.fail('bound'), onFailed: () => {}, onSocket: () => {} };
+  ownSockets.open(requestOf(port), events);
+  return new WeakRef(events);
+}
+
 describe('the sockets of a listener', () => {
+  it('are forgotten when they cannot be had: it tries again every second', async (context) => {
+    const { bound } = open(context, 0);
+    const failed = openInVain(await bound);
+    await new Promise(setImmediate);
+    collectGarbage();
+    assert.equal(failed.deref(), undefined);
+  });
+
   it('take every connection, and give the port up whole', async (context) => {
     const { socket, bound, arrived } = open(context, 0);
     const port = await bound;

@@ -80,7 +80,11 @@ class OwnSockets implements ListenSockets {
   private readonly coming: Set<ListenGroup> = new Set();
 
   open(request: ListenRequest, events: ListenEvents): OpenSocket {
-    const group = new ListenGroup(request, events);
+    const onFailed = (error: Error): void => {
+      this.groups.delete(group);
+      events.onFailed(error);
+    };
+    const group = new ListenGroup(request, { ...events, onFailed });
     this.groups.add(group);
     this.coming.add(group);
     process.nextTick(() => {

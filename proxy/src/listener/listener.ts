@@ -2,7 +2,6 @@
 
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '@weft/lib/clock';
-import type { Counter, Gauge } from '@weft/lib/metrics';
 import type { Connection, ConnectionOwner } from '../io/connection.ts';
 import type { ConnectionInfo, ListenerOrigins, ListenerView } from '../io/connection-info.ts';
 import { type DescriptorWatch, isShortage } from '../io/descriptor-watch.ts';
@@ -14,6 +13,7 @@ import type { FilterChain } from './filter-chain.ts';
 import { FirstBytes } from './first-bytes.ts';
 import { type Inspected, notInspected } from './inspection.ts';
 import type { ListenSockets, OpenSocket } from './listen-sockets.ts';
+import { ListenerStats } from './listener-stats.ts';
 import type { ListenerDirectory, Redirection } from './redirection.ts';
 
 export class Listener implements ListenerView {
@@ -24,12 +24,7 @@ export class Listener implements ListenerView {
   private readonly sockets: ListenSockets;
   private readonly descriptors: DescriptorWatch | null;
   private socket: OpenSocket | null = null;
-  private readonly cxTotal: Counter;
-  private readonly cxActive: Gauge;
-  private readonly overflow: Counter;
-  private readonly globalOverflow: Counter;
-  private readonly noChain: Counter;
-  private readonly inspectionTimeout: Counter;
+  private stats: ListenerStats;
   /** The one chain of a listener that need not look: null when it must. */
   private only: FilterChain | null = null;
   private boundPort = 0;
@@ -48,12 +43,7 @@ export class Listener implements ListenerView {
     this.directory = directory;
     this.sockets = sockets;
     this.descriptors = descriptors;
-    this.cxTotal = compiled.scope.counter('downstream_cx_total');
-    this.cxActive = compiled.scope.gauge('downstream_cx_active');
-    this.overflow = compiled.scope.counter('downstream_cx_overflow');
-    this.globalOverflow = compiled.scope.counter('downstream_global_cx_overflow');
-    this.noChain = compiled.scope.counter('no_filter_chain_match');
-    this.inspectionTimeout = compiled.scope.counter('downstream_pre_cx_timeout');
+    this.stats = new ListenerStats(compiled.scope);
     this.update(compiled);
   }
 
@@ -73,6 +63,8 @@ export class Listener implements ListenerView {
 
   /** New connections go by this version from now on. */
   update(compiled: CompiledListener): void {
+    // Those of the version before are forgotten in time where it had others.
+    if (compiled.scope !== this.current.scope) this.stats = new ListenerStats(compiled.scope);
     this.current = compiled;
     const { chains, matchers, fallback, inspection } = compiled;
     const isPlain = inspection === null && chains.length === 1 && matchers[0]?.criteria.every((one) => one === null);
@@ -133,13 +125,14 @@ export class Listener implements ListenerView {
   }
 
   private takeSocket(socket: Socket, info: SocketInfo): void {
+    const { stats } = this;
     const { limit } = this.current;
     if (limit !== null && !this.admit(limit, socket)) return;
     info.listener = this;
-    this.cxTotal.value++;
-    this.cxActive.value++;
+    stats.cxTotal.value++;
+    stats.cxActive.value++;
     socket.once('close', () => {
-      this.cxActive.value--;
+      stats.cxActive.value--;
       limit?.give();
     });
     if (this.only !== null) {
@@ -156,8 +149,8 @@ export class Listener implements ListenerView {
   private admit(limit: ListenerLimit, socket: Socket): boolean {
     const reached = limit.take();
     if (reached === null) return true;
-    if (reached === 'own') this.overflow.inc();
-    else this.globalOverflow.inc();
+    if (reached === 'own') this.stats.overflow.inc();
+    else this.stats.globalOverflow.inc();
     socket.destroy();
     return false;
   }
@@ -168,7 +161,7 @@ export class Listener implements ListenerView {
     const destination = splitDestination(info);
     const index = matchChain(matchers, { info, ...seen, ...destination });
     const chain = index >= 0 ? (chains[index] ?? null) : fallback;
-    if (chain === null) this.noChain.inc();
+    if (chain === null) this.stats.noChain.inc();
     return chain;
   }
 
@@ -180,13 +173,13 @@ export class Listener implements ListenerView {
   }
 
   onInspectionTimeout(): boolean {
-    this.inspectionTimeout.inc();
+    this.stats.inspectionTimeout.inc();
     return this.current.inspection?.continuesOnTimeout ?? false;
   }
 
   /** Takes a connection that came through a tunnel; `rest` was read before. */
   takeTunnel(connection: Connection, info: ConnectionInfo, rest: Buffer): void {
-    this.cxTotal.value++;
+    this.stats.cxTotal.value++;
     info.listener = this;
     if (this.only !== null || this.current.inspection === null) {
       const chain = this.only ?? this.choose(info, notInspected);

@@ -28,6 +28,11 @@ test('a listener serves by its older version in a worker that starts while the n
       ['listener', '2', 'main 2'],
     ],
   );
+  // Another listener may wait for the address that main is to leave.
+  assert.deepEqual(
+    changes.flatMap(({ leaving = [] }) => leaving),
+    ['main', 'main'],
+  );
 });
 
 test('a worker that starts later gets what is in force, and no endpoints of clusters that are gone', () => {

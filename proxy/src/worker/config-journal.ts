@@ -47,14 +47,17 @@ export class ConfigJournal {
     const waiting = new Map([...newest].filter(([name]) => serving.has(name)));
     const changes = kindSpecs.flatMap(({ kind }) => {
       const entries = this.kinds.get(kind) ?? new Map<string, Entry>();
-      return changesTo(kind, kind === 'listener' ? new Map([...entries, ...serving]) : entries);
+      if (kind !== 'listener') return changesTo(kind, entries);
+      // Another listener may have been let have the address that one of them is to leave.
+      const leaving = [...waiting.keys()];
+      return changesTo(kind, new Map([...entries, ...serving])).map((change) => ({ ...change, leaving }));
     });
     return [...changes, ...changesTo('listener', waiting)];
   }
 
-  /** The version of a listener that was sent last; null when none was. */
-  listenerVersion(name: string): string | null {
-    return this.kinds.get('listener')?.get(name)?.version ?? null;
+  /** The listener as it was sent last; null when it was not. */
+  listener(name: string): Entry | null {
+    return this.kinds.get('listener')?.get(name) ?? null;
   }
 }
 

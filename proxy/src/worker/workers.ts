@@ -272,14 +272,18 @@ export class Workers implements SlotOwner, ChangeFollower {
     };
   }
 
-  /** Listeners from the control plane that serve by an older version than the one that was sent last. */
+  /**
+   * Listeners from the control plane that serve by another version than the one that was sent last. Told by what is in them, since not
+   * every server names its versions.
+   */
   private servingListeners(): Map<string, Entry> {
     const serving = new Map<string, Entry>();
     for (const { compiled, state } of this.proxy?.listeners.all() ?? []) {
       const { name, config, version } = compiled;
-      const sent = this.journal.listenerVersion(name);
-      if (state !== 'active' || sent === null || sent === version) continue;
-      serving.set(name, { bytes: encodeMessage('envoy.config.listener.v3.Listener', config), version });
+      const sent = this.journal.listener(name);
+      if (state !== 'active' || sent === null) continue;
+      const bytes = encodeMessage('envoy.config.listener.v3.Listener', config);
+      if (!Buffer.from(bytes).equals(sent.bytes)) serving.set(name, { bytes, version });
     }
     return serving;
   }

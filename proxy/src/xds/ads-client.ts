@@ -341,7 +341,8 @@ export class AdsClient {
     const message = 'An update could not be carried out whole and is refused; what is missing is tried again';
     const details = this.refuse(one, issues, message);
     if (one.refusal !== null) return `${one.refusal}\n${details}`;
-    this.withheld.push(one);
+    // A newer one that came meanwhile is answered in its place, as in `runTurn`.
+    if (!this.isToBeAnswered(one.channel)) this.withheld.push(one);
     return details;
   }
 
@@ -354,7 +355,10 @@ export class AdsClient {
     const over = this.withheld.filter((one) => this.problemsOf(one).length === 0);
     if (over.length === 0) return;
     this.withheld = this.withheld.filter((one) => !over.includes(one));
-    for (const one of over) this.send(one, null);
+    for (const one of over) {
+      one.channel.noteMended(one.response.update);
+      this.send(one, null);
+    }
     this.options.onStateChange?.();
   }
 

@@ -244,8 +244,13 @@ export class ResourceChannel {
   /** The update that was committed is acknowledged. */
   confirm(version: string): void {
     this.version = version;
-    this.lastRefusal = null;
     this.scope?.counter('update_success').inc();
+  }
+
+  /** What could not be carried out of the latest update has been after all. */
+  noteMended(update: ReceivedUpdate): void {
+    this.lastRefusal = null;
+    for (const received of update.resources) this.refused.delete(nameHint(received));
   }
 
   /** The update was refused, or a part of it. */

@@ -5,10 +5,14 @@ import { createHash } from 'node:crypto';
 import { connect } from 'node:net';
 import { describe, it } from 'node:test';
 import { systemClock } from '@weft/lib/clock';
+import { silentLog } from '@weft/lib/log';
+import { messageFromJson } from '@weft/lib/protobuf/codec';
+import { applyBootstrap, RunningProxy } from '@weft/proxy/proxy';
 import { fetchOnce, openClient } from '../../kit/client.ts';
 import { LeapClock } from '../../kit/leap-clock.ts';
 import { until } from '../../kit/until.ts';
 import { after, closedPort, echo, startTcpServer, startUpstream } from '../../kit/upstream.ts';
+import { adsBootstrap } from './dynamic.ts';
 import {
   cluster,
   fileLog,
@@ -172,6 +176,19 @@ describe('draining', () => {
     assert.equal((await proxy.admin('GET', '/ready')).status, 200);
     await proxy.admin('POST', '/drain_listeners?graceful');
     assert.equal((await proxy.admin('GET', '/server_info')).status, 200);
+  });
+});
+
+describe('a proxy that has a control plane', () => {
+  it('is not ready before that is asked, though nothing is waited for', () => {
+    const { clusters, more } = adsBootstrap(1);
+    const json = { static_resources: { clusters }, ...more };
+    const bootstrap = messageFromJson('envoy.config.bootstrap.v3.Bootstrap', json, []);
+    const clock = systemClock;
+    const proxy = new RunningProxy({ bootstrap, configPath: 'test', log: silentLog(clock), clock });
+    assert.deepEqual(applyBootstrap(proxy), []);
+    assert.deepEqual(proxy.unready(), []);
+    assert.equal(proxy.isReady, false);
   });
 });
 

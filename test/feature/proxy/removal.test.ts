@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { messageFromJson } from '@weft/lib/protobuf/codec';
-import { fetchOnce } from '../../kit/client.ts';
+import { fetchOnce, openClient } from '../../kit/client.ts';
 import { LeapClock } from '../../kit/leap-clock.ts';
+import { until } from '../../kit/until.ts';
 import { startUpstream } from '../../kit/upstream.ts';
 import { type Json, listenerMessage, pushDelta, startDynamic } from './dynamic.ts';
 import { httpManager, listener, routeTo } from './fixture.ts';
@@ -90,5 +91,46 @@ describe('the statistics of a listener', () => {
     const faulty = own('faulty', 'faulty', { listener_filters: [{ name: 'no_such' }] });
     assert.match((await pushDelta(stream, 'listener', '1', { faulty })) ?? '', /WEFT0395/);
     assert.doesNotMatch((await proxy.admin('GET', '/stats')).body, /faulty/);
+  });
+
+  it('go on under the name that a later version gives it', async (context) => {
+    const clock = new LeapClock();
+    const { proxy, stream } = await startDynamic(context, 1, 'DELTA_GRPC', clock);
+    assert.equal(await pushDelta(stream, 'cluster', '1', {}), null);
+    assert.equal(await pushDelta(stream, 'listener', '1', { web: own('web', 'web') }), null);
+    const before = await openClient(context, proxy.port('web'));
+    const active = (prefix: string) => proxy.stat(`listener.${prefix}.downstream_cx_active`);
+    await until('the connection is counted', () => active('web') === 1);
+    assert.equal(await pushDelta(stream, 'listener', '2', { web: own('web', 'web', { stat_prefix: 'new' }) }), null);
+    await openClient(context, proxy.port('web'));
+    await until('the next one is, too', () => active('new') === 1);
+    before.close();
+    await until('the first one is over', () => active('web') === 0);
+    assert.equal(active('new'), 1);
+    await clock.leap(602_000);
+    assert.equal(proxy.stat('listener.new.downstream_cx_total'), 1);
+  });
+
+  it('are those of its inspectors too', async (context) => {
+    const clock = new LeapClock();
+    const { proxy, stream } = await startDynamic(context, 1, 'DELTA_GRPC', clock);
+    const counted = async () => (await proxy.admin('GET', '/stats')).body.includes('proxy_proto.own');
+    const inspector = {
+      name: 'proxy_protocol',
+      typed_config: {
+        '@type': 'type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol',
+        stat_prefix: 'own',
+      },
+    };
+    assert.equal(await pushDelta(stream, 'cluster', '1', {}), null);
+    const web = own('web', 'web', { listener_filters: [inspector] });
+    assert.equal(await pushDelta(stream, 'listener', '1', { web }), null);
+    assert.equal(await counted(), true);
+    const faulty = own('web', 'web', { listener_filters: [inspector, { name: 'no_such' }] });
+    assert.match((await pushDelta(stream, 'listener', '2', { web: faulty })) ?? '', /WEFT0395/);
+    assert.equal(await counted(), true);
+    assert.equal(await pushDelta(stream, 'listener', '3', {}, ['web']), null);
+    await clock.leap(602_000);
+    assert.equal(await counted(), false);
   });
 });

@@ -84,12 +84,13 @@ export class FakeStream {
     kind: keyof typeof typeNames,
     changed: readonly (readonly [name: string, version: string, message: object])[],
     removed: readonly string[] = [],
+    systemVersionInfo: string = `s${this.nonce + 1}`,
   ): string {
     const nonce = `n${++this.nonce}`;
     const typeName = typeNames[kind];
     this.write(
       encodeMessage('envoy.service.discovery.v3.DeltaDiscoveryResponse', {
-        systemVersionInfo: `s${this.nonce}`,
+        systemVersionInfo,
         nonce,
         typeUrl: `type.googleapis.com/${typeName}`,
         resources: changed.map(([name, version, message]) => ({

@@ -5,9 +5,10 @@ import { Agent, get } from 'node:http';
 import { describe, it } from 'node:test';
 import { messageFromJson } from '@weft/lib/protobuf/codec';
 import { fetchOnce } from '../../../kit/client.ts';
+import { freePorts } from '../../../kit/ports.ts';
 import { until } from '../../../kit/until.ts';
 import { echo, startUpstream } from '../../../kit/upstream.ts';
-import { clusterMessage, type Json, listenerMessage, push, startDynamic } from '../dynamic.ts';
+import { answerTo, clusterMessage, type Json, listenerMessage, push, pushDelta, startDynamic } from '../dynamic.ts';
 import { httpManager, listener, routeTo } from '../fixture.ts';
 import { everyWorkerServes, killWorker, openClients, stats } from './fixture.ts';
 
@@ -15,11 +16,15 @@ const skip = process.platform === 'linux' ? false : 'workers share ports on Linu
 
 const source = { ads: {}, resource_api_version: 'V3', initial_fetch_timeout: '0s' };
 
-function rdsListener(routes = 'r'): object {
+function rdsListener(routes?: string): object {
+  return listenerMessage(rdsJson(routes));
+}
+
+function rdsJson(routes = 'r'): Json {
   const { route_config: _inline, ...rest } = httpManager([]).typed_config as Json;
   const config = { ...rest, rds: { route_config_name: routes, config_source: source } };
   const manager = { name: 'envoy.filters.network.http_connection_manager', typed_config: config };
-  return listenerMessage(listener('main', manager));
+  return listener('main', manager);
 }
 
 function routes(revision: number): object {
@@ -141,6 +146,44 @@ describe('configuration of two workers', { skip }, () => {
       await everyWorkerServes(proxy);
     }
     for (const client of await openClients(context, port)) assert.equal((await client.fetch('GET', '/')).status, 200);
+  });
+
+  it('that waits is told from the one that serves also where a server gives its updates no versions', async (context) => {
+    const upstream = await startUpstream(context, [echo()]);
+    const { proxy, stream } = await startDynamic(context, 2, 'DELTA_GRPC');
+    const send = async (main: object) =>
+      (await answerTo(stream, stream.respondDelta('listener', [['main', '1', main]], [], ''))).errorDetail;
+    await pushDelta(stream, 'cluster', '1', { a: clusterMessage('a', upstream.port) });
+    await send(rdsListener());
+    await pushDelta(stream, 'route', '0', { r: routes(0) });
+    await everyWorkerServes(proxy);
+    const port = proxy.port();
+    assert.equal(await send(rdsListener('not-here')), undefined);
+    for (const worker of [0, 1]) {
+      await killWorker(proxy, worker);
+      await everyWorkerServes(proxy);
+    }
+    for (const client of await openClients(context, port)) assert.equal((await client.fetch('GET', '/')).status, 200);
+  });
+
+  it('that waits for routes elsewhere leaves a new worker its address, even if another listener wants it', async (context) => {
+    const upstream = await startUpstream(context, [echo()]);
+    const { proxy, stream } = await startDynamic(context, 2);
+    const [from = 0, to = 0] = await freePorts(2);
+    const at = (port: number, json: Json): object =>
+      listenerMessage({ ...json, address: { socket_address: { address: '127.0.0.1', port_value: port } } });
+    await push(stream, 'cluster', '1', [clusterMessage('a', upstream.port)]);
+    await push(stream, 'listener', '1', [at(from, rdsJson())]);
+    await push(stream, 'route', '0', [routes(0)]);
+    await everyWorkerServes(proxy);
+    const moving = at(to, rdsJson('not-here'));
+    await push(stream, 'listener', '2', [moving]);
+    await push(stream, 'listener', '3', [moving, at(from, listener('next', httpManager([])))]);
+    for (const worker of [0, 1]) {
+      await killWorker(proxy, worker);
+      await until('it is replaced', () => !proxy.running.unready().some(({ name }) => name === 'workers'), 5000);
+    }
+    for (const client of await openClients(context, from)) assert.equal((await client.fetch('GET', '/')).status, 200);
   });
 
   it('takes listeners away and gives their port to others, without a lost connection', async (context) => {
