@@ -62,7 +62,21 @@ export interface CompiledListener {
 
 /** Whether everything it needs from elsewhere is there. */
 export function isListenerReady(listener: CompiledListener): boolean {
-  return listener.chains.every((chain) => chain.isReady) && (listener.fallback?.isReady ?? true);
+  return everyChain(listener).every((chain) => chain.isReady);
+}
+
+/** The same, except for certificates and keys. */
+export function isListenerReadyButSecrets(listener: CompiledListener): boolean {
+  return everyChain(listener).every((chain) => chain.isReadyButSecrets);
+}
+
+/** The TLS of its chains that waits for secrets. */
+export function waitingTls(listener: CompiledListener): DownstreamTls[] {
+  return everyChain(listener).flatMap(({ tls, hasSecrets }) => (tls === null || hasSecrets ? [] : [tls]));
+}
+
+function everyChain({ chains, fallback }: CompiledListener): readonly FilterChain[] {
+  return fallback === null ? chains : [...chains, fallback];
 }
 
 /** Everything that it counts in. */

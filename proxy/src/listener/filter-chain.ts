@@ -29,7 +29,16 @@ export class FilterChain {
   }
 
   get isReady(): boolean {
-    return this.chain.terminal.isReady && (this.tls === null || this.tls.isReady);
+    return this.isReadyButSecrets && this.hasSecrets;
+  }
+
+  /** It has everything else; without its secrets it refuses every handshake. */
+  get isReadyButSecrets(): boolean {
+    return this.chain.terminal.isReady;
+  }
+
+  get hasSecrets(): boolean {
+    return this.tls === null || this.tls.isReady;
   }
 
   /** Takes an accepted socket; bytes already read were put back with `unshift`. */

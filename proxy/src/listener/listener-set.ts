@@ -11,11 +11,18 @@ import type { ConnectionInfo, Endpoint } from '../io/connection-info.ts';
 import type { InternalListeners, NetworkContext } from '../network-filter/network-context.ts';
 import { checkAddresses } from './address-conflict.ts';
 import { BindTrials } from './bind-trials.ts';
-import { type CompiledListener, compileListener, isListenerReady, scopesOf } from './compile-listener.ts';
+import {
+  type CompiledListener,
+  compileListener,
+  isListenerReady,
+  isListenerReadyButSecrets,
+  scopesOf,
+} from './compile-listener.ts';
 import type { FilterChain } from './filter-chain.ts';
 import { collides, type ListenAddress, type ListenSockets, overlaps, ownSockets } from './listen-sockets.ts';
 import { Listener } from './listener.ts';
 import { DestinationIndex, type ListenerDirectory } from './redirection.ts';
+import { SecretPatience } from './secret-patience.ts';
 
 type Config = envoy.config.listener.v3.Listener;
 
@@ -64,6 +71,7 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
   private readonly bindErrors: Map<string, string> = new Map();
   private readonly trials: BindTrials<Listener> = new BindTrials();
   private readonly draining: Set<FilterChain> = new Set();
+  private readonly patience: SecretPatience;
   /** Made anew after a change, when a redirected connection first asks. */
   private byDestination: DestinationIndex<Listener> | null = null;
   private context: NetworkContext | null = null;
@@ -83,6 +91,7 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
   constructor(clock: Clock, scope: Scope, sockets: ListenSockets = ownSockets) {
     this.clock = clock;
     this.sockets = sockets;
+    this.patience = new SecretPatience(clock, () => this.onDependencyChange());
     this.counters = {
       added: scope.counter('listener_added'),
       modified: scope.counter('listener_modified'),
@@ -159,6 +168,7 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
 
   private put(compiled: CompiledListener): void {
     const before = this.warming.get(compiled.name);
+    if (!this.active.has(compiled.name)) this.patience.begin(compiled, this.context?.log ?? null);
     this.warming.set(compiled.name, compiled);
     if (before !== undefined) this.forgetInTime(before, compiled);
     this.counters.warming.set(this.warming.size);
@@ -168,13 +178,24 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
   onDependencyChange(): void {
     const replaced: Replaced[] = [];
     for (const [name, compiled] of [...this.warming]) {
-      if (!isListenerReady(compiled)) continue;
+      if (!this.mayGoLive(compiled)) continue;
       this.warming.delete(name);
       this.activate(compiled, replaced);
     }
     // Last, so that one of the same change that comes to an address has the sockets of the one that leaves it.
     for (const { listener, successor } of replaced) this.retire(listener, successor);
     this.counters.warming.set(this.warming.size);
+  }
+
+  private mayGoLive(compiled: CompiledListener): boolean {
+    const { name } = compiled;
+    if (isListenerReady(compiled)) {
+      this.patience.end(name);
+      return true;
+    }
+    const serving = this.active.get(name)?.current;
+    if (serving !== undefined && isListenerReady(serving)) return false;
+    return this.patience.isOver(name) && isListenerReadyButSecrets(compiled);
   }
 
   private activate(compiled: CompiledListener, replaced: Replaced[]): void {
@@ -275,6 +296,7 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
 
   private remove(name: string): void {
     const waiting = this.warming.get(name);
+    this.patience.end(name);
     this.warming.delete(name);
     if (waiting !== undefined) this.forgetInTime(waiting, null);
     this.dropMove(name);

@@ -49,6 +49,11 @@ export class DownstreamTls {
     return this.currentServer() !== null;
   }
 
+  /** How long to wait for those that are not there, milliseconds; 0 for ever. */
+  get patienceMs(): number {
+    return this.secrets.patienceFor(this.secretNames);
+  }
+
   /** URI names of the certificate in use, for `x-forwarded-client-cert` (`By=`). */
   get ownUriSans(): readonly string[] {
     return this.settings.certificates[0]?.current?.certificate?.leaf.names.uris ?? [];

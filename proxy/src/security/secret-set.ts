@@ -5,6 +5,7 @@ import type { envoy } from '@weft/api/xds/types';
 import type { Clock } from '@weft/lib/clock';
 import { readOnTrial } from '@weft/lib/disk/config-file';
 import { formatIssue, hasErrors, type Issue } from '@weft/lib/issue';
+import { durationMs } from '@weft/lib/protobuf/duration';
 import { type IssueSink, reportError, sinkAt } from './data-source.ts';
 import { type FileWatch, FileWatcher } from './file-watch.ts';
 import {
@@ -25,6 +26,9 @@ type PathConfigSource = envoy.config.core.v3.PathConfigSource;
 type TlsCertificateMessage = envoy.extensions.transport_sockets.tls.v3.TlsCertificate;
 type TicketKeysMessage = envoy.extensions.transport_sockets.tls.v3.TlsSessionTicketKeys;
 type ValidationContextMessage = envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext;
+
+/** Envoy's default of `initial_fetch_timeout`. */
+const defaultFetchTimeoutMs = 15_000;
 
 /** Where a context finds the current version of one secret. */
 export class SecretCell {
@@ -75,6 +79,8 @@ export class SecretSet {
   private readonly cells: Map<string, WeakRef<SecretCell>> = new Map();
   private readonly ownCells: Set<WeakRef<SecretCell>> = new Set();
   private readonly remoteNames: Set<string> = new Set();
+  /** How long whoever needs it waits for one of these names, milliseconds; 0 for ever. */
+  private readonly fetchTimeouts: Map<string, number> = new Map();
   private readonly localNames: Set<string> = new Set();
   private readonly listeners: Map<string, Set<(secret: Secret | null) => void>> = new Map();
   private readonly watches: Map<string, FileWatch> = new Map();
@@ -169,6 +175,15 @@ export class SecretSet {
     );
   }
 
+  /** How long a listener without an older version waits for these (`initial_fetch_timeout`), milliseconds; 0 for ever. */
+  patienceFor(names: readonly string[]): number {
+    const missing = names.filter((name) => !this.secrets.has(name));
+    // Nobody serves without the identity that this process gets itself.
+    const timeoutOf = (name: string): number => (this.localNames.has(name) ? 0 : (this.fetchTimeouts.get(name) ?? 0));
+    const timeouts = missing.map(timeoutOf);
+    return timeouts.includes(0) ? 0 : Math.max(0, ...timeouts);
+  }
+
   /** The cell behind an SDS reference. */
   reference(config: SdsSecretConfig, sink: IssueSink): SecretCell | null {
     const name = config.name ?? '';
@@ -181,7 +196,11 @@ export class SecretSet {
       const problem = `there is no static secret "${name}"; add it to static_resources.secrets or give an sds_config`;
       return reportError(sink, 'WEFT0712', problem);
     }
-    if (source !== undefined) this.remoteNames.add(name);
+    if (source !== undefined) {
+      this.remoteNames.add(name);
+      const { initialFetchTimeout: timeout } = source;
+      this.fetchTimeouts.set(name, timeout === undefined ? defaultFetchTimeoutMs : durationMs(timeout));
+    }
     return this.cell(name);
   }
 
@@ -242,6 +261,7 @@ export class SecretSet {
       if (this.cells.get(name) !== reference) return;
       this.cells.delete(name);
       this.remoteNames.delete(name);
+      this.fetchTimeouts.delete(name);
       this.announceWanted();
     });
     this.announceWanted();
