@@ -133,13 +133,13 @@ class ListenGroup implements OpenSocket {
   private readonly events: ListenEvents;
   private servers: Server[] = [];
   /** Whose the connections of these sockets are now. */
-  private user: { events: ListenEvents };
+  private user: { events: ListenEvents; isGone: boolean };
   private isClosed = false;
 
   constructor(request: ListenRequest, events: ListenEvents) {
     this.request = request;
     this.events = events;
-    this.user = { events };
+    this.user = { events, isGone: false };
   }
 
   /** Whether it may have the sockets of one that is about to close. */
@@ -153,6 +153,7 @@ class ListenGroup implements OpenSocket {
     this.user = other.user;
     this.user.events = this.events;
     other.servers = [];
+    other.isClosed = true;
   }
 
   open(isClaimed: boolean): void {
@@ -244,7 +245,7 @@ class ListenGroup implements OpenSocket {
     const { user } = this;
     const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => user.events.onSocket(socket));
     server.once('listening', () => {
-      if (this.isClosed) server.close();
+      if (user.isGone) server.close();
     });
     // Running out of file descriptors must not end the process.
     server.on('error', (error) => {
@@ -256,6 +257,7 @@ class ListenGroup implements OpenSocket {
 
   close(): void {
     this.isClosed = true;
+    this.user.isGone = true;
     for (const server of this.servers) server.close();
   }
 }

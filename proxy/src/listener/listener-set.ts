@@ -246,6 +246,7 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
       if (before === undefined || !collides(before.current.address, address)) continue;
       this.moving.delete(name);
       this.active.set(name, listener);
+      this.byDestination = null;
       replaced.push({ listener: before, successor: listener.current });
     }
   }
