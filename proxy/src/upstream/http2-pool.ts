@@ -122,7 +122,8 @@ export class Http2Pool implements AdoptingPool, Http2ClientOwner, ConnectEvents 
   }
 
   onClientRoom(client: Http2Client): void {
-    this.serveBy(client);
+    // Where it is held up, those that wait are to go over the further connection that is on its way.
+    if (this.connecting.size === 0 || !client.http2.isHeldUp) this.serveBy(client);
     if (this.waiting.length > 0) this.open();
   }
 
