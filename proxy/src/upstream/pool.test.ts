@@ -123,24 +123,42 @@ describe('a connection', () => {
 });
 
 describe('a connection whose window is used up', () => {
-  it('takes nobody who waits for a further one when one of its streams ends', async (context) => {
+  async function useUp(context: TestContext, limits: object = {}) {
     const { port, sessions } = await startHttp2Upstream(context, (stream, headers) => {
       if (headers[':path'] === '/mute') return;
       stream.respond({ ':status': 200 });
       stream.write(Buffer.alloc(70_000));
     });
     const options = { http2_protocol_options: { initial_connection_window_size: 65_535 } };
-    const { host } = hostAt(context, port, options);
+    const { host } = hostAt(context, port, { ...options, ...limits });
     const pool = poolOf(host, choice, systemClock);
-    const [slow, other, waiting] = [new Recorder(), new Recorder(), new Recorder()];
+    const [slow, other] = [new Recorder(), new Recorder()];
     slow.onUpstreamReady = (stream) => stream.pauseResponse();
-    pool.start(head(), true, slow);
     pool.start({ ...head(), path: '/mute' }, true, other);
+    await until('it stands', () => other.stream !== null);
+    pool.start(head(), true, slow);
     await until('the window is used up', () => slow.received === 65_535);
+    return { pool, sessions, other };
+  }
+
+  it('takes nobody who waits for a further one when one of its streams ends', async (context) => {
+    const { pool, sessions, other } = await useUp(context);
+    const waiting = new Recorder();
     pool.start(head(), true, waiting);
     other.stream?.abandon();
     assert.ok(waiting.stream === null);
     await until('it is answered', () => waiting.status === 200);
     assert.equal(sessions.size, 2);
+  });
+
+  it('takes those for whom there is no room to wait', async (context) => {
+    const thresholds = [{ max_pending_requests: 1 }];
+    const { pool } = await useUp(context, { circuit_breakers: { thresholds } });
+    const [waiting, beyond] = [new Recorder(), new Recorder()];
+    pool.start(head(), true, waiting);
+    pool.start(head(), true, beyond);
+    assert.ok(waiting.stream === null);
+    assert.equal(beyond.failure, '');
+    assert.ok(beyond.stream !== null);
   });
 });
