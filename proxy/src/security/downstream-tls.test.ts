@@ -306,6 +306,18 @@ test('chooses the certificate by server name: exact, wildcard, else the first', 
   }
 });
 
+test('chooses by server name also where no two certificates are of one key type', async () => {
+  const make = (commonName: string, keyType: 'ec' | 'rsa') =>
+    inlineCertificate(makeSampleCertificate({ commonName, dnsNames: [commonName], keyType, issuer: root }));
+  const tlsCertificates = [make('a.example', 'ec'), make('b.example', 'rsa')];
+  const { port } = await serve(compile({ commonTlsContext: { tlsCertificates } }));
+  for (const servername of ['a.example', 'b.example']) {
+    const socket = dial(port, { servername });
+    await once(socket, 'secureConnect');
+    assert.equal(socket.getPeerCertificate().subject.CN, servername);
+  }
+});
+
 test('shows each client a certificate that it can check where others are for other names', async () => {
   const names = ['a.example', 'b.example'];
   const tlsCertificates = names.flatMap((name) =>

@@ -15,6 +15,7 @@ import { sessionContext, ticketKeys } from './session-tickets.ts';
 import {
   type CertificateGroup,
   compileSniChoice,
+  hasChoice,
   pickByAlgorithm,
   pickCertificates,
   type SniChoice,
@@ -106,7 +107,7 @@ export class HandshakeServer {
     options.ticketKeys = ticketKeys(material.ticketSecret ?? this.policy.ticketSecret, sessionIdContext);
     // Preference is the server's. Without a protocol in common the handshake ends with an alert (RFC 7301 §3.2).
     if (settings.alpnProtocols.length > 0) options.ALPNProtocols = [...settings.alpnProtocols];
-    if (material.certificates.length > choice.fallback.length) options.SNICallback = makeSniCallback(choice, shared);
+    if (hasChoice(choice)) options.SNICallback = makeSniCallback(choice, shared);
     return options;
   }
 

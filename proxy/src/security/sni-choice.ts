@@ -5,7 +5,7 @@ import type { CertificateMaterial } from './secret.ts';
 /** Certificates for one name: at most one of each key type, so that every client finds one that it can check. */
 export type CertificateGroup = readonly CertificateMaterial[];
 
-/** Groups by lower-case name; wildcards by the part after `*`. */
+/** Groups by lower-case name; wildcards by the part after `*`. A group of the same certificates as the fallback is the fallback. */
 export interface SniChoice {
   readonly exact: ReadonlyMap<string, CertificateGroup>;
   readonly wildcard: ReadonlyMap<string, CertificateGroup>;
@@ -24,7 +24,15 @@ export function compileSniChoice(certificates: readonly CertificateMaterial[]): 
   }
   const fallback: CertificateMaterial[] = [];
   for (const certificate of certificates) addOfNewType(fallback, certificate);
+  for (const groups of [exact, wildcard]) {
+    for (const [name, group] of groups) if (isSame(group, fallback)) groups.set(name, fallback);
+  }
   return { exact, wildcard, fallback };
+}
+
+/** Whether the name that a client asks for makes any difference. */
+export function hasChoice({ exact, wildcard, fallback }: SniChoice): boolean {
+  return [...exact.values(), ...wildcard.values()].some((group) => group !== fallback);
 }
 
 /** The group for a server name. */
@@ -68,6 +76,11 @@ function addTo(map: Map<string, CertificateMaterial[]>, name: string, certificat
   const group = map.get(name) ?? [];
   addOfNewType(group, certificate);
   map.set(name, group);
+}
+
+// Both are in the order of the configuration.
+function isSame(group: CertificateGroup, other: CertificateGroup): boolean {
+  return group.length === other.length && group.every((certificate, i) => certificate === other[i]);
 }
 
 function addOfNewType(group: CertificateMaterial[], certificate: CertificateMaterial): void {

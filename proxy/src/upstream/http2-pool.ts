@@ -60,9 +60,17 @@ export class Http2Pool implements AdoptingPool, Http2ClientOwner, ConnectEvents 
   }
 
   start(head: UpstreamHead, endStream: boolean, events: UpstreamEvents): void {
+    let heldUp: Http2Client | null = null;
     for (const client of this.clients) {
-      if (!client.hasRoom || client.http2.isHeldUp) continue;
-      client.start(head, endStream, events);
+      if (!client.hasRoom) continue;
+      if (!client.http2.isHeldUp) {
+        client.start(head, endStream, events);
+        return;
+      }
+      heldUp ??= client;
+    }
+    if (heldUp !== null && this.waiting.isFull) {
+      heldUp.start(head, endStream, events);
       return;
     }
     if (!this.waiting.push(head, endStream, events)) return;
@@ -122,7 +130,8 @@ export class Http2Pool implements AdoptingPool, Http2ClientOwner, ConnectEvents 
   }
 
   onClientRoom(client: Http2Client): void {
-    this.serveBy(client);
+    // Where it is held up, those that wait are to go over the further connection that is on its way.
+    if (this.connecting.size === 0 || !client.http2.isHeldUp) this.serveBy(client);
     if (this.waiting.length > 0) this.open();
   }
 

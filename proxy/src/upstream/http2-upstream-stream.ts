@@ -132,8 +132,7 @@ export class Http2UpstreamStream implements UpstreamStream, Placed {
   }
 
   abandon(): void {
-    const isOver = this.isResponseEnded && this.isRequestEnded && this.pending === null;
-    if (!isOver) this.client.stats.upstreamRqTxReset.value++;
+    if (!this.stream.isClosed) this.client.stats.upstreamRqTxReset.value++;
     this.events = null;
     this.pending = null;
     this.client.http2.resetStream(this.stream, ErrorCode.CANCEL);

@@ -11,13 +11,17 @@ import { until } from '../../../test/kit/until.ts';
 import { startUpstream } from '../../../test/kit/upstream.ts';
 import type { Host } from '../cluster/host.ts';
 import { poolOf } from './pool.ts';
-import type { UpstreamEvents, UpstreamHead } from './upstream-stream.ts';
+import type { UpstreamEvents, UpstreamHead, UpstreamStream } from './upstream-stream.ts';
 
 class Recorder implements UpstreamEvents {
   status = 0;
   failure = '';
   isDone = false;
-  onUpstreamReady(): void {}
+  received = 0;
+  stream: UpstreamStream | null = null;
+  onUpstreamReady(stream: UpstreamStream): void {
+    this.stream = stream;
+  }
   onInformational(): void {}
   onResponseTrailers(): void {}
   onUpstreamDrain(): void {}
@@ -25,7 +29,8 @@ class Recorder implements UpstreamEvents {
     this.status = status;
     this.isDone = endStream;
   }
-  onResponseData(_buffer: Buffer, _offset: number, _length: number, endStream: boolean): void {
+  onResponseData(_buffer: Buffer, _offset: number, length: number, endStream: boolean): void {
+    this.received += length;
     this.isDone ||= endStream;
   }
   onUpstreamFailed(_fault: unknown, details: string): void {
@@ -115,4 +120,45 @@ describe('a connection', () => {
       assert.equal(clusters.stat('a', 'upstream_cx_max_duration_reached'), 1);
     });
   }
+});
+
+describe('a connection whose window is used up', () => {
+  async function useUp(context: TestContext, limits: object = {}) {
+    const { port, sessions } = await startHttp2Upstream(context, (stream, headers) => {
+      if (headers[':path'] === '/mute') return;
+      stream.respond({ ':status': 200 });
+      stream.write(Buffer.alloc(70_000));
+    });
+    const options = { http2_protocol_options: { initial_connection_window_size: 65_535 } };
+    const { host } = hostAt(context, port, { ...options, ...limits });
+    const pool = poolOf(host, choice, systemClock);
+    const [slow, other] = [new Recorder(), new Recorder()];
+    slow.onUpstreamReady = (stream) => stream.pauseResponse();
+    pool.start({ ...head(), path: '/mute' }, true, other);
+    await until('it stands', () => other.stream !== null);
+    pool.start(head(), true, slow);
+    await until('the window is used up', () => slow.received === 65_535);
+    return { pool, sessions, other };
+  }
+
+  it('takes nobody who waits for a further one when one of its streams ends', async (context) => {
+    const { pool, sessions, other } = await useUp(context);
+    const waiting = new Recorder();
+    pool.start(head(), true, waiting);
+    other.stream?.abandon();
+    assert.ok(waiting.stream === null);
+    await until('it is answered', () => waiting.status === 200);
+    assert.equal(sessions.size, 2);
+  });
+
+  it('takes those for whom there is no room to wait', async (context) => {
+    const thresholds = [{ max_pending_requests: 1 }];
+    const { pool } = await useUp(context, { circuit_breakers: { thresholds } });
+    const [waiting, beyond] = [new Recorder(), new Recorder()];
+    pool.start(head(), true, waiting);
+    pool.start(head(), true, beyond);
+    assert.ok(waiting.stream === null);
+    assert.equal(beyond.failure, '');
+    assert.ok(beyond.stream !== null);
+  });
 });

@@ -26,6 +26,11 @@ export class WaitingQueue {
     return this.queue.length;
   }
 
+  /** As many wait, here and at the other hosts, as may. */
+  get isFull(): boolean {
+    return this.breakers.activePending >= this.breakers.limits.maxPending;
+  }
+
   /** Lets it wait; false when too many do, it has failed then. */
   push(head: UpstreamHead, endStream: boolean, events: UpstreamEvents): boolean {
     const { stats } = this.cluster;
