@@ -58,3 +58,8 @@ export function formatPlace({ file, line, column }: Origin): string {
 export function hasErrors(issues: readonly Issue[]): boolean {
   return issues.some((issue) => issue.level === 'error');
 }
+
+/** The place of a resource in issues, and the beginning of every place inside it, and of no other whatever the name holds. */
+export function resourcePath(kind: string, name: string): string {
+  return `${kind}[${JSON.stringify(name)}]`;
+}

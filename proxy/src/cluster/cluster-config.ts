@@ -2,6 +2,7 @@
 
 import { isIP } from 'node:net';
 import type { envoy, google } from '@weft/api/xds/types';
+import { fetchTimeoutMs } from '@weft/lib/fetch-timeout';
 import type { Origin } from '@weft/lib/issue';
 import type { MetricsRegistry, Scope } from '@weft/lib/metrics';
 import { durationMs } from '@weft/lib/protobuf/duration';
@@ -219,10 +220,9 @@ function compileFamily(given: ClusterMessage['dnsLookupFamily'], sink: IssueSink
 }
 
 function compileEds(message: ClusterMessage): EdsConfig {
-  const timeout = message.edsClusterConfig?.edsConfig?.initialFetchTimeout;
   return {
     serviceName: message.edsClusterConfig?.serviceName || (message.name ?? ''),
-    initialFetchTimeoutMs: timeout === undefined ? 15_000 : durationMs(timeout),
+    initialFetchTimeoutMs: fetchTimeoutMs(message.edsClusterConfig?.edsConfig),
   };
 }
 

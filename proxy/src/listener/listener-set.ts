@@ -3,7 +3,7 @@
 import type { envoy } from '@weft/api/xds/types';
 import type { Clock } from '@weft/lib/clock';
 import { messageOf } from '@weft/lib/error';
-import { hasErrors, type Issue } from '@weft/lib/issue';
+import { hasErrors, type Issue, resourcePath } from '@weft/lib/issue';
 import { type Counter, type Gauge, type Scope, ScopeRecorder } from '@weft/lib/metrics';
 import type { PathOf } from '../cluster/cluster-set.ts';
 import type { Connection } from '../io/connection.ts';
@@ -133,7 +133,7 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
     set: ReadonlyMap<string, Config>,
     remove: readonly string[],
     version: string,
-    pathOf: PathOf = placeOf,
+    pathOf: PathOf = (name) => resourcePath('listener', name),
     leaving: readonly string[] = [],
   ): PreparedListeners {
     const issues: Issue[] = [];
@@ -396,7 +396,9 @@ export class ListenerSet implements InternalListeners, ListenerDirectory<Listene
   bindIssues(names: readonly string[]): Issue[] {
     return names.flatMap((name): Issue[] => {
       const message = this.bindErrors.get(name);
-      return message === undefined ? [] : [{ code: 'WEFT0150', level: 'error', path: placeOf(name), message }];
+      return message === undefined
+        ? []
+        : [{ code: 'WEFT0150', level: 'error', path: resourcePath('listener', name), message }];
     });
   }
 
@@ -456,10 +458,6 @@ function indexOf(listeners: Iterable<Listener>): DestinationIndex<Listener> {
     if (own !== null && port !== 0) index.add({ address: own.host, port }, !own.ipv6Only, listener);
   }
   return index;
-}
-
-function placeOf(name: string): string {
-  return `listener[${JSON.stringify(name)}]`;
 }
 
 function isInScope({ config }: CompiledListener, scope: DrainScope): boolean {

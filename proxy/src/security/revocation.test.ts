@@ -1,10 +1,8 @@
 // Certificates that were taken back: wherever a list of them stands, neither clients nor servers pass with one.
 
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
-import { connect, createServer } from 'node:tls';
+import { connect } from 'node:tls';
 import type { envoy } from '@weft/api/xds/types';
 import { systemClock } from '@weft/lib/clock';
 import type { Issue } from '@weft/lib/issue';
@@ -16,7 +14,7 @@ import {
 } from '@weft/lib/x509/sample-certificate';
 import { compileDownstreamTls } from './downstream-tls.ts';
 import { SecretSet } from './secret-set.ts';
-import { inlineCertificate, makeWorkload, TlsTestServer } from './tls-pair.ts';
+import { inlineCertificate, makeWorkload, TlsTestServer, takesServer } from './tls-pair.ts';
 import { compileUpstreamTls } from './upstream-tls.ts';
 
 type Validation = envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext;
@@ -58,24 +56,6 @@ async function admitted(context: TestContext, validationContext: Validation): Pr
   return names;
 }
 
-/** Whether a cluster with these rules takes the server with that certificate. */
-async function takes(context: TestContext, validationContext: Validation, sample: SampleCertificate): Promise<boolean> {
-  const server = createServer(chainOf(sample), (socket) => socket.on('error', () => {}));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  context.after(() => server.close());
-  const issues: Issue[] = [];
-  const tls = compileUpstreamTls({ commonTlsContext: { validationContext } }, new SecretSet(systemClock), issues, 't');
-  assert.deepEqual(issues, []);
-  assert.ok(tls);
-  const socket = tls.connect({ host: '127.0.0.1', port: (server.address() as AddressInfo).port });
-  context.after(() => socket.destroy());
-  return new Promise((resolve) => {
-    socket.once('secureConnect', () => resolve(!socket.destroyed));
-    socket.on('error', () => resolve(false));
-  });
-}
-
 describe('a revoked certificate', () => {
   const places: [where: string, context: Validation][] = [
     ['crl', { trustedCa: inline(root.pem), crl: inline(ofRoot, ofIntermediate) }],
@@ -85,8 +65,8 @@ describe('a revoked certificate', () => {
   for (const [where, validation] of places) {
     it(`is refused with the lists in ${where}, others are taken`, async (context) => {
       assert.deepEqual(await admitted(context, validation), ['good', 'goodBelow']);
-      assert.equal(await takes(context, validation, good), true);
-      assert.equal(await takes(context, validation, bad), false);
+      assert.equal(await takesServer(context, validation, chainOf(good)), true);
+      assert.equal(await takesServer(context, validation, chainOf(bad)), false);
     });
   }
 

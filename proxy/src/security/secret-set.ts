@@ -4,8 +4,8 @@
 import type { envoy } from '@weft/api/xds/types';
 import type { Clock } from '@weft/lib/clock';
 import { readOnTrial } from '@weft/lib/disk/config-file';
+import { fetchTimeoutMs } from '@weft/lib/fetch-timeout';
 import { formatIssue, hasErrors, type Issue } from '@weft/lib/issue';
-import { durationMs } from '@weft/lib/protobuf/duration';
 import { type IssueSink, reportError, sinkAt } from './data-source.ts';
 import { type FileWatch, FileWatcher } from './file-watch.ts';
 import {
@@ -26,9 +26,6 @@ type PathConfigSource = envoy.config.core.v3.PathConfigSource;
 type TlsCertificateMessage = envoy.extensions.transport_sockets.tls.v3.TlsCertificate;
 type TicketKeysMessage = envoy.extensions.transport_sockets.tls.v3.TlsSessionTicketKeys;
 type ValidationContextMessage = envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext;
-
-/** Envoy's default of `initial_fetch_timeout`. */
-const defaultFetchTimeoutMs = 15_000;
 
 /** Where a context finds the current version of one secret. */
 export class SecretCell {
@@ -198,8 +195,7 @@ export class SecretSet {
     }
     if (source !== undefined) {
       this.remoteNames.add(name);
-      const { initialFetchTimeout: timeout } = source;
-      this.fetchTimeouts.set(name, timeout === undefined ? defaultFetchTimeoutMs : durationMs(timeout));
+      this.fetchTimeouts.set(name, fetchTimeoutMs(source));
     }
     return this.cell(name);
   }

@@ -1,17 +1,14 @@
 // What ends a chain: whatever certificate is trusted, be it a root, an intermediate or the peer's own.
 
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
-import { describe, it, type TestContext } from 'node:test';
-import { connect, createServer } from 'node:tls';
+import { describe, it } from 'node:test';
+import { connect } from 'node:tls';
 import { systemClock } from '@weft/lib/clock';
 import type { Issue } from '@weft/lib/issue';
 import { makeSampleCertificate, makeSampleRoot, type SampleCertificate } from '@weft/lib/x509/sample-certificate';
 import { compileDownstreamTls } from './downstream-tls.ts';
 import { SecretSet } from './secret-set.ts';
-import { inlineCertificate, makeWorkload, TlsTestServer } from './tls-pair.ts';
-import { compileUpstreamTls } from './upstream-tls.ts';
+import { inlineCertificate, makeWorkload, TlsTestServer, takesServer } from './tls-pair.ts';
 
 const root = makeSampleRoot();
 const intermediate = makeSampleCertificate({ commonName: 'intermediate', isCa: true, issuer: root });
@@ -67,26 +64,9 @@ describe('a cluster that trusts', () => {
   for (const [what, trusted, accepted] of anchors) {
     it(`${what} takes the servers below it`, async (context) => {
       const taken: Peer[] = [];
-      for (const peer of names) if (await takes(context, trusted, peer)) taken.push(peer);
+      const rules = { trustedCa: { inlineString: trusted.pem } };
+      for (const peer of names) if (await takesServer(context, rules, shown(peer))) taken.push(peer);
       assert.deepEqual(taken, accepted);
     });
   }
 });
-
-async function takes(context: TestContext, trusted: SampleCertificate, peer: Peer): Promise<boolean> {
-  const server = createServer(shown(peer), (socket) => socket.on('error', () => {}));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  context.after(() => server.close());
-  const issues: Issue[] = [];
-  const validationContext = { trustedCa: { inlineString: trusted.pem } };
-  const tls = compileUpstreamTls({ commonTlsContext: { validationContext } }, new SecretSet(systemClock), issues, 't');
-  assert.deepEqual(issues, []);
-  assert.ok(tls);
-  const socket = tls.connect({ host: '127.0.0.1', port: (server.address() as AddressInfo).port });
-  context.after(() => socket.destroy());
-  return new Promise((resolve) => {
-    socket.once('secureConnect', () => resolve(!socket.destroyed));
-    socket.on('error', () => resolve(false));
-  });
-}

@@ -7,6 +7,7 @@ import type { Socket } from 'node:net';
 import type { envoy } from '@weft/api/xds/types';
 import type { Clock, Timer } from '@weft/lib/clock';
 import { messageOf, stackOf } from '@weft/lib/error';
+import { defaultFetchTimeoutMs } from '@weft/lib/fetch-timeout';
 import { formatIssue, hasErrors, type Issue } from '@weft/lib/issue';
 import { type Log, silentLog } from '@weft/lib/log';
 import type { Gauge, MetricsRegistry } from '@weft/lib/metrics';
@@ -20,7 +21,7 @@ import type { Node, Response, XdsProtocol } from './protocol.ts';
 import { type CheckedUpdate, ResourceChannel } from './resource-channel.ts';
 import { kindSpecs } from './resource-kind.ts';
 import { RouteInterest } from './route-interest.ts';
-import { defaultFetchTimeoutMs, routeNamesOf } from './route-names.ts';
+import { routeNamesOf } from './route-names.ts';
 import { StateOfTheWorld } from './state-of-the-world.ts';
 import type { ResourceKind, ResourceTarget, ResourceTargets } from './target.ts';
 

@@ -1,11 +1,10 @@
 // What a bootstrap says about the stream to the control plane, in the client's own terms.
 import type { envoy } from '@weft/api/xds/types';
+import { fetchTimeoutMs } from '@weft/lib/fetch-timeout';
 import { ProtobufError, unpackAny } from '@weft/lib/protobuf/codec';
 import { durationMs } from '@weft/lib/protobuf/duration';
-import { defaultFetchTimeoutMs } from './route-names.ts';
 
 type Bootstrap = envoy.config.bootstrap.v3.Bootstrap;
-type ConfigSource = envoy.config.core.v3.ConfigSource;
 type Http2Options = envoy.config.core.v3.Http2ProtocolOptions;
 
 export interface AdsSettings {
@@ -52,11 +51,6 @@ export function readAdsSettings(bootstrap: Bootstrap): AdsSettings | null {
     pingIntervalMs: keepalive?.interval === undefined ? 60_000 : durationMs(keepalive.interval),
     pingTimeoutMs: keepalive?.timeout === undefined ? 10_000 : durationMs(keepalive.timeout),
   };
-}
-
-function fetchTimeoutMs(source: ConfigSource | undefined): number {
-  const timeout = source?.initialFetchTimeout;
-  return timeout === undefined ? defaultFetchTimeoutMs : durationMs(timeout);
 }
 
 function http2OptionsOf(bootstrap: Bootstrap, clusterName: string): Http2Options | undefined {

@@ -3,6 +3,7 @@
 import { connect, type Socket } from 'node:net';
 import type { envoy } from '@weft/api/xds/types';
 import { WeftError } from '@weft/lib/error';
+import { resourcePath } from '@weft/lib/issue';
 import type { ResourceDump } from '../admin/state.ts';
 import type { Host } from '../cluster/host.ts';
 import { systemPath } from '../io/unix-path.ts';
@@ -10,7 +11,7 @@ import type { RunningProxy } from '../proxy.ts';
 import { AdsClient } from './ads-client.ts';
 import { type AdsSettings, readAdsSettings } from './ads-settings.ts';
 import type { AdsState, ResourceView } from './ads-state.ts';
-import { type ResourceKind, type ResourceTargets, resourcePath } from './target.ts';
+import type { ResourceKind, ResourceTargets } from './target.ts';
 
 type Bootstrap = envoy.config.bootstrap.v3.Bootstrap;
 

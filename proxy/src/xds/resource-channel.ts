@@ -1,12 +1,12 @@
 // One kind of resource: what is wanted, what was accepted last, what was refused. Checks updates and hands over what is good of them.
 import type { google } from '@weft/api/xds/types';
 import type { Clock, Timer } from '@weft/lib/clock';
-import { hasErrors, type Issue } from '@weft/lib/issue';
+import { hasErrors, type Issue, resourcePath } from '@weft/lib/issue';
 import type { Scope } from '@weft/lib/metrics';
 import { nameHint, type ReceivedUpdate } from './received.ts';
 import type { KindSpec } from './resource-kind.ts';
 import { ResponseCheck } from './response-check.ts';
-import { type PreparedUpdate, type ResourceTarget, resourcePath } from './target.ts';
+import type { PreparedUpdate, ResourceTarget } from './target.ts';
 
 type Any = google.protobuf.Any;
 

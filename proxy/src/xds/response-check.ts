@@ -1,5 +1,5 @@
 // What a response holds, resource by resource: what can be taken, and what speaks against the rest.
-import { hasErrors, type Issue } from '@weft/lib/issue';
+import { hasErrors, type Issue, resourcePath } from '@weft/lib/issue';
 import { ProtobufError, typeNameOf } from '@weft/lib/protobuf/codec';
 import { decodeLayout } from '@weft/lib/protobuf/decode';
 import { isMessageObject } from '@weft/lib/protobuf/message-form';
@@ -7,7 +7,6 @@ import { layoutOf } from '@weft/lib/protobuf/schema';
 import { checkSupport } from '../bootstrap/support.ts';
 import { nameHint, ownMemory, type ReceivedResource, type ReceivedUpdate } from './received.ts';
 import type { KindSpec } from './resource-kind.ts';
-import { resourcePath } from './target.ts';
 
 /** What the resources of a response are compared with. */
 export interface Known {

@@ -1,16 +1,13 @@
 // Which route configurations the listeners refer to, and how long each may keep its listener waiting.
 import type { envoy } from '@weft/api/xds/types';
+import { fetchTimeoutMs } from '@weft/lib/fetch-timeout';
 import { ProtobufError, typeNameOf, unpackAny } from '@weft/lib/protobuf/codec';
-import { durationMs } from '@weft/lib/protobuf/duration';
 
 type Listener = envoy.config.listener.v3.Listener;
 
 type Manager = envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager;
 
 const managerType = 'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager';
-
-/** Envoy's default of `initial_fetch_timeout`. */
-export const defaultFetchTimeoutMs = 15_000;
 
 /** Route name -> initial fetch timeout in milliseconds, 0 for waiting for ever. The longest wins where listeners disagree. */
 export function routeNamesOf(listeners: Iterable<Listener>): Map<string, number> {
@@ -33,8 +30,7 @@ export function managersOf(listener: Listener): Manager[] {
 function addName(rds: Manager['rds'], names: Map<string, number>): void {
   const name = rds?.routeConfigName;
   if (name === undefined || rds?.configSource === undefined) return;
-  const timeout = rds.configSource.initialFetchTimeout;
-  const timeoutMs = timeout === undefined ? defaultFetchTimeoutMs : durationMs(timeout);
+  const timeoutMs = fetchTimeoutMs(rds.configSource);
   const before = names.get(name);
   const isLonger = before === undefined || timeoutMs === 0 || (before !== 0 && timeoutMs > before);
   if (isLonger) names.set(name, timeoutMs);

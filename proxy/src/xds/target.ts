@@ -38,8 +38,3 @@ export type ResourceKind = keyof ResourceMessages;
 
 /** The targets of a client; kinds left out are not subscribed to. */
 export type ResourceTargets = { readonly [K in ResourceKind]?: ResourceTarget<ResourceMessages[K]> };
-
-/** The place of a resource in issues, and the beginning of every place inside it, and of no other whatever the name holds. */
-export function resourcePath(kind: ResourceKind, name: string): string {
-  return `${kind}[${JSON.stringify(name)}]`;
-}

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Issue } from '@weft/lib/issue';
-import { resourcePath } from './target.ts';
+import { resourcePath } from '@weft/lib/issue';
 import { type Bed, listenerFor, makeBed, open } from './testing/ads-bed.ts';
 import type { FakeStream, SeenRequest } from './testing/fake-ads-server.ts';
 

@@ -4,10 +4,10 @@ import assert from 'node:assert/strict';
 import { afterEach } from 'node:test';
 import type { envoy } from '@weft/api/xds/types';
 import { PausedClock } from '@weft/lib/clock';
-import type { Issue } from '@weft/lib/issue';
+import { type Issue, resourcePath } from '@weft/lib/issue';
 import { packAny } from '@weft/lib/protobuf/codec';
 import { AdsClient, type AdsClientOptions } from '../ads-client.ts';
-import { type PreparedUpdate, type ResourceKind, type ResourceTarget, resourcePath } from '../target.ts';
+import type { PreparedUpdate, ResourceKind, ResourceTarget } from '../target.ts';
 import { FakeAdsServer, type FakeStream } from './fake-ads-server.ts';
 
 type Cluster = envoy.config.cluster.v3.Cluster;

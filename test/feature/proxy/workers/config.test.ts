@@ -2,14 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { Agent, get } from 'node:http';
-import { describe, it } from 'node:test';
+import { describe, it, type TestContext } from 'node:test';
 import { messageFromJson } from '@weft/lib/protobuf/codec';
 import { fetchOnce } from '../../../kit/client.ts';
 import { freePorts } from '../../../kit/ports.ts';
 import { until } from '../../../kit/until.ts';
 import { echo, startUpstream } from '../../../kit/upstream.ts';
 import { answerTo, clusterMessage, type Json, listenerMessage, push, pushDelta, startDynamic } from '../dynamic.ts';
-import { httpManager, listener, routeTo } from '../fixture.ts';
+import { httpManager, listener, routeTo, type TestProxy } from '../fixture.ts';
 import { everyWorkerServes, killWorker, openClients, stats } from './fixture.ts';
 
 const skip = process.platform === 'linux' ? false : 'workers share ports on Linux only';
@@ -52,6 +52,15 @@ function ask(agent: Agent, port: number): Promise<Answer> {
     });
     request.on('error', reject);
   });
+}
+
+/** Ends both workers in turn; those that take their places serve as they did. */
+async function bothServeAnew(context: TestContext, proxy: TestProxy, port: number): Promise<void> {
+  for (const worker of [0, 1]) {
+    await killWorker(proxy, worker);
+    await everyWorkerServes(proxy);
+  }
+  for (const client of await openClients(context, port)) assert.equal((await client.fetch('GET', '/')).status, 200);
 }
 
 describe('configuration of two workers', { skip }, () => {
@@ -124,11 +133,7 @@ describe('configuration of two workers', { skip }, () => {
     await push(stream, 'route', '0', [routes(0)]);
     await everyWorkerServes(proxy);
     const port = proxy.port();
-    for (const worker of [0, 1]) {
-      await killWorker(proxy, worker);
-      await everyWorkerServes(proxy);
-    }
-    for (const client of await openClients(context, port)) assert.equal((await client.fetch('GET', '/')).status, 200);
+    await bothServeAnew(context, proxy, port);
     assert.equal(proxy.port(), port);
   });
 
@@ -141,11 +146,7 @@ describe('configuration of two workers', { skip }, () => {
     await everyWorkerServes(proxy);
     const port = proxy.port();
     assert.equal(await push(stream, 'listener', '2', [rdsListener('not-here')]), null);
-    for (const worker of [0, 1]) {
-      await killWorker(proxy, worker);
-      await everyWorkerServes(proxy);
-    }
-    for (const client of await openClients(context, port)) assert.equal((await client.fetch('GET', '/')).status, 200);
+    await bothServeAnew(context, proxy, port);
   });
 
   it('that waits is told from the one that serves also where a server gives its updates no versions', async (context) => {
@@ -159,11 +160,7 @@ describe('configuration of two workers', { skip }, () => {
     await everyWorkerServes(proxy);
     const port = proxy.port();
     assert.equal(await send(rdsListener('not-here')), undefined);
-    for (const worker of [0, 1]) {
-      await killWorker(proxy, worker);
-      await everyWorkerServes(proxy);
-    }
-    for (const client of await openClients(context, port)) assert.equal((await client.fetch('GET', '/')).status, 200);
+    await bothServeAnew(context, proxy, port);
   });
 
   it('that waits for routes elsewhere leaves a new worker its address, even if another listener wants it', async (context) => {
